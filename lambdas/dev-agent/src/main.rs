@@ -1,0 +1,3 @@
+//! The dev-agent function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The ops-agent function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The orchestrator function.
+
+fn main() {}

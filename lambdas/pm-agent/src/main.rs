@@ -1,0 +1,3 @@
+//! The pm-agent function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The qa-agent function.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The PM, Dev, QA and Ops agents.

@@ -1,0 +1,1 @@
+//! A pure interpreter for the Amazon States Language.

@@ -1,0 +1,1 @@
+//! Test ports with a virtual clock and planned faults, and the contract every adapter passes.

@@ -1,0 +1,1 @@
+//! Project templates: catalogue, parameters, rendering.
