@@ -1,1 +1,12 @@
-//! Use cases and ports of Millrace.
+//! The use cases of Millrace, over ports.
+//!
+//! It owns the product's rules: what a request does, what is stored under which key, which message goes where. It knows
+//! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`] and [`projects`].
+
+mod error;
+pub mod executions;
+pub mod ids;
+pub mod ports;
+
+pub use error::{Error, FieldProblem};
+pub use millrace_asl::Timestamp;
