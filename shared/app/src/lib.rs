@@ -6,7 +6,10 @@
 mod error;
 pub mod executions;
 pub mod ids;
+pub mod keys;
 pub mod ports;
+pub mod projects;
+pub mod templates;
 
 pub use error::{Error, FieldProblem};
 pub use millrace_asl::Timestamp;

@@ -1,0 +1,293 @@
+//! Every key and listing of the table, and every prefix of the artifacts, in one place.
+//!
+//! The product's page of records is the source: what is spelt here is a contract with whoever reads the table. Both
+//! stores hold the same keys, because only this module makes them. Where to start reading: [`project`].
+//!
+//! Sort keys compare as bytes. Times in them are RFC 3339 in UTC with milliseconds, so that they sort as they pass.
+
+use millrace_asl::Timestamp;
+
+use crate::ids::{DeploymentId, EventId, ModificationId, PlanId, ProjectId, TestId};
+use crate::ports::{Index, Listing, RecordKey};
+
+/// The sort key of a thing's own record.
+pub const METADATA: &str = "METADATA";
+/// What the sort keys of a project's files begin with.
+pub const FILE: &str = "FILE#";
+/// What the sort keys of a project's plans begin with.
+pub const PLAN: &str = "PLAN#";
+/// What the sort keys of a project's modifications begin with.
+pub const MODIFICATION: &str = "MOD#";
+/// What the sort keys of a project's deployment packages begin with.
+pub const DEPLOYMENT: &str = "DEPLOY#";
+/// What the sort keys of a project's test reports begin with.
+pub const TEST: &str = "TEST#";
+/// What the sort keys of a project's events begin with.
+pub const EVENT: &str = "EVENT#";
+/// What the sort keys of the marks of a project's recorded events begin with.
+pub const EVENT_MARK: &str = "EVENTMARK#";
+
+/// The index partition of projects with something left to do.
+pub const DUE_PROJECTS: &str = "DUE#PROJECT";
+/// The index partition of deleted projects whose remains are to be removed.
+pub const DUE_PURGES: &str = "DUE#PURGE";
+
+fn key(partition: String, sort: impl Into<String>) -> RecordKey {
+    RecordKey { partition, sort: sort.into() }
+}
+
+/// The partition that holds a project and all that belongs to it.
+#[must_use]
+pub fn project_partition(id: &ProjectId) -> String {
+    format!("PROJECT#{id}")
+}
+
+/// A project.
+#[must_use]
+pub fn project(id: &ProjectId) -> RecordKey {
+    key(project_partition(id), METADATA)
+}
+
+/// A file of a project.
+#[must_use]
+pub fn file(id: &ProjectId, path: &str) -> RecordKey {
+    key(project_partition(id), format!("{FILE}{path}"))
+}
+
+/// A plan of a project.
+#[must_use]
+pub fn plan(id: &ProjectId, plan: &PlanId) -> RecordKey {
+    key(project_partition(id), format!("{PLAN}{plan}"))
+}
+
+/// A requested modification of a project.
+#[must_use]
+pub fn modification(id: &ProjectId, modification: &ModificationId) -> RecordKey {
+    key(project_partition(id), format!("{MODIFICATION}{modification}"))
+}
+
+/// A deployment package of a project.
+#[must_use]
+pub fn deployment(id: &ProjectId, deployment: &DeploymentId) -> RecordKey {
+    key(project_partition(id), format!("{DEPLOYMENT}{deployment}"))
+}
+
+/// A test report of a project.
+#[must_use]
+pub fn test(id: &ProjectId, test: &TestId) -> RecordKey {
+    key(project_partition(id), format!("{TEST}{test}"))
+}
+
+/// An event on a project's timeline. Event ids sort by time, and so does the timeline.
+#[must_use]
+pub fn event(id: &ProjectId, event: &EventId) -> RecordKey {
+    key(project_partition(id), format!("{EVENT}{event}"))
+}
+
+/// The mark that an event of this name was recorded; `name` is an id derived from the event's name.
+#[must_use]
+pub fn event_mark(id: &ProjectId, name: &EventId) -> RecordKey {
+    key(project_partition(id), format!("{EVENT_MARK}{name}"))
+}
+
+/// The answer to a request that came with an idempotency key.
+#[must_use]
+pub fn idempotency(owner: &str, operation: &str, idempotency_key: &str) -> RecordKey {
+    key(format!("IDEMPOTENCY#{owner}"), format!("{operation}#{idempotency_key}"))
+}
+
+/// What remains of a deleted project until its artifacts are gone.
+#[must_use]
+pub fn tombstone(id: &ProjectId) -> RecordKey {
+    key(format!("TOMBSTONE#{id}"), METADATA)
+}
+
+/// A record that no store ever holds, for a look at whether the store answers.
+#[must_use]
+pub fn health() -> RecordKey {
+    key("HEALTH".into(), METADATA)
+}
+
+/// The index partition of an owner's projects, by time of creation.
+#[must_use]
+pub fn owner_projects(owner: &str) -> String {
+    format!("OWNER#{owner}#PROJECT")
+}
+
+/// The index partition of an owner's projects of one status, by time of creation.
+#[must_use]
+pub fn owner_projects_of_status(owner: &str, status: &str) -> String {
+    format!("OWNER#{owner}#PROJECT#{status}")
+}
+
+/// The index partition of a project's test reports, by time.
+#[must_use]
+pub fn project_tests(id: &ProjectId) -> String {
+    format!("PROJECT#{id}#TEST")
+}
+
+/// The index partition of a project's deployment packages, by time.
+#[must_use]
+pub fn project_deployments(id: &ProjectId) -> String {
+    format!("PROJECT#{id}#DEPLOY")
+}
+
+/// The index sort key of a thing by its time; the id tells apart what happened in one millisecond.
+#[must_use]
+pub fn by_time(at: Timestamp, id: &str) -> String {
+    format!("{at}#{id}")
+}
+
+/// The last index sort key of what was due at `now` or before.
+#[must_use]
+pub fn due_to(now: Timestamp) -> String {
+    // `~` sorts after `#` and after every character of an id.
+    format!("{now}~")
+}
+
+/// A place in an index, by time.
+#[must_use]
+pub fn listing(index: Index, partition: impl Into<String>, at: Timestamp, id: &str) -> Listing {
+    Listing { index, partition: partition.into(), sort: by_time(at, id) }
+}
+
+/// Artifacts, by kind. Each prefix ends in a slash, so that no id is the prefix of another.
+pub mod artifacts {
+    use crate::ids::{PlanId, ProjectId, TestId};
+
+    /// Values that are too large for a record, by the SHA-256 of their bytes.
+    pub const PAYLOADS: &str = "payloads/";
+
+    /// Everything that the agents wrote for a project.
+    #[must_use]
+    pub fn project(id: &ProjectId) -> String {
+        format!("projects/{id}/")
+    }
+
+    /// The contents of a project's file, by the SHA-256 of its bytes in lower-case hexadecimal.
+    #[must_use]
+    pub fn file(id: &ProjectId, sha256: &str) -> String {
+        format!("projects/{id}/files/{sha256}")
+    }
+
+    /// A project's plans.
+    #[must_use]
+    pub fn plans(id: &ProjectId) -> String {
+        format!("plans/{id}/")
+    }
+
+    /// A plan as JSON.
+    #[must_use]
+    pub fn plan(id: &ProjectId, plan: &PlanId) -> String {
+        format!("plans/{id}/{plan}.json")
+    }
+
+    /// A project's deployment packages.
+    #[must_use]
+    pub fn deployments(id: &ProjectId) -> String {
+        format!("deployments/{id}/")
+    }
+
+    /// A deployment package: its name and the first twelve digits of its SHA-256. Without the extension.
+    #[must_use]
+    pub fn deployment(id: &ProjectId, name: &str, sha256: &str) -> String {
+        let short: String = sha256.chars().take(12).collect();
+        format!("deployments/{id}/{name}-{short}")
+    }
+
+    /// A project's test reports.
+    #[must_use]
+    pub fn tests(id: &ProjectId) -> String {
+        format!("test_results/{id}/")
+    }
+
+    /// One form of a test report.
+    #[must_use]
+    pub fn test(id: &ProjectId, test: &TestId, file: &str) -> String {
+        format!("test_results/{id}/{test}/{file}")
+    }
+
+    /// All prefixes under which a project has artifacts.
+    #[must_use]
+    pub fn of_project(id: &ProjectId) -> [String; 4] {
+        [project(id), plans(id), deployments(id), tests(id)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spelt_as_the_contract_says() {
+        let id = ProjectId::derived("p");
+        let text = |key: RecordKey| format!("{}/{}", key.partition, key.sort);
+        assert_eq!(text(project(&id)), format!("PROJECT#{id}/METADATA"));
+        assert_eq!(text(file(&id, "src/main.py")), format!("PROJECT#{id}/FILE#src/main.py"));
+        assert_eq!(text(plan(&id, &PlanId::derived("x"))), format!("PROJECT#{id}/PLAN#{}", PlanId::derived("x")));
+        assert_eq!(text(test(&id, &TestId::derived("x"))), format!("PROJECT#{id}/TEST#{}", TestId::derived("x")));
+        assert_eq!(text(event(&id, &EventId::derived("x"))), format!("PROJECT#{id}/EVENT#{}", EventId::derived("x")));
+        let modified = ModificationId::derived("x");
+        assert_eq!(text(modification(&id, &modified)), format!("PROJECT#{id}/MOD#{modified}"));
+        let deployed = DeploymentId::derived("x");
+        assert_eq!(text(deployment(&id, &deployed)), format!("PROJECT#{id}/DEPLOY#{deployed}"));
+        assert_eq!(artifacts::file(&id, "ab"), format!("projects/{id}/files/ab"));
+        assert_eq!(
+            artifacts::deployment(&id, "shop", "0123456789abcdef"),
+            format!("deployments/{id}/shop-0123456789ab")
+        );
+    }
+
+    #[test]
+    fn what_is_due_now_sorts_up_to_the_bound() {
+        let now = Timestamp::from_millis(1_000);
+        assert!(by_time(now, "prj_zzz") < due_to(now));
+        assert!(by_time(Timestamp::from_millis(1_001), "prj_000") > due_to(now));
+    }
+}
+
+/// An execution.
+#[must_use]
+pub fn execution(id: &crate::ids::ExecutionId) -> RecordKey {
+    key(format!("EXECUTION#{id}"), METADATA)
+}
+
+/// The index partition of an owner's executions, by start.
+#[must_use]
+pub fn owner_executions(owner: &str) -> String {
+    format!("OWNER#{owner}#EXECUTION")
+}
+
+/// The index partition of an owner's executions of one status, by start.
+#[must_use]
+pub fn owner_executions_of_status(owner: &str, status: &str) -> String {
+    format!("OWNER#{owner}#EXECUTION#{status}")
+}
+
+/// Into how many index partitions the running executions are spread, so that none takes all their writes.
+pub const DUE_SHARDS: u8 = 8;
+
+/// The index partition in which a running execution waits for the sweeper.
+#[must_use]
+pub fn due_executions(id: &crate::ids::ExecutionId) -> String {
+    let sum = id.as_str().bytes().fold(0_u8, u8::wrapping_add);
+    due_executions_shard(sum % DUE_SHARDS)
+}
+
+/// One of the [`DUE_SHARDS`] index partitions of running executions.
+#[must_use]
+pub fn due_executions_shard(shard: u8) -> String {
+    format!("DUE#EXECUTION#{shard}")
+}
+
+/// A definition by the digest of its text.
+#[must_use]
+pub fn definition(digest: &str) -> String {
+    format!("payloads/definitions/{digest}")
+}
+
+/// A large value by the digest of its text.
+#[must_use]
+pub fn payload(digest: &str) -> String {
+    format!("payloads/{digest}")
+}

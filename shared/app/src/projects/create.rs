@@ -1,0 +1,311 @@
+//! Creating a project.
+//!
+//! The project, its first event and the answer to its idempotency key are stored in one transaction; its execution is
+//! started after it. A crash between the two is repaired by the same request sent again, or by the sweeper.
+
+use millrace_asl::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::delivery;
+use super::limits;
+use super::model::{Budget, Project, ProjectStatus, RunKind, Stored, Usage, rfc3339};
+use super::store::{self, Happening};
+use crate::error::{Error, FieldProblem};
+use crate::ids::ProjectId;
+use crate::keys;
+use crate::ports::{Clock, Condition, Ports, Record, RecordStore, StoreError, Write};
+use crate::templates;
+
+/// How long an idempotency key is remembered, in milliseconds: 24 hours.
+const REMEMBERED_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The longest idempotency key.
+const KEY_CHARS: usize = 255;
+
+/// What a project is created from: a template with parameters, or requirements in words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewProject {
+    /// What people call it; without one the template's parameter `name` is taken.
+    pub name: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// What it is to do, in words. Needs a model.
+    pub requirements: Option<String>,
+    /// The template to make it from.
+    pub template_id: Option<String>,
+    /// The template's parameters.
+    pub parameters: Option<Map<String, Value>>,
+    /// Its own delivery workflow as ASL text.
+    pub workflow: Option<String>,
+    /// What it may use.
+    pub budget: Budget,
+    /// Is its delivery to be started at once?
+    pub start: bool,
+}
+
+impl Default for NewProject {
+    fn default() -> Self {
+        Self {
+            name: None,
+            description: None,
+            requirements: None,
+            template_id: None,
+            parameters: None,
+            workflow: None,
+            budget: Budget::default(),
+            start: true,
+        }
+    }
+}
+
+/// A created project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    /// The project as it is now.
+    pub project: Stored<Project>,
+    /// Was it created by an earlier request with the same idempotency key?
+    pub replayed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    request_sha256: String,
+    project_id: ProjectId,
+    #[serde(with = "rfc3339")]
+    created_at: Timestamp,
+}
+
+/// Creates a project and starts its delivery.
+///
+/// # Errors
+/// [`Error::Invalid`] with all problems; [`Error::NotConfigured`] for requirements in words, which need a model;
+/// [`Error::IdempotencyMismatch`]; [`Error::WrongState`] when the key's project was deleted; [`Error::Store`].
+pub async fn create_project<P: Ports>(
+    ports: &P,
+    owner: &str,
+    new: NewProject,
+    idempotency_key: Option<&str>,
+) -> Result<Created, Error> {
+    idempotency_key.map_or(Ok(()), check_key)?;
+    let digest = request_digest(&new)?;
+    let mut condition = Condition::Absent;
+    if let Some(key) = idempotency_key {
+        match recall(ports, owner, key, &digest).await? {
+            Known::Project(project) => return replay(ports, project).await,
+            Known::Nothing(free) => condition = free,
+        }
+    }
+    let (name, parameters) = check(&new)?;
+    let project = draft(ports, owner, new, name, parameters);
+    let origin = project.template_id.clone().unwrap_or_default();
+    let event = Happening {
+        data: json!({ "template_id": project.template_id }),
+        ..Happening::new("project.created", format!("The project was created from the template {origin}."))
+    };
+    let mut writes = vec![store::event_write(ports, &project, event)?];
+    writes.push(Write::Put(store::project_record(&project)?, Condition::Absent));
+    if let Some(key) = idempotency_key {
+        writes.push(remember(ports, owner, key, digest.clone(), &project, condition)?);
+    }
+    match ports.records().write(writes).await {
+        Ok(()) => {}
+        // Another request with the same key was first.
+        Err(StoreError::Conflict) => {
+            let Some(key) = idempotency_key else { return Err(StoreError::Conflict.into()) };
+            return match recall(ports, owner, key, &digest).await? {
+                Known::Project(other) => replay(ports, other).await,
+                Known::Nothing(_) => Err(StoreError::Conflict.into()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let project = delivery::settle_or_leave(ports, Stored { value: project, version: 1 }).await?;
+    Ok(Created { project, replayed: false })
+}
+
+fn draft<P: Ports>(
+    ports: &P,
+    owner: &str,
+    new: NewProject,
+    name: String,
+    parameters: Option<Map<String, Value>>,
+) -> Project {
+    let now = ports.clock().now();
+    let mut project = Project {
+        id: ProjectId::new(ports),
+        owner: owner.to_owned(),
+        name,
+        description: new.description.unwrap_or_default(),
+        requirements: new.requirements,
+        template_id: new.template_id,
+        parameters,
+        workflow: new.workflow,
+        status: ProjectStatus::Created,
+        stage: None,
+        budget: new.budget,
+        usage: Usage::default(),
+        run: 1,
+        attempt: 0,
+        run_kind: RunKind::Create,
+        execution_id: None,
+        plan_id: None,
+        failure: None,
+        pending: None,
+        created_at: now,
+        updated_at: now,
+    };
+    if new.start {
+        delivery::begin_attempt(&mut project, ProjectStatus::Created);
+    }
+    project
+}
+
+/// The project's name and complete parameters.
+fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error> {
+    let mut problems = Vec::new();
+    let mut parameters = None;
+    match (&new.template_id, &new.requirements) {
+        (Some(_), Some(_)) => problems.push(FieldProblem::new(
+            "/requirements",
+            "can't be combined with template_id: give a template with parameters, or requirements",
+        )),
+        (None, None) => problems.push(FieldProblem::new(
+            "/template_id",
+            format!("is missing: name a template ({}), or give requirements", templates::template_names()),
+        )),
+        (Some(template), None) => parameters = check_template(template, new.parameters.as_ref(), &mut problems),
+        (None, Some(_)) if new.parameters.is_some() => {
+            problems.push(FieldProblem::new("/parameters", "belong to a template: give template_id too"));
+        }
+        (None, Some(_)) => {}
+    }
+    let name = new.name.clone().or_else(|| {
+        let given = parameters.as_ref().or(new.parameters.as_ref())?;
+        given.get("name")?.as_str().map(str::to_owned)
+    });
+    match &name {
+        Some(name) => limits::name(name, &mut problems),
+        // A missing parameter `name` has its own problem.
+        None if new.template_id.is_some() && parameters.is_none() => {}
+        None => problems.push(FieldProblem::new("/name", "is missing: give the project a name")),
+    }
+    if let Some(text) = &new.description {
+        limits::description(text, &mut problems);
+    }
+    if let Some(text) = &new.requirements {
+        limits::requirements(text, &mut problems);
+    }
+    if let Some(text) = &new.workflow {
+        limits::workflow(text, &mut problems);
+    }
+    limits::budget(new.budget, &mut problems);
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    if new.requirements.is_some() {
+        return Err(words_need_a_model());
+    }
+    Ok((name.unwrap_or_default(), parameters))
+}
+
+fn check_template(
+    id: &str,
+    given: Option<&Map<String, Value>>,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<Map<String, Value>> {
+    let Ok(template) = templates::get_template(id) else {
+        let message = format!("there is no such template; there are: {}", templates::template_names());
+        problems.push(FieldProblem::new("/template_id", message));
+        return None;
+    };
+    let given = given.cloned().unwrap_or_default();
+    limits::parameters(&given, problems);
+    match templates::check_parameters(template, &given) {
+        Ok(complete) => complete.to_value().as_object().cloned(),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+/// The answer to words where no model is configured.
+pub(super) fn words_need_a_model() -> Error {
+    Error::NotConfigured(format!(
+        "Requirements in words need a model, and none is configured. Store a provider's key as the secret \
+         models/<provider>/api-key, where <provider> is gemini, anthropic or openai (on AWS the SSM parameter of that \
+         name under the stack's prefix), or make the project from a template: {}.",
+        templates::template_names()
+    ))
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if key.is_empty() || key.len() > KEY_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("must be 1 to {KEY_CHARS} visible ASCII characters");
+        return Err(Error::invalid("Idempotency-Key", message));
+    }
+    Ok(())
+}
+
+/// SHA-256 of the request as JSON with its members sorted, so that only what it says counts.
+fn request_digest(new: &NewProject) -> Result<String, Error> {
+    let mut request = serde_json::to_value(new).map_err(Error::internal)?;
+    request.sort_all_objects();
+    Ok(sha256_hex(request.to_string().as_bytes()))
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is known of an idempotency key.
+enum Known {
+    /// Nothing that still counts; a new answer is stored under this condition.
+    Nothing(Condition),
+    /// The same request made this project.
+    Project(ProjectId),
+}
+
+async fn recall<P: Ports>(ports: &P, owner: &str, key: &str, digest: &str) -> Result<Known, Error> {
+    let Some(record) = ports.records().get(&keys::idempotency(owner, "create_project", key)).await? else {
+        return Ok(Known::Nothing(Condition::Absent));
+    };
+    // The store removes what has expired at its leisure.
+    if record.expires_at.is_some_and(|at| at <= ports.clock().now()) {
+        return Ok(Known::Nothing(Condition::Version(record.version)));
+    }
+    let remembered: Remembered = store::decode(&record)?;
+    if remembered.request_sha256 == digest {
+        Ok(Known::Project(remembered.project_id))
+    } else {
+        Err(Error::IdempotencyMismatch)
+    }
+}
+
+fn remember<P: Ports>(
+    ports: &P,
+    owner: &str,
+    key: &str,
+    request_sha256: String,
+    project: &Project,
+    condition: Condition,
+) -> Result<Write, Error> {
+    let created_at = ports.clock().now();
+    let body = Remembered { request_sha256, project_id: project.id.clone(), created_at };
+    let record = store::fresh(keys::idempotency(owner, "create_project", key), &body, Vec::new())?;
+    let expires_at = Some(created_at.plus_millis(REMEMBERED_MILLIS));
+    Ok(Write::Put(Record { expires_at, ..record }, condition))
+}
+
+async fn replay<P: Ports>(ports: &P, id: ProjectId) -> Result<Created, Error> {
+    let Some(stored) = store::load(ports, &id).await? else {
+        return Err(Error::WrongState(format!(
+            "the project {id}, which this Idempotency-Key made, was deleted: use another key"
+        )));
+    };
+    let project = delivery::settle_or_leave(ports, stored).await?;
+    Ok(Created { project, replayed: true })
+}

@@ -1,0 +1,42 @@
+//! Projects: from a request to a package.
+//!
+//! It owns what a project is, when it may be changed, and which delivery runs for it. Agents store their work through
+//! [`work`]; the engine tells the end of a delivery through [`execution_ended`]; the sweeper calls [`repair_due`] and
+//! [`purge`]. It does no agent's work and knows nothing of HTTP. Start reading at [`model`](self) and `create.rs`.
+//!
+//! Every change of a project's record goes through `store::change`: one transaction, conditional on the version that
+//! was read, together with the event that tells of it. What must happen outside of the table is noted in the same
+//! record and listed as due until it is done (`delivery.rs`).
+
+mod artifacts;
+mod control;
+mod create;
+mod delete;
+mod delivery;
+mod ended;
+mod events;
+mod limits;
+mod list;
+mod model;
+mod modify;
+mod store;
+mod update;
+pub mod work;
+
+pub use artifacts::{
+    DOWNLOAD_VALID_FOR, Deployment, FileContents, TestReport, get_file, get_plan, list_deployments, list_files,
+    list_tests,
+};
+pub use control::{approve_project, cancel_project, resume_project};
+pub use create::{Created, NewProject, create_project};
+pub use delete::{delete_project, purge};
+pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
+pub use ended::{BUDGET_EXCEEDED, ExecutionOutcome, execution_ended};
+pub use events::{EventsPage, list_events};
+pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
+pub use model::{
+    Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,
+    PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestRecord, TestSummary, Usage,
+};
+pub use modify::{Modified, ModifyProject, modify_project};
+pub use update::{ProjectChanges, update_project};
