@@ -44,8 +44,13 @@ fn python_rest_api() {
 }
 
 #[test]
+fn node_rest_api() {
+    check("node-rest-api");
+}
+
+#[test]
 fn every_authentication_is_a_valid_stack() {
-    for id in ["python-rest-api"] {
+    for id in ["python-rest-api", "node-rest-api"] {
         for authentication in ["jwt", "none"] {
             let mut parameters = parameters(id, "defaults");
             parameters["authentication"] = authentication.into();
