@@ -1,1 +1,94 @@
-//! The ports on DynamoDB, SQS, S3, SSM and EventBridge Scheduler.
+//! The ports on AWS: DynamoDB, SQS, S3, SSM and EventBridge Scheduler.
+//!
+//! It translates and nothing more; no type of the SDK leaves it. A function's `main.rs` reads a [`Config`], builds
+//! [`AwsPorts`] and hands SQS events to [`worker::handle_batch`]. Start reading at `keys.rs`, which owns the table's
+//! shape.
+
+mod blobs;
+mod clients;
+mod clock;
+mod config;
+mod cursor;
+mod dynamo;
+mod keys;
+mod log;
+mod queues;
+mod records;
+mod secrets;
+pub mod telemetry;
+pub mod worker;
+
+use std::sync::Arc;
+
+use millrace_app::ports::Ports;
+
+pub use blobs::S3BlobStore;
+pub use clock::{SystemClock, SystemRandom};
+pub use config::{Config, ConfigError, Needs};
+pub use log::DynamoExecutionLog;
+pub use queues::SqsQueues;
+pub use records::DynamoRecordStore;
+pub use secrets::SsmSecretStore;
+
+/// All ports on AWS. A clone shares the connections.
+#[derive(Debug, Clone)]
+pub struct AwsPorts {
+    log: DynamoExecutionLog,
+    records: DynamoRecordStore,
+    queues: SqsQueues,
+    blobs: S3BlobStore,
+    secrets: SsmSecretStore,
+}
+
+impl AwsPorts {
+    /// The ports of a stack. Connects to nothing yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let clients = Arc::new(clients::Clients::new(config));
+        Self {
+            log: DynamoExecutionLog::new(Arc::clone(&clients)),
+            records: DynamoRecordStore::new(Arc::clone(&clients)),
+            queues: SqsQueues::new(Arc::clone(&clients)),
+            blobs: S3BlobStore::new(Arc::clone(&clients)),
+            secrets: SsmSecretStore::new(clients),
+        }
+    }
+}
+
+impl Ports for AwsPorts {
+    type Log = DynamoExecutionLog;
+    type Records = DynamoRecordStore;
+    type Queues = SqsQueues;
+    type Blobs = S3BlobStore;
+    type Secrets = SsmSecretStore;
+    type Clock = SystemClock;
+    type Ids = SystemRandom;
+
+    fn log(&self) -> &Self::Log {
+        &self.log
+    }
+
+    fn records(&self) -> &Self::Records {
+        &self.records
+    }
+
+    fn queues(&self) -> &Self::Queues {
+        &self.queues
+    }
+
+    fn blobs(&self) -> &Self::Blobs {
+        &self.blobs
+    }
+
+    fn secrets(&self) -> &Self::Secrets {
+        &self.secrets
+    }
+
+    fn clock(&self) -> &Self::Clock {
+        &SystemClock
+    }
+
+    fn ids(&self) -> &Self::Ids {
+        &SystemRandom
+    }
+}

@@ -1,0 +1,270 @@
+//! What a function reads from its environment.
+//!
+//! `template.yaml` sets these variables; a test compares the two. Lambda itself sets the region and the credentials.
+
+use std::collections::HashMap;
+
+use millrace_app::ports::Queue;
+
+/// Which parts a function uses beside the table, the bucket, the queues and the timers, which every function uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Secrets: `SECRETS_PREFIX`.
+    pub secrets: bool,
+    /// Looking at dead letters and sending them back: the `…_DLQ_URL` of every queue.
+    pub dead_letters: bool,
+}
+
+/// The environment can't be used; every problem of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment is not valid: {}", .problems.join("; "))]
+pub struct ConfigError {
+    /// One sentence a problem, naming the variable.
+    pub problems: Vec<String>,
+}
+
+/// Names and addresses of what the stack consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) region: String,
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) table: String,
+    pub(crate) bucket: String,
+    pub(crate) queues: HashMap<Queue, String>,
+    pub(crate) dead_letter_queues: HashMap<Queue, String>,
+    pub(crate) secrets_prefix: Option<String>,
+    pub(crate) schedule_group: String,
+    pub(crate) schedule_role_arn: String,
+}
+
+const TABLE_NAME: &str = "TABLE_NAME";
+const BUCKET_NAME: &str = "BUCKET_NAME";
+const SCHEDULE_GROUP: &str = "SCHEDULE_GROUP";
+const SCHEDULE_ROLE_ARN: &str = "SCHEDULE_ROLE_ARN";
+const SECRETS_PREFIX: &str = "SECRETS_PREFIX";
+
+const fn queue_variable(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Engine => "ENGINE_QUEUE_URL",
+        Queue::Pm => "PM_QUEUE_URL",
+        Queue::Dev => "DEV_QUEUE_URL",
+        Queue::Qa => "QA_QUEUE_URL",
+        Queue::Ops => "OPS_QUEUE_URL",
+    }
+}
+
+const fn dead_letter_variable(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Engine => "ENGINE_DLQ_URL",
+        Queue::Pm => "PM_DLQ_URL",
+        Queue::Dev => "DEV_DLQ_URL",
+        Queue::Qa => "QA_DLQ_URL",
+        Queue::Ops => "OPS_DLQ_URL",
+    }
+}
+
+impl Needs {
+    /// The variables that a function with these needs must have, beside the ones that Lambda sets.
+    #[must_use]
+    pub fn variables(self) -> Vec<&'static str> {
+        let mut names = vec![TABLE_NAME, BUCKET_NAME, SCHEDULE_GROUP, SCHEDULE_ROLE_ARN];
+        names.extend(Queue::ALL.map(queue_variable));
+        if self.dead_letters {
+            names.extend(Queue::ALL.map(dead_letter_variable));
+        }
+        if self.secrets {
+            names.push(SECRETS_PREFIX);
+        }
+        names
+    }
+}
+
+/// Reads variables and collects what is wrong with them.
+struct Reader<L> {
+    lookup: L,
+    problems: Vec<String>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn required(&mut self, name: &str, what: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problems
+                .push(format!("{name} is missing: set it to {what}"));
+            String::new()
+        })
+    }
+
+    fn url(&mut self, name: &str, what: &str) -> String {
+        let url = self.required(name, what);
+        self.check_url(name, &url);
+        url
+    }
+
+    fn check_url(&mut self, name: &str, url: &str) {
+        if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+            self.problems.push(format!(
+                "{name} is {url:?}: it must be a URL that begins with https:// or http://"
+            ));
+        }
+    }
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing or malformed variable.
+    pub fn from_env(needs: Needs) -> Result<Self, ConfigError> {
+        Self::from_lookup(needs, |name| std::env::var(name).ok())
+    }
+
+    /// The same from any lookup. An empty variable counts as a missing one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing or malformed variable.
+    pub fn from_lookup(
+        needs: Needs,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader {
+            lookup,
+            problems: Vec::new(),
+        };
+        let region = reader.required("AWS_REGION", "the stack's region");
+        let endpoint_url = reader.optional("AWS_ENDPOINT_URL");
+        reader.check_url(
+            "AWS_ENDPOINT_URL",
+            endpoint_url.as_deref().unwrap_or_default(),
+        );
+        let table = reader.required(TABLE_NAME, "the name of the DynamoDB table");
+        let bucket = reader.required(BUCKET_NAME, "the name of the S3 bucket");
+        let queues = Queue::ALL.map(|queue| {
+            (
+                queue,
+                reader.url(queue_variable(queue), "the URL of the SQS queue"),
+            )
+        });
+        let dead_letter_queues = if needs.dead_letters {
+            Queue::ALL
+                .map(|queue| {
+                    (
+                        queue,
+                        reader.url(
+                            dead_letter_variable(queue),
+                            "the URL of the queue's dead-letter queue",
+                        ),
+                    )
+                })
+                .into()
+        } else {
+            HashMap::new()
+        };
+        let secrets_prefix = needs.secrets.then(|| {
+            reader.required(
+                SECRETS_PREFIX,
+                "the path of the SSM parameters, like /millrace/",
+            )
+        });
+        if let Some(prefix) = secrets_prefix
+            .as_deref()
+            .filter(|prefix| !prefix.is_empty())
+            && !(prefix.starts_with('/') && prefix.ends_with('/'))
+        {
+            reader.problems.push(format!(
+                "{SECRETS_PREFIX} is {prefix:?}: it must begin and end with /"
+            ));
+        }
+        let schedule_group = reader.required(
+            SCHEDULE_GROUP,
+            "the name of the EventBridge Scheduler group",
+        );
+        let schedule_role_arn = reader.required(
+            SCHEDULE_ROLE_ARN,
+            "the ARN of the role with which timers send to the queues",
+        );
+        if !reader.problems.is_empty() {
+            return Err(ConfigError {
+                problems: reader.problems,
+            });
+        }
+        Ok(Self {
+            region,
+            endpoint_url,
+            table,
+            bucket,
+            queues: queues.into(),
+            dead_letter_queues,
+            secrets_prefix,
+            schedule_group,
+            schedule_role_arn,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Needs = Needs {
+        secrets: true,
+        dead_letters: true,
+    };
+
+    fn value(name: &str) -> Option<String> {
+        Some(match name {
+            "AWS_ENDPOINT_URL" => return None,
+            "SECRETS_PREFIX" => "/millrace/".into(),
+            name if name.ends_with("_URL") => {
+                format!("https://sqs.eu-west-1.amazonaws.com/1/{name}")
+            }
+            name => name.to_lowercase(),
+        })
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let config = Config::from_lookup(ALL, value).unwrap();
+        assert_eq!(config.table, "table_name");
+        assert_eq!(config.queues.len(), Queue::ALL.len());
+        assert!(config.queues[&Queue::Dev].ends_with("/DEV_QUEUE_URL"));
+        assert!(config.dead_letter_queues[&Queue::Ops].ends_with("/OPS_DLQ_URL"));
+    }
+
+    #[test]
+    fn every_problem_is_reported_together() {
+        let error = Config::from_lookup(ALL, |name| match name {
+            "AWS_REGION" => Some("eu-west-1".into()),
+            "AWS_ENDPOINT_URL" => Some("localhost:4566".into()),
+            "SECRETS_PREFIX" => Some("millrace".into()),
+            "PM_QUEUE_URL" => Some("pm".into()),
+            "TABLE_NAME" => Some("  ".into()),
+            _ => None,
+        })
+        .unwrap_err();
+        let text = error.to_string();
+        for variable in ALL.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
+            assert!(text.contains(variable), "{variable}: {text}");
+        }
+        assert_eq!(error.problems.len(), ALL.variables().len() + 1);
+    }
+
+    #[test]
+    fn only_what_is_needed_is_required() {
+        let needs = Needs {
+            secrets: false,
+            dead_letters: false,
+        };
+        let lookup = |name: &str| {
+            (name == "AWS_REGION" || needs.variables().contains(&name))
+                .then(|| value(name))
+                .flatten()
+        };
+        let config = Config::from_lookup(needs, lookup).unwrap();
+        assert_eq!(config.secrets_prefix, None);
+        assert!(config.dead_letter_queues.is_empty());
+    }
+}

@@ -1,0 +1,239 @@
+//! What the two stores on DynamoDB share: items, times, conditions and errors.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use millrace_app::Timestamp;
+use millrace_app::ports::{StoreError, StoreResult};
+
+use crate::keys::{EXPIRES_AT, EXPIRES_EARLY, ItemKey, PK, SK};
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// DynamoDB's limit for an item: names and values together.
+const MAX_ITEM: usize = 400 * 1024;
+
+/// DynamoDB's limit for a transaction.
+pub(crate) const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
+
+/// How often a write that met another transaction is made again before it is given up.
+const CONTENDED_ATTEMPTS: u32 = 10;
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn item_of(key: ItemKey) -> Item {
+    HashMap::from([
+        (PK.to_owned(), text(key.partition)),
+        (SK.to_owned(), text(key.sort)),
+    ])
+}
+
+/// A text attribute of an item.
+pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> StoreResult<&'a str> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(corrupt(item, format!("it has no text {name}"))),
+    }
+}
+
+/// A number attribute of an item.
+pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> StoreResult<T> {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| corrupt(item, format!("it has no number {name}")))
+}
+
+pub(crate) fn corrupt(
+    item: &Item,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    let part = |name: &str| {
+        item.get(name)
+            .and_then(|value| value.as_s().ok())
+            .map_or("?", String::as_str)
+    };
+    StoreError::corrupt(format!("item {} {}", part(PK), part(SK)), why)
+}
+
+/// Writes when the item may go.
+pub(crate) fn set_expiry(item: &mut Item, expires_at: Option<Timestamp>) {
+    let Some(at) = expires_at else { return };
+    let seconds = at.millis().div_euclid(1_000) + i64::from(at.millis().rem_euclid(1_000) != 0);
+    item.insert(EXPIRES_AT.to_owned(), number(seconds));
+    let early = seconds.saturating_mul(1_000) - at.millis();
+    if early != 0 {
+        item.insert(EXPIRES_EARLY.to_owned(), number(early));
+    }
+}
+
+/// Reads when the item may go.
+pub(crate) fn get_expiry(item: &Item) -> StoreResult<Option<Timestamp>> {
+    if !item.contains_key(EXPIRES_AT) {
+        return Ok(None);
+    }
+    let early = if item.contains_key(EXPIRES_EARLY) {
+        get_number::<i64>(item, EXPIRES_EARLY)?
+    } else {
+        0
+    };
+    let seconds: i64 = get_number(item, EXPIRES_AT)?;
+    Ok(Some(Timestamp::from_millis(
+        seconds.saturating_mul(1_000) - early,
+    )))
+}
+
+/// The item's size as DynamoDB counts it, or a little more.
+pub(crate) fn size(item: &Item) -> usize {
+    item.iter()
+        .map(|(name, value)| {
+            name.len()
+                + match value {
+                    AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+                    _ => 1,
+                }
+        })
+        .sum()
+}
+
+/// Refuses an item that DynamoDB would refuse.
+pub(crate) fn check_size(what: &'static str, item: &Item) -> StoreResult<usize> {
+    match size(item) {
+        size if size > MAX_ITEM => Err(StoreError::TooLarge {
+            what,
+            size,
+            limit: MAX_ITEM,
+        }),
+        size => Ok(size),
+    }
+}
+
+/// Why a write was not made.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Another transaction is using the item at this moment, or the partition is hot: soon it may work.
+    Contended(StoreError),
+    /// Anything else.
+    Final(StoreError),
+}
+
+/// Why a single write was not made.
+pub(crate) fn refused<E, R>(operation: &'static str, error: SdkError<E, R>) -> Refused
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error.code() {
+        Some("ConditionalCheckFailedException") => Refused::Final(StoreError::Conflict),
+        Some("TransactionConflictException") => Refused::Contended(StoreError::Conflict),
+        _ => Refused::Final(StoreError::unavailable(operation, error)),
+    }
+}
+
+/// Why a transaction was not made: a failed condition outweighs a conflict, for repeating won't help.
+pub(crate) fn cancelled<R>(
+    operation: &'static str,
+    error: SdkError<TransactWriteItemsError, R>,
+) -> Refused
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let codes: Vec<String> = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+            .cancellation_reasons()
+            .iter()
+            .filter_map(|reason| reason.code().map(str::to_owned))
+            .collect(),
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+            return Refused::Contended(StoreError::unavailable(operation, error));
+        }
+        _ => return Refused::Final(StoreError::unavailable(operation, error)),
+    };
+    let any = |wanted: &str| codes.iter().any(|code| code == wanted);
+    if any("ConditionalCheckFailed") {
+        Refused::Final(StoreError::Conflict)
+    } else if any("TransactionConflict") {
+        Refused::Contended(StoreError::Conflict)
+    } else if any("ThrottlingError") || any("ProvisionedThroughputExceeded") {
+        Refused::Contended(StoreError::unavailable(operation, error))
+    } else {
+        Refused::Final(StoreError::unavailable(operation, error))
+    }
+}
+
+/// Makes a write until it succeeds, fails for good, or was refused too often. The pauses grow to about half a second.
+pub(crate) async fn persist<F>(mut write: impl FnMut() -> F) -> StoreResult<()>
+where
+    F: Future<Output = Result<(), Refused>> + Send,
+{
+    let mut attempt = 0;
+    loop {
+        let error = match write().await {
+            Ok(()) => return Ok(()),
+            Err(Refused::Final(error)) => return Err(error),
+            Err(Refused::Contended(error)) => error,
+        };
+        attempt += 1;
+        if attempt == CONTENDED_ATTEMPTS {
+            return Err(error);
+        }
+        tokio::time::sleep(pause(attempt)).await;
+    }
+}
+
+/// Between one and two times 5 ms, doubled with each attempt, up to 320 ms.
+pub(crate) fn pause(attempt: u32) -> Duration {
+    let mut byte = [0_u8];
+    let part = getrandom::fill(&mut byte).map_or(0, |()| u64::from(byte[0]));
+    let base = 5_u64 << attempt.min(6);
+    Duration::from_millis(base + base * part / 255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_is_exact_and_never_early() {
+        for millis in [0, 1, 999, 1_000, 1_769_851_800_250] {
+            let mut item = Item::new();
+            set_expiry(&mut item, Some(Timestamp::from_millis(millis)));
+            assert_eq!(
+                get_expiry(&item).unwrap(),
+                Some(Timestamp::from_millis(millis))
+            );
+            assert!(get_number::<i64>(&item, EXPIRES_AT).unwrap() * 1_000 >= millis);
+        }
+        assert_eq!(get_expiry(&Item::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn an_item_that_is_not_ours_is_corrupt() {
+        let item = item_of(ItemKey {
+            partition: "P".into(),
+            sort: "S".into(),
+        });
+        let error = get_text(&item, "body").unwrap_err();
+        assert_eq!(error.to_string(), "item P S is corrupt");
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_short() {
+        for attempt in 0..40 {
+            assert!(pause(attempt) <= Duration::from_millis(640));
+        }
+        assert!(pause(6) >= Duration::from_millis(320));
+    }
+}

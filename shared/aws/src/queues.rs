@@ -1,0 +1,549 @@
+//! Queues on SQS, and timers on EventBridge Scheduler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_scheduler::types::{
+    ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
+};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use millrace_app::Timestamp;
+use millrace_app::ports::{
+    DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError,
+    StoreResult,
+};
+
+use crate::clients::Clients;
+use crate::clock::now;
+use crate::dynamo::pause;
+
+/// Standard queues, each with its dead-letter queue. A message for a time within fifteen minutes waits in the queue; a
+/// later one is a one-time schedule that sends it and is then deleted.
+#[derive(Debug, Clone)]
+pub struct SqsQueues {
+    clients: Arc<Clients>,
+}
+
+/// SQS's limits: messages and bytes a request, seconds of a delay, a poll and a visibility.
+const BATCH: usize = 10;
+const BATCH_BYTES: usize = 256 * 1024;
+const MAX_DELAY: i64 = 900;
+const MAX_WAIT: u64 = 20;
+const MAX_VISIBILITY: u64 = 12 * 60 * 60;
+
+/// How often the part of a batch that SQS could not take is sent again.
+const SEND_ATTEMPTS: u32 = 5;
+
+/// How often looking at dead letters may bring nothing new before it ends: SQS answers from a sample of its hosts.
+const IDLE_PEEKS: u32 = 3;
+
+/// Seconds from now until a time, rounded up.
+fn seconds_until(at: Timestamp, now: Timestamp) -> i64 {
+    let millis = at.millis().saturating_sub(now.millis()).max(0);
+    millis / 1_000 + i64::from(millis % 1_000 != 0)
+}
+
+/// The ARN of a queue by its URL `https://sqs.{region}.{domain}/{account}/{name}`.
+fn queue_arn(region: &str, url: &str) -> StoreResult<String> {
+    let mut parts = url.rsplit('/');
+    let (Some(name), Some(account)) = (parts.next(), parts.next()) else {
+        return Err(StoreError::unavailable(
+            "MessageQueues",
+            format!("{url:?} is not the URL of a queue"),
+        ));
+    };
+    let partition = match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    Ok(format!("arn:{partition}:sqs:{region}:{account}:{name}"))
+}
+
+/// The expression of a one-time schedule: whole seconds in UTC, rounded up.
+fn schedule_expression(at: Timestamp) -> String {
+    let second = at.millis().div_euclid(1_000) + i64::from(at.millis().rem_euclid(1_000) != 0);
+    let text = Timestamp::from_millis(second.saturating_mul(1_000)).to_string();
+    format!("at({})", text.split('.').next().unwrap_or_default())
+}
+
+/// Splits messages into requests that SQS takes.
+fn batches(messages: Vec<(OutgoingMessage, i32)>) -> Vec<Vec<(OutgoingMessage, i32)>> {
+    let mut batches: Vec<Vec<(OutgoingMessage, i32)>> = Vec::new();
+    let mut room = 0;
+    for message in messages {
+        let size = message.0.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && size <= room => {
+                room -= size;
+                batch.push(message);
+            }
+            _ => {
+                room = BATCH_BYTES.saturating_sub(size);
+                batches.push(vec![message]);
+            }
+        }
+    }
+    batches
+}
+
+fn seconds(duration: Duration, limit: u64) -> i32 {
+    let up = duration.as_secs() + u64::from(duration.subsec_nanos() != 0);
+    i32::try_from(up.min(limit)).unwrap_or(i32::MAX)
+}
+
+/// Does the error say that the message is no longer this receiver's?
+fn is_stale_receipt<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    matches!(
+        error
+            .code()
+            .map(|code| code.rsplit('.').next().unwrap_or(code)),
+        Some("ReceiptHandleIsInvalid" | "InvalidParameterValue" | "MessageNotInflight")
+    )
+}
+
+fn receive_count(message: &Message) -> u32 {
+    let count = message
+        .attributes()
+        .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+impl SqsQueues {
+    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
+        Self { clients }
+    }
+
+    fn url(&self, queue: Queue) -> StoreResult<&str> {
+        self.clients
+            .config
+            .queues
+            .get(&queue)
+            .map(String::as_str)
+            .ok_or_else(|| missing(queue, "QUEUE"))
+    }
+
+    fn dead_letter_url(&self, queue: Queue) -> StoreResult<&str> {
+        self.clients
+            .config
+            .dead_letter_queues
+            .get(&queue)
+            .map(String::as_str)
+            .ok_or_else(|| missing(queue, "DLQ"))
+    }
+
+    async fn send_batch(&self, url: &str, batch: Vec<(OutgoingMessage, i32)>) -> StoreResult<()> {
+        const SEND: &str = "MessageQueues::send";
+        let mut entries = Vec::with_capacity(batch.len());
+        for (id, (message, delay)) in batch.into_iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(id.to_string())
+                .message_body(message.body);
+            let entry = if delay > 0 {
+                entry.delay_seconds(delay)
+            } else {
+                entry
+            };
+            entries.push(
+                entry
+                    .build()
+                    .map_err(|error| StoreError::unavailable(SEND, error))?,
+            );
+        }
+        for attempt in 1.. {
+            let call = self
+                .clients
+                .sqs()
+                .send_message_batch()
+                .queue_url(url)
+                .set_entries(Some(entries.clone()));
+            let answer = call
+                .send()
+                .await
+                .map_err(|error| StoreError::unavailable(SEND, error))?;
+            let Some(first) = answer.failed().first() else {
+                break;
+            };
+            if attempt == SEND_ATTEMPTS
+                || answer.failed().iter().any(|failed| failed.sender_fault())
+            {
+                let (code, text) = (first.code(), first.message().unwrap_or_default());
+                return Err(StoreError::unavailable(
+                    SEND,
+                    format!("{} not sent: {code} {text}", answer.failed().len()),
+                ));
+            }
+            entries.retain(|entry| {
+                answer
+                    .failed()
+                    .iter()
+                    .any(|failed| failed.id() == entry.id())
+            });
+            tokio::time::sleep(pause(attempt)).await;
+        }
+        Ok(())
+    }
+
+    /// Makes the schedule of a message; one of the same name is the same message, sent before.
+    async fn schedule(
+        &self,
+        url: &str,
+        message: OutgoingMessage,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        const SCHEDULE: &str = "MessageQueues::send";
+        let config = &self.clients.config;
+        let built = |error| StoreError::unavailable(SCHEDULE, error);
+        let target = Target::builder()
+            .arn(queue_arn(&config.region, url)?)
+            .role_arn(&config.schedule_role_arn)
+            .input(message.body)
+            .build()
+            .map_err(built)?;
+        let exact = FlexibleTimeWindow::builder()
+            .mode(FlexibleTimeWindowMode::Off)
+            .build()
+            .map_err(built)?;
+        let answer = self
+            .clients
+            .scheduler()
+            .create_schedule()
+            .group_name(&config.schedule_group)
+            .name(message.name)
+            .schedule_expression(schedule_expression(at))
+            .schedule_expression_timezone("UTC")
+            .flexible_time_window(exact)
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .target(target)
+            .send()
+            .await;
+        match answer {
+            Err(error) if error.code() != Some("ConflictException") => {
+                Err(StoreError::unavailable(SCHEDULE, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn count(&self, url: &str) -> StoreResult<QueueDepth> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.clients.sqs().get_queue_attributes().queue_url(url);
+        let call = call.set_attribute_names(Some(names.to_vec()));
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable("MessageQueues::depth", error))?;
+        let number = |name| {
+            answer
+                .attributes()
+                .and_then(|all| all.get(name))
+                .and_then(|number| number.parse().ok())
+                .unwrap_or_default()
+        };
+        let [ready, in_flight, delayed] = names.each_ref().map(number);
+        Ok(QueueDepth {
+            ready,
+            in_flight,
+            delayed,
+            dead: 0,
+        })
+    }
+
+    async fn take(
+        &self,
+        url: &str,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> StoreResult<Vec<Message>> {
+        let answer = self
+            .clients
+            .sqs()
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(i32::try_from(max.clamp(1, BATCH)).unwrap_or(1))
+            .visibility_timeout(seconds(visibility, MAX_VISIBILITY))
+            .wait_time_seconds(seconds(wait, MAX_WAIT))
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable("MessageQueues::receive", error))?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+
+    /// Moves up to `limit` dead letters: receives, sends and deletes them. For a service that can't do it itself.
+    async fn move_by_hand(&self, from: &str, to: &str, limit: u64) -> StoreResult<u64> {
+        const REDRIVE: &str = "MessageQueues::redrive";
+        let mut moved = 0;
+        while moved < limit {
+            let messages = self
+                .take(from, BATCH, Duration::from_secs(60), Duration::ZERO)
+                .await?;
+            if messages.is_empty() {
+                break;
+            }
+            let mut deletes = Vec::with_capacity(messages.len());
+            let mut sends = Vec::with_capacity(messages.len());
+            for (id, message) in messages.into_iter().enumerate() {
+                let body = message.body.unwrap_or_default();
+                sends.push((
+                    OutgoingMessage {
+                        name: id.to_string(),
+                        body,
+                        deliver_at: None,
+                    },
+                    0,
+                ));
+                let delete = DeleteMessageBatchRequestEntry::builder()
+                    .id(id.to_string())
+                    .receipt_handle(message.receipt_handle.unwrap_or_default());
+                deletes.push(
+                    delete
+                        .build()
+                        .map_err(|error| StoreError::unavailable(REDRIVE, error))?,
+                );
+            }
+            moved += u64::try_from(sends.len()).unwrap_or(u64::MAX);
+            for batch in batches(sends) {
+                self.send_batch(to, batch).await?;
+            }
+            // What is not deleted now is moved again later: at least once.
+            let delete = self
+                .clients
+                .sqs()
+                .delete_message_batch()
+                .queue_url(from)
+                .set_entries(Some(deletes));
+            delete
+                .send()
+                .await
+                .map_err(|error| StoreError::unavailable(REDRIVE, error))?;
+        }
+        Ok(moved)
+    }
+}
+
+fn missing(queue: Queue, what: &str) -> StoreError {
+    let name = queue.name().to_uppercase();
+    StoreError::unavailable(
+        "MessageQueues",
+        format!("this function has no {name}_{what}_URL"),
+    )
+}
+
+impl MessageQueues for SqsQueues {
+    async fn send(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> StoreResult<()> {
+        let url = self.url(queue)?;
+        let limit = OutgoingMessage::MAX_BYTES;
+        if let Some(large) = messages.iter().find(|message| message.body.len() > limit) {
+            return Err(StoreError::TooLarge {
+                what: "a message",
+                size: large.body.len(),
+                limit,
+            });
+        }
+        let now = now();
+        let mut soon = Vec::with_capacity(messages.len());
+        for message in messages {
+            let delay = message.deliver_at.map_or(0, |at| seconds_until(at, now));
+            match (message.deliver_at, i32::try_from(delay)) {
+                (_, Ok(delay)) if i64::from(delay) <= MAX_DELAY => soon.push((message, delay)),
+                (Some(at), _) => self.schedule(url, message, at).await?,
+                (None, _) => soon.push((message, 0)),
+            }
+        }
+        for batch in batches(soon) {
+            self.send_batch(url, batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        queue: Queue,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> StoreResult<Vec<Delivery>> {
+        let messages = self.take(self.url(queue)?, max, visibility, wait).await?;
+        let delivery = |message: Message| Delivery {
+            receive_count: receive_count(&message),
+            id: message.message_id.unwrap_or_default(),
+            receipt: message.receipt_handle.unwrap_or_default(),
+            body: message.body.unwrap_or_default(),
+        };
+        Ok(messages.into_iter().map(delivery).collect())
+    }
+
+    async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
+        let call = self
+            .clients
+            .sqs()
+            .delete_message()
+            .queue_url(self.url(queue)?)
+            .receipt_handle(receipt);
+        match call.send().await {
+            Err(error) if !is_stale_receipt(&error) => {
+                Err(StoreError::unavailable("MessageQueues::delete", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn release(&self, queue: Queue, receipt: &str, delay: Duration) -> StoreResult<()> {
+        let call = self
+            .clients
+            .sqs()
+            .change_message_visibility()
+            .queue_url(self.url(queue)?)
+            .receipt_handle(receipt);
+        match call
+            .visibility_timeout(seconds(delay, MAX_VISIBILITY))
+            .send()
+            .await
+        {
+            Err(error) if !is_stale_receipt(&error) => {
+                Err(StoreError::unavailable("MessageQueues::release", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn depth(&self, queue: Queue) -> StoreResult<QueueDepth> {
+        let dead = self.count(self.dead_letter_url(queue)?).await?;
+        let depth = self.count(self.url(queue)?).await?;
+        Ok(QueueDepth {
+            dead: dead.ready + dead.in_flight + dead.delayed,
+            ..depth
+        })
+    }
+
+    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
+        let url = self.dead_letter_url(queue)?;
+        let mut letters: Vec<DeadLetter> = Vec::new();
+        let mut idle = 0;
+        while letters.len() < max && idle < IDLE_PEEKS {
+            let before = letters.len();
+            for message in self
+                .take(url, BATCH, Duration::ZERO, Duration::ZERO)
+                .await?
+            {
+                let receive_count = receive_count(&message);
+                let (Some(id), Some(body)) = (message.message_id, message.body) else {
+                    continue;
+                };
+                if letters.len() < max && letters.iter().all(|letter| letter.id != id) {
+                    letters.push(DeadLetter {
+                        id,
+                        body,
+                        receive_count,
+                    });
+                }
+            }
+            idle = if letters.len() == before { idle + 1 } else { 0 };
+        }
+        Ok(letters)
+    }
+
+    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
+        let (from, to) = (self.dead_letter_url(queue)?, self.url(queue)?);
+        let dead = self.count(from).await?;
+        let dead = dead.ready + dead.in_flight;
+        if dead == 0 {
+            return Ok(0);
+        }
+        let region = &self.clients.config.region;
+        let (source, destination) = (queue_arn(region, from)?, queue_arn(region, to)?);
+        let call = self
+            .clients
+            .sqs()
+            .start_message_move_task()
+            .source_arn(source)
+            .destination_arn(destination);
+        match call.send().await {
+            Ok(_) => Ok(dead),
+            // A stand-in without the operation, or a move that is under way already: moving by hand beside it is safe.
+            Err(error)
+                if error
+                    .raw_response()
+                    .is_some_and(|response| response.status().is_client_error()) =>
+            {
+                tracing::info!(
+                    queue = queue.name(),
+                    code = error.code(),
+                    "moving dead letters by hand"
+                );
+                self.move_by_hand(from, to, dead).await
+            }
+            Err(error) => Err(StoreError::unavailable("MessageQueues::redrive", error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize) -> (OutgoingMessage, i32) {
+        (
+            OutgoingMessage {
+                name: "n".into(),
+                body: "x".repeat(bytes),
+                deliver_at: None,
+            },
+            0,
+        )
+    }
+
+    #[test]
+    fn batches_keep_to_both_limits() {
+        let sizes = |batches: Vec<Vec<(OutgoingMessage, i32)>>| {
+            batches.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(batches(vec![message(1); 25])), [10, 10, 5]);
+        assert_eq!(
+            sizes(batches(vec![message(OutgoingMessage::MAX_BYTES); 3])),
+            [1, 1, 1]
+        );
+        assert_eq!(sizes(batches(vec![message(100 * 1024); 5])), [2, 2, 1]);
+        assert_eq!(sizes(batches(Vec::new())), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_message_is_never_early() {
+        let at = Timestamp::from_millis;
+        assert_eq!(seconds_until(at(1_001), at(0)), 2);
+        assert_eq!(seconds_until(at(900_000), at(0)), MAX_DELAY);
+        assert_eq!(seconds_until(at(0), at(5_000)), 0);
+        assert_eq!(
+            schedule_expression(at(1_769_851_800_000)),
+            "at(2026-01-31T09:30:00)"
+        );
+        assert_eq!(
+            schedule_expression(at(1_769_851_800_001)),
+            "at(2026-01-31T09:30:01)"
+        );
+    }
+
+    #[test]
+    fn the_arn_of_a_queue() {
+        let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/stack-pm-queue";
+        assert_eq!(
+            queue_arn("eu-west-1", url).unwrap(),
+            "arn:aws:sqs:eu-west-1:123456789012:stack-pm-queue"
+        );
+        assert_eq!(
+            queue_arn("cn-north-1", url).unwrap(),
+            "arn:aws-cn:sqs:cn-north-1:123456789012:stack-pm-queue"
+        );
+        assert!(queue_arn("eu-west-1", "x").is_err());
+    }
+}
