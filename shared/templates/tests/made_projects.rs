@@ -49,8 +49,13 @@ fn node_rest_api() {
 }
 
 #[test]
+fn rust_lambda() {
+    check("rust-lambda");
+}
+
+#[test]
 fn every_authentication_is_a_valid_stack() {
-    for id in ["python-rest-api", "node-rest-api"] {
+    for id in ["python-rest-api", "node-rest-api", "rust-lambda"] {
         for authentication in ["jwt", "none"] {
             let mut parameters = parameters(id, "defaults");
             parameters["authentication"] = authentication.into();

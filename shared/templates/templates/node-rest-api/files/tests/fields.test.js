@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  boolean,
-  choice,
-  integer,
-  number,
-  readFields,
-  text,
-  timestamp,
-} from '../src/fields.js';
+import { boolean, choice, integer, number, readFields, text, timestamp } from '../src/fields.js';
 
 /** @type {[string, import('../src/fields.js').Kind, unknown[], unknown[]][]} */
 const kinds = [
-  ['text', text({ minLength: 1, maxLength: 3 }), ['a', 'äöü', '😀😀😀'], ['', 'abcd', 1, '\ud800', ['a']]],
+  [
+    'text',
+    text({ minLength: 1, maxLength: 3 }),
+    ['a', 'äöü', '😀😀😀'],
+    ['', 'abcd', 1, '\ud800', ['a']],
+  ],
   ['integer', integer({ minimum: 0, maximum: 5 }), [0, 5], [-1, 6, 1.5, true, '1']],
   ['number', number({ minimum: 0.5, maximum: 1 }), [0.5, 0.75, 1], [0.4, 1.1, true, '1']],
   ['open number', number(), [0, -1.5, 1e15], [NaN, Infinity, 1e300, 1e-300]],
@@ -22,7 +19,14 @@ const kinds = [
     'timestamp',
     timestamp(),
     ['2024-05-01T12:30:00Z', '2024-02-29T23:59:59.123456789+05:30'],
-    ['2024-02-30T12:30:00Z', '2023-02-29T12:30:00Z', '2024-05-01T12:30:00', '2024-05-01T24:00:00Z', 12, 'now'],
+    [
+      '2024-02-30T12:30:00Z',
+      '2023-02-29T12:30:00Z',
+      '2024-05-01T12:30:00',
+      '2024-05-01T24:00:00Z',
+      12,
+      'now',
+    ],
   ],
   ['choice', choice(['a', 'b']), ['a', 'b'], ['A', '', 1]],
 ];

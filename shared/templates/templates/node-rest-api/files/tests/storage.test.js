@@ -32,7 +32,10 @@ function fakeTable() {
         .filter((item) => item.pk === values[':pk'] && item.sk > (values[':after'] ?? ''))
         .sort((one, other) => (one.sk < other.sk ? -1 : 1));
       const last = found.length > Limit ? found[Limit - 1] : undefined;
-      return { Items: found.slice(0, Limit), LastEvaluatedKey: last && { pk: last.pk, sk: last.sk } };
+      return {
+        Items: found.slice(0, Limit),
+        LastEvaluatedKey: last && { pk: last.pk, sk: last.sk },
+      };
     },
     async remove(/** @type {any} */ { Key }) {
       const Attributes = items.get(keyOf(Key));
@@ -83,9 +86,15 @@ for (const [name, make] of Object.entries(makers)) {
       }
       await repository.add('others', { id: '9', version: 1 });
       const first = await repository.list('things', 2);
-      assert.deepEqual(first.records.map((record) => record.id), ['1', '2']);
+      assert.deepEqual(
+        first.records.map((record) => record.id),
+        ['1', '2'],
+      );
       const second = await repository.list('things', 2, first.after);
-      assert.deepEqual(second.records.map((record) => record.id), ['3']);
+      assert.deepEqual(
+        second.records.map((record) => record.id),
+        ['3'],
+      );
       assert.equal(second.after, undefined);
     });
 

@@ -17,7 +17,7 @@ export function makeClient() {
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @param {Record<string, string>} [query]
+   * @param {Record<string, string | undefined>} [query]
    */
   async function send(method, path, body, query = {}) {
     const text = body === undefined ? '' : JSON.stringify(body);
