@@ -1,1 +1,35 @@
 //! The REST API: router, problem details, OpenAPI.
+//!
+//! It owns what HTTP adds to the use cases of `millrace-app`: reading requests, checking their form, answering with
+//! JSON or `application/problem+json`, and describing itself as OpenAPI 3.1. It holds no rule of the product and knows
+//! no server: the lambda and the local server both call [`router`]. Start reading at `openapi.rs`, which lists every
+//! route, then `projects.rs`.
+
+mod artifacts;
+mod body;
+mod caller;
+mod config;
+mod error_pages;
+mod frame;
+mod health;
+mod openapi;
+mod params;
+mod problem;
+mod projects;
+mod templates;
+mod views;
+
+pub use caller::Caller;
+pub use config::{AuthMode, RestConfig};
+pub use frame::RequestId;
+pub use openapi::{openapi, router};
+pub use problem::{HTTP_CODES, Problem};
+
+use std::sync::Arc;
+
+/// What every handler sees.
+#[derive(Debug, Clone)]
+struct App<P> {
+    ports: P,
+    config: Arc<RestConfig>,
+}

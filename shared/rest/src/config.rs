@@ -1,0 +1,42 @@
+//! What the API is told at start.
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthMode {
+    /// Everybody is the owner `local`. For loopback only.
+    Off,
+    /// The front identifies the caller and puts a [`Caller`](crate::Caller) into the request's extensions.
+    #[default]
+    Required,
+}
+
+/// The API's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestConfig {
+    /// Origins whose pages may call (`https://console.example.com`); `*` is any. Empty: none.
+    pub cors_origins: Vec<String>,
+    /// Where the API is reached, without a trailing slash (`https://api.example.com/prod`); empty: links are relative.
+    pub base_url: String,
+    /// Who may call.
+    pub auth_mode: AuthMode,
+    /// The version that `/health` tells.
+    pub version: String,
+}
+
+impl Default for RestConfig {
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            base_url: String::new(),
+            auth_mode: AuthMode::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+impl RestConfig {
+    /// An address of this server: what begins with `/` gets the base URL before it.
+    pub(crate) fn link(&self, target: &str) -> String {
+        if target.starts_with('/') { format!("{}{target}", self.base_url) } else { target.to_owned() }
+    }
+}

@@ -1,0 +1,138 @@
+//! What surrounds every request: its id, the answer's security headers, problem bodies, and the log line.
+
+use std::any::Any;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION,
+    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use millrace_app::ports::{IdSource, Ports};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::App;
+use crate::problem::Problem;
+
+/// The header that names a request.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that marks an answer to a repeated request.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The header with the caller's key for a request that may be repeated.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Nothing that the API answers may run, load or be framed, even when a browser is made to show it.
+const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+/// The longest request id that is taken from a caller.
+const REQUEST_ID_CHARS: usize = 128;
+
+/// Names a request in answers and logs; in the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub Arc<str>);
+
+/// Puts the frame round all routes.
+pub(crate) fn surround<P: Ports>(routes: Router, app: &App<P>) -> Router {
+    routes
+        .fallback(no_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(cors(&app.config.cors_origins))
+        .layer(middleware::from_fn_with_state(app.clone(), frame::<P>))
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    Problem::no_route(uri.path())
+}
+
+async fn method_not_allowed(method: Method) -> Problem {
+    Problem::method_not_allowed(method.as_str())
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("of unknown kind"), "a handler panicked");
+    Problem::panicked().into_response()
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IDEMPOTENCY_KEY, X_REQUEST_ID])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, X_REQUEST_ID, IDEMPOTENCY_REPLAYED])
+}
+
+async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&app.ports));
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(cause) = problem.cause() {
+            let source = cause.source().map(|source| chain(source));
+            tracing::error!(request_id = %id, %method, path, code = problem.code(), error = %cause, source, "failed");
+        }
+        let mut rendered = problem.render(&path, &id);
+        // What the inner layers said, such as Allow and the CORS headers, stays.
+        for (name, value) in response.headers() {
+            if !rendered.headers().contains_key(name) && *name != axum::http::header::CONTENT_LENGTH {
+                rendered.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+        response = rendered;
+    }
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), millis, "request");
+    response
+}
+
+/// The caller's id of the request, when it is one that logs can hold.
+fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (!id.is_empty() && id.len() <= REQUEST_ID_CHARS && id.bytes().all(fits)).then(|| Arc::from(id))
+}
+
+fn fresh_id<P: Ports>(ports: &P) -> Arc<str> {
+    ports.ids().random().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+/// An error and all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

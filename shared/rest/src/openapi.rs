@@ -1,0 +1,168 @@
+//! Every route, and the OpenAPI 3.1 description that is made from the same list.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use millrace_app::ports::Ports;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder};
+use utoipa::{OpenApi, Path};
+
+use crate::problem::ProblemBody;
+use crate::{App, RestConfig, artifacts, error_pages, frame, health, projects, templates, views};
+
+/// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
+macro_rules! routes {
+    ($($module:ident :: { $handler:ident, $path:ident };)*) => {
+        #[derive(OpenApi)]
+        #[openapi(
+            info(
+                title = "Millrace",
+                description = "Projects go in as parameters of a template and come out as tested, deployable code.",
+                license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+            ),
+            paths($($module::$handler),*),
+            components(schemas(ProblemBody)),
+            tags(
+                (name = "projects", description = "From a request to a package"),
+                (name = "artifacts", description = "What the agents made"),
+                (name = "templates", description = "What projects are made from"),
+                (name = "server", description = "The server itself"),
+            ),
+        )]
+        struct Description;
+
+        fn routes<P: Ports>() -> Router<App<P>> {
+            Router::new()
+                $(.route(
+                    // OpenAPI has no sign for a parameter with slashes in it.
+                    &<$module::$path as Path>::path().replace("{path}", "{*path}"),
+                    on(filter(&<$module::$path as Path>::methods()), $module::$handler::<P>),
+                ))*
+        }
+    };
+}
+
+routes! {
+    projects::{ create_project, __path_create_project };
+    projects::{ list_projects, __path_list_projects };
+    projects::{ get_project, __path_get_project };
+    projects::{ update_project, __path_update_project };
+    projects::{ delete_project, __path_delete_project };
+    projects::{ modify_project, __path_modify_project };
+    projects::{ approve_project, __path_approve_project };
+    projects::{ cancel_project, __path_cancel_project };
+    projects::{ resume_project, __path_resume_project };
+    artifacts::{ get_plan, __path_get_plan };
+    artifacts::{ list_files, __path_list_files };
+    artifacts::{ get_file, __path_get_file };
+    artifacts::{ list_tests, __path_list_tests };
+    artifacts::{ list_deployments, __path_list_deployments };
+    artifacts::{ list_events, __path_list_events };
+    artifacts::{ get_cost, __path_get_cost };
+    templates::{ list_templates, __path_list_templates };
+    templates::{ get_template, __path_get_template };
+    health::{ get_health, __path_get_health };
+    description::{ get_openapi, __path_get_openapi };
+    error_pages::{ get_error_page, __path_get_error_page };
+}
+
+mod description {
+    use super::*;
+
+    /// Read this description
+    #[utoipa::path(
+        get, path = "/openapi.json", tag = "server",
+        responses((status = 200, description = "OpenAPI 3.1", body = Object)),
+    )]
+    pub(crate) async fn get_openapi<P: Ports>(State(_): State<App<P>>) -> Response {
+        views::json(StatusCode::OK, openapi())
+    }
+}
+
+fn filter(methods: &[HttpMethod]) -> MethodFilter {
+    let one = |method: &HttpMethod| match method {
+        HttpMethod::Get => MethodFilter::GET,
+        HttpMethod::Put => MethodFilter::PUT,
+        HttpMethod::Post => MethodFilter::POST,
+        HttpMethod::Head => MethodFilter::HEAD,
+        HttpMethod::Patch => MethodFilter::PATCH,
+        HttpMethod::Trace => MethodFilter::TRACE,
+        HttpMethod::Delete => MethodFilter::DELETE,
+        HttpMethod::Options => MethodFilter::OPTIONS,
+    };
+    methods.iter().map(one).reduce(MethodFilter::or).unwrap_or(MethodFilter::GET)
+}
+
+/// The whole API over these ports. A front may add routes of its own; `config` says how callers are known.
+pub fn router<P: Ports>(ports: P, config: RestConfig) -> Router {
+    let app = App { ports, config: Arc::new(config) };
+    frame::surround(routes().with_state(app.clone()), &app)
+}
+
+/// The OpenAPI 3.1 description of [`router`].
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = Description::openapi();
+    for (path, item) in &mut document.paths.paths {
+        let methods =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut);
+        for operation in methods {
+            describe_problems(path, operation);
+        }
+    }
+    document
+}
+
+/// Problems that an operation can answer with, beyond those that follow from its shape.
+const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "create_project",
+        &[("409", "`wrong-state`: the key's project was deleted"), ("422", "`not-configured`, `idempotency-mismatch`")],
+    ),
+    (
+        "update_project",
+        &[
+            ("409", "`wrong-state`"),
+            ("412", "`version-mismatch`"),
+            ("422", "`not-configured`"),
+            ("428", "`precondition-required`"),
+        ],
+    ),
+    ("delete_project", &[("412", "`version-mismatch`")]),
+    ("modify_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`"), ("422", "`not-configured`")]),
+    ("approve_project", &[("409", "`wrong-state`: nothing waits for an approval")]),
+    ("cancel_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
+    ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
+];
+
+fn describe_problems(path: &str, operation: &mut Operation) {
+    let mut problems: Vec<(&str, &str)> = Vec::new();
+    if path != "/openapi.json" && path != "/health" {
+        problems.push(("400", "`invalid-request`, `bad-json`"));
+    }
+    if path.contains('{') {
+        problems.push(("404", "`not-found`"));
+    }
+    if path.starts_with("/api/") {
+        problems.push(("401", "`unauthorized`"));
+        problems.push(("500", "`internal`"));
+        problems.push(("503", "`unavailable`"));
+    }
+    if operation.request_body.is_some() {
+        problems.push(("413", "`payload-too-large`"));
+        problems.push(("415", "`unsupported-media-type`"));
+    }
+    let name = operation.operation_id.as_deref().unwrap_or_default();
+    problems.extend(OWN_PROBLEMS.iter().filter(|(own, _)| *own == name).flat_map(|(_, problems)| problems.iter()));
+    for (status, description) in problems {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response =
+            ResponseBuilder::new().description(description).content("application/problem+json", content).build();
+        operation.responses.responses.insert(status.to_owned(), RefOr::T(response));
+    }
+}

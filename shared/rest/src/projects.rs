@@ -1,0 +1,343 @@
+//! The routes of projects.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use millrace_app::Error;
+use millrace_app::ids::ProjectId;
+use millrace_app::ports::Ports;
+use millrace_app::projects::{self, Budget, ModifyProject, NewProject, ProjectChanges, ProjectStatus};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::body::{Fields, JsonObject};
+use crate::caller::Caller;
+use crate::frame::IDEMPOTENCY_REPLAYED;
+use crate::params::{IfMatch, PathParams, QueryParams, idempotency_key, if_match};
+use crate::problem::Problem;
+use crate::views::{self, ModificationView, ProjectPage, ProjectSummary, ProjectView};
+
+/// What a project is made from: a template with parameters, or requirements in words (which need a model).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body that `NewProject` is read from")]
+#[schema(as = CreateProject, example = json!({
+    "template_id": "python-rest-api",
+    "parameters": { "name": "book-shop", "description": "Sells books" },
+    "budget": { "usd": 2.5 }
+}))]
+pub(crate) struct CreateBody {
+    /// What people call it; without one the parameter `name` is taken.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// What it is.
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// What it is to do, in words. Needs a model.
+    requirements: Option<String>,
+    /// The template to make it from.
+    template_id: Option<String>,
+    /// The template's parameters.
+    #[schema(value_type = Option<Object>)]
+    parameters: Option<Map<String, Value>>,
+    /// A delivery workflow of its own, in the Amazon States Language as JSON or YAML.
+    workflow: Option<String>,
+    /// What it may use.
+    budget: Option<BudgetBody>,
+    /// Is the delivery to be started at once?
+    #[schema(default = true)]
+    start: Option<bool>,
+}
+
+/// What a project may use; what is not given has no limit.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Budget` is read from")]
+#[schema(as = NewBudget)]
+pub(crate) struct BudgetBody {
+    /// US dollars.
+    #[schema(minimum = 0)]
+    usd: Option<f64>,
+    /// Tokens, in and out together.
+    #[schema(minimum = 0)]
+    tokens: Option<u64>,
+}
+
+/// What to change; what is not given stays.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body that `ProjectChanges` is read from")]
+#[schema(as = UpdateProject, example = json!({ "name": "Book shop", "budget": { "tokens": 200000 } }))]
+pub(crate) struct UpdateBody {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// What it is; null clears it.
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// What it is to do, in words; null clears it. Needs a model.
+    requirements: Option<String>,
+    /// What it may use, as a whole; null takes every limit away.
+    budget: Option<BudgetBody>,
+}
+
+/// What to modify: words, which need a model, or parameters of the template.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body that `ModifyProject` is read from")]
+#[schema(as = ModifyProject, example = json!({ "parameters": { "description": "Sells books and maps" } }))]
+pub(crate) struct ModifyBody {
+    /// In words.
+    request: Option<String>,
+    /// Parameters that replace the project's; null takes a default back.
+    #[schema(value_type = Option<Object>)]
+    parameters: Option<Map<String, Value>>,
+}
+
+fn budget(fields: &mut Fields) -> Option<Budget> {
+    let read = |budget: &mut Fields| Budget { usd: budget.number("usd"), tokens: budget.count("tokens") };
+    fields.nested("budget", read).map(Option::unwrap_or_default)
+}
+
+/// Create a project
+///
+/// Starts its delivery unless `start` is false. With an `Idempotency-Key` the same request within 24 hours answers
+/// with the same project and the header `Idempotency-Replayed: true`.
+#[utoipa::path(
+    post, path = "/api/projects", tag = "projects", request_body = CreateBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
+    responses((status = 201, description = "The project was created", body = ProjectView, headers(
+        ("Location" = String, description = "Where the project is"),
+        ("ETag" = String, description = "Its version"),
+        ("Idempotency-Replayed" = Option<String>, description = "`true` when an earlier request created it"),
+    ))),
+)]
+pub(crate) async fn create_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    query: QueryParams,
+    headers: HeaderMap,
+    JsonObject(mut fields): JsonObject,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let key = idempotency_key(&headers)?;
+    let new = NewProject {
+        name: fields.text("name"),
+        description: fields.text("description"),
+        requirements: fields.text("requirements"),
+        template_id: fields.text("template_id"),
+        parameters: fields.object("parameters"),
+        workflow: fields.text("workflow"),
+        budget: budget(&mut fields).unwrap_or_default(),
+        start: fields.boolean("start").unwrap_or(true),
+    };
+    fields.finish()?;
+    let created = projects::create_project(&app.ports, &caller.owner, new, key.as_deref()).await?;
+    let location = app.config.link(&format!("/api/projects/{}", created.project.value.id));
+    let mut response = views::with_location(views::project(StatusCode::CREATED, created.project), &location);
+    if created.replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// List the caller's projects, newest first
+#[utoipa::path(
+    get, path = "/api/projects", tag = "projects",
+    params(
+        ("status" = Option<views::StatusView>, Query, description = "Only projects of this status"),
+        ("limit" = Option<usize>, Query, description = "1 to 100, default 20", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page of projects", body = ProjectPage)),
+)]
+pub(crate) async fn list_projects<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    mut query: QueryParams,
+) -> Result<Response, Problem> {
+    let status = query.read("status", |text| {
+        ProjectStatus::parse(text).ok_or_else(|| {
+            let known: Vec<&str> = ProjectStatus::ALL.iter().map(|status| status.as_str()).collect();
+            format!("must be one of {}", known.join(", "))
+        })
+    });
+    let paging = query.paging();
+    query.finish()?;
+    let page = projects::list_projects(&app.ports, &caller.owner, status, &paging).await?;
+    Ok(views::json(StatusCode::OK, ProjectPage::of(page, ProjectSummary::from)))
+}
+
+/// Read a project
+#[utoipa::path(
+    get, path = "/api/projects/{id}", tag = "projects", params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The project", body = ProjectView, headers(
+        ("ETag" = String, description = "Its version"),
+    ))),
+)]
+pub(crate) async fn get_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let stored = projects::get_project(&app.ports, &caller.owner, &path.project()?).await?;
+    Ok(views::project(StatusCode::OK, stored))
+}
+
+/// Change a project
+///
+/// Fields that are not given stay as they are. `If-Match` must name the version that was read.
+#[utoipa::path(
+    put, path = "/api/projects/{id}", tag = "projects", request_body = UpdateBody,
+    params(
+        ("id" = String, Path, description = "The project's id"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version that was read, or `*`"),
+    ),
+    responses((status = 200, description = "The changed project", body = ProjectView, headers(
+        ("ETag" = String, description = "Its new version"),
+    ))),
+)]
+pub(crate) async fn update_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+    headers: HeaderMap,
+    JsonObject(mut fields): JsonObject,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let id = path.project()?;
+    let wanted = if_match(&headers)?.ok_or_else(Problem::precondition_required)?;
+    let changes = ProjectChanges {
+        name: fields.required_when_given("name"),
+        description: fields.nullable_text("description"),
+        requirements: fields.nullable_text("requirements"),
+        budget: budget(&mut fields),
+    };
+    fields.finish()?;
+    let expected = expected(&app, &caller, &id, wanted).await?;
+    let stored = projects::update_project(&app.ports, &caller.owner, &id, expected, changes).await?;
+    Ok(views::project(StatusCode::OK, stored))
+}
+
+/// The version that a change must find; `None` for any.
+async fn expected<P: Ports>(
+    app: &App<P>,
+    caller: &Caller,
+    id: &ProjectId,
+    wanted: IfMatch,
+) -> Result<Option<u64>, Problem> {
+    let IfMatch::OneOf(versions) = wanted else { return Ok(None) };
+    if let [version] = versions.as_slice() {
+        return Ok(Some(*version));
+    }
+    let stored = projects::get_project(&app.ports, &caller.owner, id).await?;
+    if versions.contains(&stored.version) {
+        return Ok(Some(stored.version));
+    }
+    Err(Error::VersionMismatch { what: "the project" }.into())
+}
+
+/// Delete a project
+///
+/// A running delivery is stopped first. Records go at once, artifacts at once or soon after.
+#[utoipa::path(
+    delete, path = "/api/projects/{id}", tag = "projects",
+    params(
+        ("id" = String, Path, description = "The project's id"),
+        ("If-Match" = Option<String>, Header, description = "Delete only this version"),
+    ),
+    responses((status = 204, description = "The project is gone")),
+)]
+pub(crate) async fn delete_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let id = path.project()?;
+    let expected = match if_match(&headers)? {
+        Some(wanted) => expected(&app, &caller, &id, wanted).await?,
+        None => None,
+    };
+    projects::delete_project(&app.ports, &caller.owner, &id, expected).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Request a modification of what was made
+///
+/// A new run over the existing files, with other parameters.
+#[utoipa::path(
+    post, path = "/api/projects/{id}/modify", tag = "projects", request_body = ModifyBody,
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 202, description = "A new run carries it out", body = ModificationView)),
+)]
+pub(crate) async fn modify_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+    JsonObject(mut fields): JsonObject,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let id = path.project()?;
+    let wanted = ModifyProject { request: fields.text("request"), parameters: fields.object("parameters") };
+    fields.finish()?;
+    let modified = projects::modify_project(&app.ports, &caller.owner, &id, wanted).await?;
+    let view = ModificationView::of(&modified.project.value, modified.modification);
+    Ok(views::json(StatusCode::ACCEPTED, view))
+}
+
+/// Stop a project's delivery; what exists is kept
+#[utoipa::path(
+    post, path = "/api/projects/{id}/cancel", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The cancelled project", body = ProjectView)),
+)]
+pub(crate) async fn cancel_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let stored = projects::cancel_project(&app.ports, &caller.owner, &path.project()?).await?;
+    Ok(views::project(StatusCode::OK, stored))
+}
+
+/// Go on with a project that failed, was paused or cancelled, or was not started
+#[utoipa::path(
+    post, path = "/api/projects/{id}/resume", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The project, whose delivery runs again", body = ProjectView)),
+)]
+pub(crate) async fn resume_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let stored = projects::resume_project(&app.ports, &caller.owner, &path.project()?).await?;
+    Ok(views::project(StatusCode::OK, stored))
+}
+
+/// Approve what waits for an approval
+///
+/// No step of the built-in delivery asks for an approval in this version: the answer is a `wrong-state` problem.
+#[utoipa::path(
+    post, path = "/api/projects/{id}/approve", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The project goes on", body = ProjectView)),
+)]
+pub(crate) async fn approve_project<P: Ports>(
+    State(app): State<App<P>>,
+    caller: Caller,
+    path: PathParams,
+    query: QueryParams,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let stored = projects::approve_project(&app.ports, &caller.owner, &path.project()?).await?;
+    Ok(views::project(StatusCode::OK, stored))
+}
