@@ -3,6 +3,7 @@
 //! It owns the product's rules: what a request does, what is stored under which key, which message goes where. It knows
 //! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`] and [`projects`].
 
+pub mod digest;
 mod error;
 pub mod executions;
 pub mod ids;
@@ -10,6 +11,7 @@ pub mod keys;
 pub mod ports;
 pub mod projects;
 pub mod templates;
+pub mod workers;
 
 pub use error::{Error, FieldProblem};
 pub use millrace_asl::Timestamp;

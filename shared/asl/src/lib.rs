@@ -4,6 +4,23 @@
 //! to do I/O: time, ids and random numbers come in as arguments, and what must be done leaves as [`Effect`]s.
 //! Start reading at [`decide()`].
 
+pub mod choice;
+mod decide;
+pub mod definition;
+mod fanout;
+mod history;
+pub mod intrinsics;
+pub mod query;
+mod run;
+mod snapshot;
+mod states;
 mod time;
 
+pub use decide::{Decision, Effect, Event, decide, pending, start, start_child};
+pub use definition::{DefinitionError, Diagnostic, StateMachine};
+pub use history::{EventType, HistoryEvent};
+pub use snapshot::{
+    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source,
+    StepId,
+};
 pub use time::Timestamp;

@@ -1,9 +1,27 @@
 //! Executions: start, advance, control and inspect them.
+//!
+//! One event goes from left to right: a message ([`messages`]) → the thread that it names ([`load`]) → the interpreter's
+//! decision → one conditional write and then the effects ([`advance`], [`dispatch`]) → the next messages. What may have
+//! been lost is found again by [`sweep()`].
 
+mod advance;
+mod body;
+mod close;
 mod control;
+mod definitions;
+mod dispatch;
+pub(crate) mod engine;
+mod history;
+mod load;
 mod log;
+mod messages;
+mod record;
 mod start;
+mod sweep;
 
 pub use control::stop_execution;
-pub use log::{ChildRef, JoinArm, LogEntry, LogId};
-pub use start::{StartExecution, start_execution};
+pub use history::{HistoryItem, history};
+pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
+pub use record::{Execution, ExecutionStatus, Stuck};
+pub use start::{StartExecution, check_definition, start_execution};
+pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};

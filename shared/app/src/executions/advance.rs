@@ -1,0 +1,167 @@
+//! One transition: load what the thread is, decide, commit, send.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snapshot, StateMachine, Timestamp};
+
+use super::body::{self, EntryBody, Header};
+use super::load::load;
+use super::log::{JoinArm, LogId};
+use super::messages::Carried;
+use super::{close, definitions, dispatch};
+use crate::error::Error;
+use crate::ports::{Clock, ExecutionLog, IdSource, Ports, StoreError};
+
+/// How often a transition is decided again because somebody else wrote first, before the message is left to come again.
+const TRIES: usize = 24;
+
+/// A thread as its newest entry says.
+#[derive(Debug, Clone)]
+pub(crate) struct Thread {
+    pub(crate) log: LogId,
+    pub(crate) header: Header,
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) tick: u64,
+    pub(crate) snapshot: Snapshot,
+    /// History that the next entry must take along.
+    pub(crate) unwritten: Vec<HistoryEvent>,
+}
+
+impl Thread {
+    /// A thread as a message carries it.
+    pub(crate) fn carried(log: LogId, carried: Carried) -> Self {
+        Self {
+            log,
+            header: carried.header,
+            seq: carried.seq,
+            at: carried.at,
+            tick: carried.tick,
+            snapshot: carried.snapshot,
+            unwritten: carried.unwritten,
+        }
+    }
+
+    /// The thread of a child that its parent implies and that has no entry of its own.
+    pub(crate) fn implied(parent: &Self, fanout: u32, index: u32, decision: Decision) -> Self {
+        Self {
+            log: parent.log.child(fanout, index),
+            header: parent.header.clone(),
+            seq: 0,
+            at: parent.at,
+            tick: parent.tick + 1,
+            snapshot: decision.snapshot,
+            unwritten: decision.history,
+        }
+    }
+
+    /// A thread as an entry leaves it.
+    pub(crate) fn from_body(log: LogId, seq: u64, at: Timestamp, body: EntryBody) -> Self {
+        let EntryBody { header, tick, snapshot, .. } = body;
+        Self { log, header, seq, at, tick, snapshot, unwritten: Vec::new() }
+    }
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum Advanced {
+    /// It was decided, committed, and its effects were sent.
+    Committed,
+    /// It came late or again: nothing was written. The thread as it is.
+    Late(Thread),
+    /// There is no such thread.
+    Gone,
+}
+
+/// The causes that an event comes from, for the order of the history.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct After {
+    pub(crate) at: Timestamp,
+    pub(crate) tick: u64,
+}
+
+/// Brings an event to a thread: decides, commits with one conditional write, sends the effects.
+pub(crate) fn advance<'a, P: Ports>(
+    ports: &'a P,
+    log: &'a LogId,
+    event: Event,
+    carried: Option<Thread>,
+    after: After,
+) -> Pin<Box<dyn Future<Output = Result<Advanced, Error>> + Send + 'a>> {
+    Box::pin(async move {
+        let mut carried = carried;
+        for _ in 0..TRIES {
+            let thread = match carried.take() {
+                Some(thread) => thread,
+                None => match load(ports, log).await? {
+                    Some(thread) => thread,
+                    None => return Ok(Advanced::Gone),
+                },
+            };
+            let machine = definitions::load(ports, &thread.header.definition).await?;
+            let at = ports.clock().now().max(thread.at).max(after.at);
+            let moment = Moment { now: at, seed: seed(ports) };
+            let Some(decision) = millrace_asl::decide(&machine, &thread.snapshot, event.clone(), moment) else {
+                return Ok(Advanced::Late(thread));
+            };
+            match commit(ports, &machine, thread, decision, at, after.tick).await {
+                Ok(()) => return Ok(Advanced::Committed),
+                Err(Error::Store(StoreError::Conflict)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    })
+}
+
+/// Eight fresh random bytes for a decision.
+pub(crate) fn seed<P: Ports>(ports: &P) -> u64 {
+    ports.ids().random().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+}
+
+/// The one conditional write of a transition, and after it the effects.
+async fn commit<P: Ports>(
+    ports: &P,
+    machine: &Arc<StateMachine>,
+    thread: Thread,
+    decision: Decision,
+    at: Timestamp,
+    after_tick: u64,
+) -> Result<(), Error> {
+    let Decision { snapshot, history, effects } = decision;
+    let mut all = thread.unwritten;
+    let offset = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    all.extend(history.into_iter().map(|mut event| {
+        event.previous = event.previous.map(|previous| previous.saturating_add(offset));
+        event
+    }));
+    let seq = thread.seq + 1;
+    let tick = thread.tick.max(after_tick) + 1;
+    let body = EntryBody { header: thread.header, tick, snapshot, history: all };
+    let entry = body::entry(ports, thread.log, seq, at, &body).await?;
+    let arm = arm(&entry.log, &body.snapshot);
+    let joined = ports.log().append(&entry, arm.as_ref()).await?;
+    let thread = Thread::from_body(entry.log, seq, at, body);
+    dispatch::send(ports, machine, &thread, effects).await?;
+    if thread.snapshot.outcome().is_some() {
+        close::settle_knowing(ports, &thread, joined).await?;
+    }
+    Ok(())
+}
+
+/// How a thread that has just succeeded counts into its parent's fan-out.
+pub(crate) fn arm(log: &LogId, snapshot: &Snapshot) -> Option<JoinArm> {
+    let counted = snapshot.child.as_ref()?.counted?;
+    let succeeded = matches!(snapshot.outcome()?, Outcome::Succeeded { .. });
+    succeeded.then(|| JoinArm { child: log.clone(), position: counted.position, total: counted.total })
+}
+
+/// The failure that a thread ended with, as its parent or its owner is told.
+pub(crate) fn failure_of(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::Succeeded { .. } => None,
+        Outcome::Failed { failure } | Outcome::Aborted { failure } => Some(failure.clone()),
+        Outcome::TimedOut => Some(Failure { error: Some("States.Timeout".to_owned()), cause: None }),
+    }
+}

@@ -1,0 +1,93 @@
+//! What an entry of a log holds, and how it is written: as JSON text, or as the address of a larger text.
+
+use millrace_asl::{HistoryEvent, Position, Snapshot, Timestamp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::log::{LogEntry, LogId};
+use crate::digest::sha256_hex;
+use crate::error::Error;
+use crate::ids::ProjectId;
+use crate::keys;
+use crate::ports::{BlobStore, Ports, StoreError};
+
+/// Texts over this go to the blobs: DynamoDB takes items of 400 KiB, and each KiB of one costs a write unit.
+const LARGEST_INLINE: usize = 64 * 1024;
+/// How long a log is kept after its last entry.
+const KEPT_MILLIS: i64 = 90 * 24 * 3600 * 1000;
+/// How long an entry is kept whose thread may wait for something without a known end: over a year.
+const KEPT_WAITING_MILLIS: i64 = 400 * 24 * 3600 * 1000;
+
+/// What every entry and every task message says of its execution, so that the common step reads nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// SHA-256 of the definition's text, its address among the blobs.
+    #[serde(rename = "def")]
+    pub(crate) definition: String,
+    /// Who owns the execution.
+    #[serde(rename = "own")]
+    pub(crate) owner: String,
+    /// The project whose delivery it is.
+    #[serde(rename = "prj", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) project: Option<ProjectId>,
+}
+
+/// The content of an entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EntryBody {
+    #[serde(flatten)]
+    pub(crate) header: Header,
+    /// Rises along every chain of causes, across logs; with the time it orders the history.
+    #[serde(rename = "tick")]
+    pub(crate) tick: u64,
+    #[serde(rename = "snap")]
+    pub(crate) snapshot: Snapshot,
+    #[serde(rename = "hist")]
+    pub(crate) history: Vec<HistoryEvent>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored<T> {
+    Elsewhere { blob: String },
+    Here(T),
+}
+
+/// Writes a value as JSON; a large one is stored as a blob first and only its address is returned.
+pub(crate) async fn encode<P: Ports, T: Serialize>(ports: &P, value: &T) -> Result<String, Error> {
+    let text = serde_json::to_string(value).map_err(Error::internal)?;
+    if text.len() <= LARGEST_INLINE {
+        return Ok(text);
+    }
+    let blob = sha256_hex(text.as_bytes());
+    ports.blobs().put(&keys::payload(&blob), text.into_bytes(), "application/json").await?;
+    serde_json::to_string(&Stored::<()>::Elsewhere { blob }).map_err(Error::internal)
+}
+
+/// Reads what [`encode`] wrote.
+pub(crate) async fn decode<P: Ports, T: DeserializeOwned>(ports: &P, text: &str, what: &str) -> Result<T, Error> {
+    let corrupt = |problem: serde_json::Error| Error::from(StoreError::corrupt(what, problem));
+    match serde_json::from_str(text).map_err(corrupt)? {
+        Stored::Here(value) => Ok(value),
+        Stored::Elsewhere { blob } => {
+            let bytes = ports.blobs().get(&keys::payload(&blob)).await?;
+            let bytes = bytes.ok_or_else(|| Error::from(StoreError::corrupt(what, format!("payload {blob} is gone"))))?;
+            serde_json::from_slice(&bytes).map_err(corrupt)
+        }
+    }
+}
+
+/// The entry that commits a decision.
+pub(crate) async fn entry<P: Ports>(
+    ports: &P,
+    log: LogId,
+    seq: u64,
+    at: Timestamp,
+    body: &EntryBody,
+) -> Result<LogEntry, Error> {
+    let expires_at = Some(match &body.snapshot.position {
+        Position::Wait { until, .. } | Position::Backoff { until, .. } => until.plus_millis(KEPT_MILLIS),
+        Position::Task { .. } | Position::Join { .. } => at.plus_millis(KEPT_WAITING_MILLIS),
+        Position::Ready { .. } | Position::Ended { .. } => at.plus_millis(KEPT_MILLIS),
+    });
+    Ok(LogEntry { log, seq, at, body: encode(ports, body).await?, expires_at })
+}

@@ -1,0 +1,129 @@
+//! The end of a thread, outside of its log: a child's parent learns of it, an execution's record and project say it.
+//!
+//! Everything here may be repeated, and is, when the message that led to the end comes again.
+
+use millrace_asl::{Event, Outcome};
+
+use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
+use super::log::LogId;
+use super::messages::Message;
+use super::load;
+use super::record::{self, ExecutionStatus};
+use crate::error::Error;
+use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
+use crate::projects::{self, ExecutionOutcome};
+
+/// Draws the consequences of a thread's end, when it is not known which were drawn.
+pub(crate) async fn settle<P: Ports>(ports: &P, thread: &Thread) -> Result<(), Error> {
+    let joined = match arm(&thread.log, &thread.snapshot) {
+        Some(arm) => ports.log().joined(&arm).await?,
+        None => false,
+    };
+    settle_knowing(ports, thread, joined).await
+}
+
+/// The same, where it is known whether the thread's end completed the count of its siblings.
+pub(crate) async fn settle_knowing<P: Ports>(ports: &P, thread: &Thread, joined: bool) -> Result<(), Error> {
+    let Some(outcome) = thread.snapshot.outcome() else { return Ok(()) };
+    let Some((parent, step)) = thread.log.parent() else {
+        return close_execution(ports, thread, outcome).await;
+    };
+    if arm(&thread.log, &thread.snapshot).is_some() {
+        if joined {
+            send_join(ports, &parent, step.fanout).await?;
+        }
+        return Ok(());
+    }
+    if matches!(outcome, Outcome::Aborted { .. }) {
+        // Only its parent's end, or its execution's, stops a child: nobody waits for it.
+        return Ok(());
+    }
+    let event = Event::ChildEnded { fanout: step.fanout, index: step.index, failure: failure_of(outcome) };
+    let after = After { at: thread.at, tick: thread.tick };
+    match advance(ports, &parent, event, None, after).await? {
+        Advanced::Late(parent) => {
+            // Told before: if that left the parent ready to join, the message may have been lost.
+            if parent.snapshot.fanout().is_some_and(|fanout| fanout.id == step.fanout && fanout.out().is_empty()) {
+                send_join(ports, &parent.log, step.fanout).await?;
+            }
+            Ok(())
+        }
+        Advanced::Committed | Advanced::Gone => Ok(()),
+    }
+}
+
+async fn send_join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<(), Error> {
+    let message = Message::Join { log: log.clone(), fanout }.outgoing(&format!("join {log} {fanout}"), None)?;
+    Ok(ports.queues().send(Queue::Engine, vec![message]).await?)
+}
+
+/// Joins a fan-out: reads its children's outputs and brings them to the parent.
+pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<(), Error> {
+    /// Children read at once.
+    const PAGE: u32 = 100;
+    let Some(parent) = load::load(ports, log).await? else { return Ok(()) };
+    let Some(waiting) = parent.snapshot.fanout().filter(|waiting| waiting.id == fanout) else { return Ok(()) };
+    let with_logs = waiting.with_logs();
+    let mut outputs = Vec::with_capacity(with_logs.len());
+    let mut after = After::default();
+    for pages in with_logs.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+        let (Some(from), Some(last)) = (pages.first(), pages.last()) else { continue };
+        for entry in ports.log().children(log, fanout, *from, last + 1).await? {
+            let child = load::read(ports, entry).await?;
+            after = After { at: after.at.max(child.at), tick: after.tick.max(child.tick) };
+            let index = child.log.path.last().map(|step| step.index);
+            if let (Some(Outcome::Succeeded { output }), Some(index)) = (child.snapshot.outcome(), index)
+                && with_logs.binary_search(&index).is_ok()
+            {
+                outputs.push((index, output.clone()));
+            }
+        }
+    }
+    if outputs.len() < with_logs.len() {
+        // Not all have ended: a message that came early, or twice. The last one to end sends another.
+        return Ok(());
+    }
+    match advance(ports, log, Event::ChildrenJoined { fanout, outputs }, None, after).await? {
+        Advanced::Committed | Advanced::Late(_) | Advanced::Gone => Ok(()),
+    }
+}
+
+async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome) -> Result<(), Error> {
+    /// Others that write the record: the sweeper, the note of a dead letter.
+    const TRIES: usize = 8;
+    let id = &thread.log.execution;
+    let status = match outcome {
+        Outcome::Succeeded { .. } => ExecutionStatus::Succeeded,
+        Outcome::Failed { .. } => ExecutionStatus::Failed,
+        Outcome::TimedOut => ExecutionStatus::TimedOut,
+        Outcome::Aborted { .. } => ExecutionStatus::Aborted,
+    };
+    let failure = failure_of(outcome);
+    if let Some(project) = &thread.header.project {
+        let ended = match outcome {
+            Outcome::Succeeded { .. } => ExecutionOutcome::Succeeded,
+            Outcome::Failed { .. } => ExecutionOutcome::Failed,
+            Outcome::TimedOut => ExecutionOutcome::TimedOut,
+            Outcome::Aborted { .. } => ExecutionOutcome::Aborted,
+        };
+        let (error, cause) = failure.as_ref().map_or((None, None), |why| (why.error.as_deref(), why.cause.as_deref()));
+        projects::execution_ended(ports, project, id, ended, error, cause).await?;
+    }
+    for _ in 0..TRIES {
+        let Some(mut stored) = record::load(ports, id).await? else { return Ok(()) };
+        if stored.execution.status != ExecutionStatus::Running {
+            return Ok(());
+        }
+        stored.execution.status = status;
+        stored.execution.stopped_at = Some(thread.at);
+        stored.execution.failure.clone_from(&failure);
+        stored.execution.stuck = None;
+        stored.due = None;
+        let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+        match ports.records().write(vec![write]).await {
+            Err(StoreError::Conflict) => {}
+            written => return Ok(written?),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}

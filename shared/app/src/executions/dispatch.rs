@@ -1,0 +1,77 @@
+//! Effects become messages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millrace_asl::{Effect, Failure, StateMachine};
+
+use super::advance::Thread;
+use super::messages::{Carried, Message, TaskMessage, queue_of};
+use crate::error::Error;
+use crate::ports::{MessageQueues, OutgoingMessage, Ports, Queue};
+
+/// Sends what a decision wants done. All of it may be sent again.
+pub(crate) async fn send<P: Ports>(
+    ports: &P,
+    machine: &Arc<StateMachine>,
+    thread: &Thread,
+    effects: Vec<Effect>,
+) -> Result<(), Error> {
+    let mut messages = BTreeMap::new();
+    collect(machine, thread, effects, &mut messages)?;
+    for (queue, messages) in messages {
+        ports.queues().send(queue, messages).await?;
+    }
+    Ok(())
+}
+
+fn collect(
+    machine: &Arc<StateMachine>,
+    thread: &Thread,
+    effects: Vec<Effect>,
+    messages: &mut BTreeMap<Queue, Vec<OutgoingMessage>>,
+) -> Result<(), Error> {
+    let log = &thread.log;
+    for effect in effects {
+        let (queue, message) = match effect {
+            Effect::InvokeTask { id, resource, .. } => {
+                let carried = Carried {
+                    header: thread.header.clone(),
+                    seq: thread.seq,
+                    at: thread.at,
+                    tick: thread.tick,
+                    snapshot: thread.snapshot.clone(),
+                    unwritten: thread.unwritten.clone(),
+                };
+                // A resource that nobody does was refused when the execution was started.
+                let queue = queue_of(&resource).unwrap_or(Queue::Engine);
+                let task = TaskMessage { log: log.clone(), id, resource, carried: Some(carried) };
+                (queue, Message::Task(Box::new(task)).outgoing(&format!("task {log} {id}"), None)?)
+            }
+            Effect::SetTimer { id, at } => {
+                let at = (at > thread.at).then_some(at);
+                (Queue::Engine, Message::Timer { log: log.clone(), id }.outgoing(&format!("timer {log} {id}"), at)?)
+            }
+            Effect::StartChild { fanout, index, mut decision } => {
+                let effects = std::mem::take(&mut decision.effects);
+                let child = Thread::implied(thread, fanout, index, *decision);
+                collect(machine, &child, effects, messages)?;
+                continue;
+            }
+            Effect::JoinChildren { fanout } => {
+                let message = Message::Join { log: log.clone(), fanout };
+                (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
+            }
+            Effect::AbortChildren { fanout, children } => {
+                let failure = Failure::new(
+                    "Millrace.ParentEnded",
+                    "The state that this branch or item belongs to has ended without it.",
+                );
+                let message = Message::AbortChildren { log: log.clone(), fanout, children, failure };
+                (Queue::Engine, message.outgoing(&format!("abort {log} {fanout}"), None)?)
+            }
+        };
+        messages.entry(queue).or_default().push(message);
+    }
+    Ok(())
+}

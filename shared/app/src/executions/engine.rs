@@ -1,0 +1,101 @@
+//! The engine's side of a message.
+
+use millrace_asl::Event;
+
+use super::advance::{Advanced, After, Thread, advance};
+use super::messages::{Message, TaskMessage};
+use super::record::{self, Stuck};
+use super::{close, control, load, sweep};
+use crate::error::Error;
+use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
+use crate::workers::{Executor, event_of, task_of};
+
+/// Handles one message to its end.
+pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, delivery: &Delivery) -> Result<(), Error> {
+    let message: Message = serde_json::from_str(&delivery.body).map_err(Error::internal)?;
+    let came_before = delivery.receive_count > 1;
+    match message {
+        Message::Task(task) => do_task(ports, executor, *task, came_before).await,
+        Message::Timer { log, id } => {
+            let advanced = advance(ports, &log, Event::TimerFired { id }, None, After::default()).await?;
+            repair_if(ports, came_before, advanced).await
+        }
+        Message::Join { log, fanout } => {
+            close::join(ports, &log, fanout).await?;
+            if came_before && let Some(thread) = load::load(ports, &log).await? {
+                sweep::repair(ports, &thread).await?;
+            }
+            Ok(())
+        }
+        Message::AbortChildren { log, fanout, children, failure } => {
+            control::abort_children(ports, &log, fanout, &children, &failure).await
+        }
+    }
+}
+
+async fn do_task<P: Ports, E: Executor>(
+    ports: &P,
+    executor: &E,
+    message: TaskMessage,
+    came_before: bool,
+) -> Result<(), Error> {
+    let TaskMessage { log, id, resource, carried } = message;
+    let carried = carried.map(|carried| Thread::carried(log.clone(), carried));
+    let thread = match carried {
+        // The first time nothing is read: what the message carries is the newest, or the commit fails.
+        Some(thread) if !came_before => thread,
+        _ => match load::load(ports, &log).await? {
+            Some(thread) => thread,
+            None => return Ok(()),
+        },
+    };
+    let header = thread.header.clone();
+    let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot.position);
+    let Some(task) = task else {
+        // It was done before, and its worker may have died before it sent what follows.
+        return sweep::repair(ports, &thread).await;
+    };
+    let span = tracing::info_span!(
+        "task",
+        execution_id = %task.execution,
+        project_id = task.project.as_ref().map(tracing::field::display),
+        state = task.state,
+        resource = task.resource,
+    );
+    let result = tracing::Instrument::instrument(executor.execute(ports, &task), span).await;
+    let event = event_of(id, result)?;
+    let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
+    repair_if(ports, came_before, advanced).await
+}
+
+/// A message that came before may have been committed by a worker that died before it sent what follows.
+async fn repair_if<P: Ports>(ports: &P, came_before: bool, advanced: Advanced) -> Result<(), Error> {
+    match advanced {
+        Advanced::Late(thread) if came_before => sweep::repair(ports, &thread).await,
+        Advanced::Late(_) | Advanced::Committed | Advanced::Gone => Ok(()),
+    }
+}
+
+/// Says on the execution that one of its messages is given up. A second failure here only leaves it unsaid.
+pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery: &Delivery, error: &Error) {
+    let Ok(message) = serde_json::from_str::<Message>(&delivery.body) else { return };
+    let log = match &message {
+        Message::Task(task) => &task.log,
+        Message::Timer { log, .. }
+        | Message::Join { log, .. }
+        | Message::AbortChildren { log, .. } => log,
+    };
+    let noted = async {
+        let Some(mut stored) = record::load(ports, &log.execution).await? else { return Ok(()) };
+        stored.execution.stuck = Some(Stuck {
+            queue: queue.name().to_owned(),
+            since: ports.clock().now(),
+            error: error.code().to_owned(),
+        });
+        let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+        ports.records().write(vec![write]).await.map_err(Error::from)
+    };
+    if let Err(problem) = noted.await {
+        tracing::warn!(execution_id = %log.execution, error = %problem, "a dead letter could not be noted");
+    }
+}

@@ -1,0 +1,248 @@
+//! What follows from an event: the heart of the interpreter.
+//!
+//! [`start`], [`decide`] and [`start_child`] run a thread of control until it has to wait or ends, with everything that
+//! needs no waiting inside of one decision. The driver owns the rest (`docs/adr/0003`): it commits the decision under
+//! the log's next sequence number, sends the effects after the commit, and brings events back, late or repeated ones
+//! too, which decide nothing.
+
+use serde_json::Value;
+
+use crate::Timestamp;
+use crate::definition::StateMachine;
+use crate::history::{EventType, HistoryEvent};
+use crate::run::{Run, Step};
+use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Snapshot, StepId};
+use crate::states::task;
+
+/// Something that happened to a thread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A task gave its result.
+    TaskSucceeded {
+        /// The attempt.
+        id: StepId,
+        /// Its result.
+        output: Value,
+    },
+    /// A task failed.
+    TaskFailed {
+        /// The attempt.
+        id: StepId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The time of a [`Effect::SetTimer`] has come.
+    TimerFired {
+        /// What it was set for; 0 is the execution's own timeout.
+        id: StepId,
+    },
+    /// A child whose ends are told one by one has ended, or a counted one has failed.
+    ChildEnded {
+        /// The fan-out.
+        fanout: u32,
+        /// The child.
+        index: u32,
+        /// Why it failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// Every child of a fan-out has succeeded.
+    ChildrenJoined {
+        /// The fan-out.
+        fanout: u32,
+        /// The output of each child that has a log of its own ([`crate::Fanout::with_logs`]).
+        outputs: Vec<(u32, Value)>,
+    },
+    /// Somebody stops the thread.
+    Abort {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Something to do after a decision has been committed. Doing it twice does no harm.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Hand a task to whoever does it.
+    InvokeTask {
+        /// The attempt; its result comes back under this id.
+        id: StepId,
+        /// The state's name.
+        state: String,
+        /// `Resource`
+        resource: String,
+        /// What the task is given.
+        input: Value,
+    },
+    /// Bring [`Event::TimerFired`] at a time.
+    SetTimer {
+        /// What for.
+        id: StepId,
+        /// When; a time that has passed means at once.
+        at: Timestamp,
+    },
+    /// A child waits: do the effects of its first decision, which is implied by the parent's and not committed itself.
+    StartChild {
+        /// The fan-out.
+        fanout: u32,
+        /// The child.
+        index: u32,
+        /// Its first decision. Its history is to be committed with the child's first own entry.
+        decision: Box<Decision>,
+    },
+    /// Every child has ended: bring [`Event::ChildrenJoined`].
+    JoinChildren {
+        /// The fan-out.
+        fanout: u32,
+    },
+    /// Bring [`Event::Abort`] to children whose parent no longer waits for them.
+    AbortChildren {
+        /// The fan-out.
+        fanout: u32,
+        /// The children that may still run.
+        children: Vec<u32>,
+    },
+}
+
+/// What to record and what to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Where the thread stands now.
+    pub snapshot: Snapshot,
+    /// What happened.
+    pub history: Vec<HistoryEvent>,
+    /// What to do once this is committed.
+    pub effects: Vec<Effect>,
+}
+
+/// How many states one decision enters before it stops and goes on in another: it bounds the time of a decision and the
+/// size of an entry.
+pub(crate) const STATES_A_DECISION: u32 = 2_500;
+
+/// The first decision of an execution.
+#[must_use]
+pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, moment: Moment) -> Decision {
+    let mut execution = execution;
+    execution.input = machine.reads_execution_input.then(|| input.clone());
+    execution.deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
+    let mut run = Run::new(machine, moment, STATES_A_DECISION);
+    let mut details = serde_json::Map::new();
+    details.insert("input".to_owned(), input.clone());
+    details.insert("roleArn".to_owned(), Value::String(execution.role_arn.clone()));
+    run.note(EventType::ExecutionStarted, details);
+    if let Some(at) = execution.deadline {
+        run.effects.push(Effect::SetTimer { id: 0, at });
+    }
+    let thread = Snapshot {
+        machine: 0,
+        execution,
+        child: None,
+        variables: serde_json::Map::new(),
+        last_step: 0,
+        fanouts: 0,
+        events: 0,
+        position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+    };
+    let first = run.first_state(thread.machine, input);
+    run.finish(thread, first)
+}
+
+/// What follows from `event`. `None` when it comes late, comes again, or is none of this thread's business.
+#[must_use]
+pub fn decide(machine: &StateMachine, snapshot: &Snapshot, event: Event, moment: Moment) -> Option<Decision> {
+    if snapshot.outcome().is_some() {
+        return None;
+    }
+    let mut run = Run::new(machine, moment, STATES_A_DECISION);
+    run.events_before = snapshot.events;
+    let mut thread = snapshot.clone();
+    let step = match (event, &snapshot.position) {
+        (Event::Abort { failure }, _) => {
+            run.abort_children(snapshot);
+            Step::End(Outcome::Aborted { failure })
+        }
+        (Event::TimerFired { id: 0 }, _) if snapshot.child.is_none() && snapshot.execution.deadline.is_some() => {
+            run.abort_children(snapshot);
+            Step::End(Outcome::TimedOut)
+        }
+        (Event::TaskSucceeded { id, output }, Position::Task { id: due, attempt, .. }) if id == *due => {
+            task::succeeded(&mut run, &mut thread, attempt, output)
+        }
+        (Event::TaskFailed { id, failure }, Position::Task { id: due, attempt, .. }) if id == *due => {
+            task::failed(&mut run, &mut thread, attempt, failure)
+        }
+        (Event::TimerFired { id }, Position::Task { id: due, attempt, deadline: Some(_), .. }) if id == *due => {
+            task::timed_out(&mut run, &mut thread, attempt)
+        }
+        (Event::TimerFired { id }, Position::Ready { id: due, state, input }) if id == *due => {
+            Step::Enter { state: state.clone(), input: input.clone() }
+        }
+        (Event::TimerFired { id }, Position::Wait { id: due, attempt, .. }) if id == *due => {
+            run.pass_on(&thread, attempt)
+        }
+        (Event::TimerFired { id }, Position::Backoff { id: due, attempt, .. }) if id == *due => {
+            run.attempt(&mut thread, attempt.clone())
+        }
+        (Event::ChildrenJoined { fanout: id, outputs }, Position::Join { attempt, fanout }) if id == fanout.id => {
+            run.joined(&mut thread, attempt, fanout, outputs)?
+        }
+        (Event::ChildEnded { fanout: id, index, failure }, Position::Join { attempt, fanout }) if id == fanout.id => {
+            run.child_ended(&mut thread, attempt, fanout, index, failure)?
+        }
+        _ => return None,
+    };
+    Some(run.finish(thread, step))
+}
+
+/// The first decision of a child that waits, made again from its parent's snapshot: it comes out as it did before.
+/// `None` when `index` is not a child of that kind.
+#[must_use]
+pub fn start_child(machine: &StateMachine, parent: &Snapshot, index: u32) -> Option<Decision> {
+    let fanout = parent.fanout()?;
+    if fanout.with_logs().binary_search(&index).is_err() {
+        return None;
+    }
+    let Position::Join { attempt, .. } = &parent.position else { return None };
+    let now = match &fanout.join {
+        Join::InTurn { running, .. } => running.get(&index).copied().unwrap_or(fanout.moment.now),
+        Join::Counted { .. } => fanout.moment.now,
+    };
+    let run = Run::new(machine, Moment { now, seed: fanout.moment.seed }, STATES_A_DECISION);
+    let mut decision = run.child(parent, attempt, fanout, index, now);
+    if let (Some(child), Join::Counted { waiting }) = (&mut decision.snapshot.child, &fanout.join) {
+        child.counted = crate::fanout::counted(waiting, index);
+    }
+    Some(decision)
+}
+
+/// Everything that a thread waits for, as the effects that bring it: what was sent after the commit, to be sent again
+/// when it may have been lost. Children come as they began: one that has a log of its own must be asked itself.
+#[must_use]
+pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if snapshot.child.is_none()
+        && snapshot.outcome().is_none()
+        && let Some(at) = snapshot.execution.deadline
+    {
+        effects.push(Effect::SetTimer { id: 0, at });
+    }
+    match &snapshot.position {
+        Position::Ready { id, .. } => effects.push(Effect::SetTimer { id: *id, at: Timestamp::default() }),
+        Position::Wait { id, until, .. } | Position::Backoff { id, until, .. } => {
+            effects.push(Effect::SetTimer { id: *id, at: *until });
+        }
+        Position::Task { .. } => effects.extend(task::effects(machine, snapshot)),
+        Position::Join { fanout, .. } => {
+            let out = fanout.out();
+            if out.is_empty() {
+                effects.push(Effect::JoinChildren { fanout: fanout.id });
+            }
+            for index in out {
+                if let Some(decision) = start_child(machine, snapshot, index) {
+                    effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
+                }
+            }
+        }
+        Position::Ended { .. } => {}
+    }
+    effects
+}

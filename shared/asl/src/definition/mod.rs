@@ -1,0 +1,13 @@
+//! Definitions: the model, reading it from JSON or YAML, and what is wrong with it.
+
+mod fields;
+mod graph;
+mod model;
+mod parse;
+
+pub use fields::{Diagnostic, Severity};
+pub use model::{
+    Catcher, Choice, Duration, FailText, Kind, MachineId, MapState, ParallelState, ResultPath, Retrier, Selection,
+    State, StateMachine, States, TaskState, Transition, Wait,
+};
+pub use parse::DefinitionError;

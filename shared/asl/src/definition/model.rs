@@ -1,0 +1,280 @@
+//! What a definition is, once it has been read. Field names are the Amazon States Language's.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::choice::Rule;
+use crate::query::{Expression, Path, PayloadTemplate, ReferencePath};
+
+/// Numbers the state machines of a definition: 0 is the definition itself, the branches and item processors follow in
+/// the order in which they are written. Stable, because a definition never changes.
+pub type MachineId = u32;
+
+/// A definition that can be executed.
+#[derive(Debug)]
+pub struct StateMachine {
+    /// `Comment`
+    pub comment: Option<String>,
+    /// `TimeoutSeconds` of the whole execution.
+    pub timeout_seconds: Option<f64>,
+    /// Does some expression read the execution's input through the context object? Then snapshots must carry it.
+    pub reads_execution_input: bool,
+    pub(crate) machines: Vec<States>,
+}
+
+impl StateMachine {
+    /// One of the definition's state machines; 0 is the outermost.
+    #[must_use]
+    pub fn states(&self, id: MachineId) -> Option<&States> {
+        self.machines.get(usize::try_from(id).ok()?)
+    }
+}
+
+/// `StartAt` and `States`: a definition, a branch of a Parallel state or the processor of a Map state.
+#[derive(Debug)]
+pub struct States {
+    /// `StartAt`
+    pub start_at: String,
+    /// The states in the order in which they are written.
+    pub states: Vec<State>,
+    pub(crate) index: HashMap<String, usize>,
+}
+
+impl States {
+    /// A state by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&State> {
+        self.states.get(*self.index.get(name)?)
+    }
+}
+
+/// A state.
+#[derive(Debug)]
+pub struct State {
+    /// Its key under `States`.
+    pub name: String,
+    /// `Comment`
+    pub comment: Option<String>,
+    /// `InputPath`
+    pub input_path: Selection,
+    /// `OutputPath`
+    pub output_path: Selection,
+    /// `Next` or `End`; Choice, Succeed and Fail have none.
+    pub transition: Transition,
+    /// What the state does.
+    pub kind: Kind,
+}
+
+/// What follows a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transition {
+    /// `Next`
+    Next(String),
+    /// `End`, or a state that ends its machine.
+    End,
+}
+
+/// `InputPath`, `OutputPath`, `ItemsPath`.
+#[derive(Debug)]
+pub enum Selection {
+    /// `$`
+    Whole,
+    /// `null`: an empty object.
+    Nothing,
+    /// Another path.
+    At(Path),
+}
+
+/// `ResultPath`
+#[derive(Debug)]
+pub enum ResultPath {
+    /// `$`: the result replaces the input.
+    Whole,
+    /// `null`: the result is dropped.
+    Nothing,
+    /// The result goes into the input.
+    At(ReferencePath),
+}
+
+/// The state's type with its own fields.
+#[derive(Debug)]
+pub enum Kind {
+    /// `Pass`
+    Pass {
+        /// `Result`
+        result: Option<Value>,
+        /// `Parameters`
+        parameters: Option<PayloadTemplate>,
+        /// `ResultPath`
+        result_path: ResultPath,
+    },
+    /// `Task`
+    Task(Box<TaskState>),
+    /// `Choice`
+    Choice {
+        /// `Choices`
+        choices: Vec<Choice>,
+        /// `Default`
+        default: Option<String>,
+    },
+    /// `Wait`
+    Wait(Wait),
+    /// `Succeed`
+    Succeed,
+    /// `Fail`
+    Fail {
+        /// `Error` or `ErrorPath`
+        error: Option<FailText>,
+        /// `Cause` or `CausePath`
+        cause: Option<FailText>,
+    },
+    /// `Parallel`
+    Parallel(Box<ParallelState>),
+    /// `Map`
+    Map(Box<MapState>),
+}
+
+impl Kind {
+    /// The value of `Type`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pass { .. } => "Pass",
+            Self::Task(_) => "Task",
+            Self::Choice { .. } => "Choice",
+            Self::Wait(_) => "Wait",
+            Self::Succeed => "Succeed",
+            Self::Fail { .. } => "Fail",
+            Self::Parallel(_) => "Parallel",
+            Self::Map(_) => "Map",
+        }
+    }
+}
+
+/// The fields of a Task state.
+#[derive(Debug)]
+pub struct TaskState {
+    /// `Resource`
+    pub resource: String,
+    /// `Parameters`
+    pub parameters: Option<PayloadTemplate>,
+    /// `ResultSelector`
+    pub result_selector: Option<PayloadTemplate>,
+    /// `ResultPath`
+    pub result_path: ResultPath,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`
+    pub timeout: Option<Duration>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`
+    pub heartbeat: Option<Duration>,
+    /// `Retry`
+    pub retry: Vec<Retrier>,
+    /// `Catch`
+    pub catch: Vec<Catcher>,
+}
+
+/// The fields of a Parallel state.
+#[derive(Debug)]
+pub struct ParallelState {
+    /// `Branches`
+    pub branches: Vec<MachineId>,
+    /// `Parameters`
+    pub parameters: Option<PayloadTemplate>,
+    /// `ResultSelector`
+    pub result_selector: Option<PayloadTemplate>,
+    /// `ResultPath`
+    pub result_path: ResultPath,
+    /// `Retry`
+    pub retry: Vec<Retrier>,
+    /// `Catch`
+    pub catch: Vec<Catcher>,
+}
+
+/// The fields of a Map state.
+#[derive(Debug)]
+pub struct MapState {
+    /// `ItemProcessor` (or `Iterator`)
+    pub processor: MachineId,
+    /// `ItemsPath`
+    pub items_path: Selection,
+    /// `ItemSelector` (or `Parameters`)
+    pub item_selector: Option<PayloadTemplate>,
+    /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit.
+    pub max_concurrency: Duration,
+    /// `ResultSelector`
+    pub result_selector: Option<PayloadTemplate>,
+    /// `ResultPath`
+    pub result_path: ResultPath,
+    /// `Retry`
+    pub retry: Vec<Retrier>,
+    /// `Catch`
+    pub catch: Vec<Catcher>,
+}
+
+/// A number that is written in the definition or read from the state's input.
+#[derive(Debug)]
+pub enum Duration {
+    /// As written.
+    Fixed(f64),
+    /// Read from the effective input.
+    At(Path),
+}
+
+/// How long a Wait state waits.
+#[derive(Debug)]
+pub enum Wait {
+    /// `Seconds`
+    Seconds(f64),
+    /// `SecondsPath`
+    SecondsPath(Path),
+    /// `Timestamp`
+    Timestamp(crate::Timestamp),
+    /// `TimestampPath`
+    TimestampPath(Path),
+}
+
+/// `Error` and `Cause` of a Fail state.
+#[derive(Debug)]
+pub enum FailText {
+    /// As written.
+    Fixed(String),
+    /// `ErrorPath`, `CausePath`: a path, or an intrinsic function, that gives a string.
+    Computed(Expression),
+}
+
+/// One of a Choice state's `Choices`.
+#[derive(Debug)]
+pub struct Choice {
+    /// The condition.
+    pub rule: Rule,
+    /// `Next`
+    pub next: String,
+}
+
+/// One of `Retry`.
+#[derive(Debug)]
+pub struct Retrier {
+    /// `ErrorEquals`
+    pub error_equals: Vec<String>,
+    /// `IntervalSeconds`, 1 where it is absent.
+    pub interval_seconds: f64,
+    /// `MaxAttempts`, 3 where it is absent.
+    pub max_attempts: u64,
+    /// `BackoffRate`, 2 where it is absent.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`
+    pub max_delay_seconds: Option<f64>,
+    /// `JitterStrategy` is `FULL`.
+    pub full_jitter: bool,
+}
+
+/// One of `Catch`.
+#[derive(Debug)]
+pub struct Catcher {
+    /// `ErrorEquals`
+    pub error_equals: Vec<String>,
+    /// `Next`
+    pub next: String,
+    /// `ResultPath`
+    pub result_path: ResultPath,
+}

@@ -1,0 +1,270 @@
+//! Parallel and Map: starting children, and learning of their ends.
+//!
+//! Children run inside of the parent's decision until they wait. Those that never do leave only their output; the others
+//! get logs of their own, so that a wide fan-out doesn't contend for one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::Timestamp;
+use crate::decide::{Decision, Effect, STATES_A_DECISION};
+use crate::definition::Kind;
+use crate::history::EventType;
+use crate::run::{Run, Step, broken};
+use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source};
+use crate::states::{map, parallel};
+
+/// The place of `index` among the counted children.
+pub(crate) fn counted(waiting: &[u32], index: u32) -> Option<Counted> {
+    let position = u32::try_from(waiting.binary_search(&index).ok()?).ok()?;
+    Some(Counted { position, total: u32::try_from(waiting.len()).ok()? })
+}
+
+/// How many states a child may enter within its parent's decision; fewer the deeper it lies, since depths multiply.
+const fn budget(depth: u32) -> u32 {
+    match depth {
+        1 => STATES_A_DECISION,
+        2 => STATES_A_DECISION / 10,
+        3 => STATES_A_DECISION / 100,
+        _ => 0,
+    }
+}
+
+/// Mixes numbers into a seed (the finalizer of splitmix64).
+const fn mix(seed: u64, fanout: u32, index: u32) -> u64 {
+    let mut bits = seed ^ ((fanout as u64) << 32 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
+impl Run<'_> {
+    /// Starts the children of a Parallel or Map state. `limit` is `MaxConcurrency`, 0 for none.
+    pub(crate) fn fan_out(&mut self, thread: &mut Snapshot, attempt: Attempt, source: Source, limit: u32) -> Step {
+        let total = match &source {
+            Source::Items { items, .. } => u32::try_from(items.len()).unwrap_or(u32::MAX),
+            Source::Branches { .. } => self.branches(thread, &attempt),
+        };
+        let join = if limit == 0 || limit >= total {
+            Join::Counted { waiting: Vec::new() }
+        } else {
+            Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit }
+        };
+        let moment = self.moment;
+        let mut fanout = Fanout { id: thread.fanouts, source, total, outputs: BTreeMap::new(), join, moment };
+        let started = match &fanout.join {
+            Join::Counted { .. } => self.start_all(thread, &attempt, &mut fanout),
+            Join::InTurn { .. } => self.start_some(thread, &attempt, &mut fanout),
+        };
+        if let Err(failure) = started {
+            return self.children_failed(thread, &attempt, failure);
+        }
+        if fanout.with_logs().is_empty() {
+            let result = Value::Array(fanout.outputs.into_values().collect());
+            return self.children_succeeded(thread, &attempt, result);
+        }
+        thread.fanouts += 1;
+        Step::Stand(Position::Join { attempt, fanout: Box::new(fanout) })
+    }
+
+    fn branches(&self, thread: &Snapshot, attempt: &Attempt) -> u32 {
+        match self.state_of(thread, attempt).map(|state| &state.kind) {
+            Some(Kind::Parallel(parallel)) => u32::try_from(parallel.branches.len()).unwrap_or(u32::MAX),
+            _ => 0,
+        }
+    }
+
+    fn start_all(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
+        let (fork, mut waiting, mut decisions) = (self.last, Vec::new(), Vec::new());
+        for index in 0..fanout.total {
+            self.last = fork;
+            let decision = self.child(thread, attempt, fanout, index, fanout.moment.now);
+            if let Some(decision) = self.settle(decision, fanout, index)? {
+                waiting.push(index);
+                decisions.push(decision);
+            }
+        }
+        for (index, mut decision) in waiting.iter().copied().zip(decisions) {
+            if let Some(child) = &mut decision.snapshot.child {
+                child.counted = counted(&waiting, index);
+            }
+            self.effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
+        }
+        fanout.join = Join::Counted { waiting };
+        Ok(())
+    }
+
+    /// Starts children until `MaxConcurrency` are out or none is left.
+    fn start_some(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
+        loop {
+            let Join::InTurn { running, next, limit, .. } = &mut fanout.join else { return Ok(()) };
+            if *next >= fanout.total || running.len() >= usize::try_from(*limit).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+            let index = *next;
+            *next += 1;
+            let now = self.moment.now;
+            let decision = self.child(thread, attempt, fanout, index, now);
+            if let Some(decision) = self.settle(decision, fanout, index)? {
+                if let Join::InTurn { running, .. } = &mut fanout.join {
+                    running.insert(index, now);
+                }
+                self.effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
+            }
+        }
+    }
+
+    /// Takes over the output and the history of a child that has ended; gives back one that waits.
+    fn settle(&mut self, decision: Decision, fanout: &mut Fanout, index: u32) -> Result<Option<Decision>, Failure> {
+        let Some(outcome) = decision.snapshot.outcome() else { return Ok(Some(decision)) };
+        let outcome = outcome.clone();
+        let (fork, offset) = (self.last, u32::try_from(self.history.len()).unwrap_or(u32::MAX));
+        let mut last = fork;
+        for (event, mut item) in decision.history.into_iter().enumerate() {
+            let is_side = matches!(item.kind, EventType::MapIterationSucceeded | EventType::MapIterationFailed);
+            item.previous = item.previous.map_or(fork, |previous| Some(previous.saturating_add(offset)));
+            if !is_side {
+                last = u32::try_from(event).ok().map(|event| event.saturating_add(offset));
+            }
+            self.history.push(item);
+        }
+        self.last = last;
+        match outcome {
+            Outcome::Succeeded { output } => {
+                fanout.outputs.insert(index, output);
+                Ok(None)
+            }
+            Outcome::Failed { failure } | Outcome::Aborted { failure } => Err(failure),
+            Outcome::TimedOut => Err(Failure::new("States.Timeout", "")),
+        }
+    }
+
+    /// Runs a child from its start until it waits or ends.
+    pub(crate) fn child(
+        &self,
+        parent: &Snapshot,
+        attempt: &Attempt,
+        fanout: &Fanout,
+        index: u32,
+        now: Timestamp,
+    ) -> Decision {
+        let moment = Moment { now, seed: mix(fanout.moment.seed, fanout.id, index) };
+        let depth = parent.child.as_ref().map_or(0, |child| child.depth) + 1;
+        let mut run = Run::new(self.machine, moment, budget(depth));
+        run.events_before = self.events_before + self.history.len() as u64;
+        let kind = self.state_of(parent, attempt).map(|state| &state.kind);
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let (machine, item) = match (kind, &fanout.source) {
+            (Some(Kind::Parallel(parallel)), Source::Branches { .. }) => (parallel.branches.get(place).copied(), None),
+            (Some(Kind::Map(map)), Source::Items { items, .. }) => (Some(map.processor), items.get(place).cloned()),
+            _ => (None, None),
+        };
+        let thread = Snapshot {
+            machine: machine.unwrap_or(u32::MAX),
+            execution: parent.execution.clone(),
+            child: Some(Child {
+                state: attempt.state.clone(),
+                is_map: fanout.is_map(),
+                index,
+                depth,
+                item,
+                counted: None,
+            }),
+            variables: parent.variables.clone(),
+            last_step: 0,
+            fanouts: 0,
+            events: 0,
+            position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        };
+        if fanout.is_map() {
+            let mut details = Map::new();
+            details.insert("name".to_owned(), json!(attempt.state));
+            details.insert("index".to_owned(), json!(index));
+            run.record(EventType::MapIterationStarted, details);
+        }
+        let input = match (kind, &fanout.source) {
+            (_, Source::Branches { input }) => Ok(input.clone()),
+            (Some(Kind::Map(map)), Source::Items { input, .. }) => match &map.item_selector {
+                Some(selector) => run.evaluate(&thread, attempt, selector, input),
+                None => Ok(thread.child.as_ref().and_then(|child| child.item.clone()).unwrap_or_default()),
+            },
+            _ => Err(broken(&attempt.state)),
+        };
+        let first = match input {
+            Ok(input) => run.first_state(thread.machine, input),
+            Err(failure) => Step::End(Outcome::Failed { failure }),
+        };
+        run.finish(thread, first)
+    }
+
+    /// A child told its parent that it ended.
+    pub(crate) fn child_ended(
+        &mut self,
+        thread: &mut Snapshot,
+        attempt: &Attempt,
+        fanout: &Fanout,
+        index: u32,
+        failure: Option<Failure>,
+    ) -> Option<Step> {
+        let mut fanout = fanout.clone();
+        if fanout.out().binary_search(&index).is_err() {
+            return None;
+        }
+        if let Some(failure) = failure {
+            let others: Vec<u32> = fanout.out().into_iter().filter(|other| *other != index).collect();
+            if !others.is_empty() {
+                self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
+            }
+            return Some(self.children_failed(thread, attempt, failure));
+        }
+        let Join::InTurn { running, done, .. } = &mut fanout.join else { return None };
+        running.remove(&index);
+        done.push(index);
+        done.sort_unstable();
+        if let Err(failure) = self.start_some(thread, attempt, &mut fanout) {
+            self.effects.clear();
+            let others = fanout.out();
+            self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
+            return Some(self.children_failed(thread, attempt, failure));
+        }
+        if fanout.out().is_empty() {
+            self.effects.push(Effect::JoinChildren { fanout: fanout.id });
+        }
+        Some(Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) }))
+    }
+
+    /// Every child has succeeded: their outputs, by index, make the result.
+    pub(crate) fn joined(
+        &mut self,
+        thread: &mut Snapshot,
+        attempt: &Attempt,
+        fanout: &Fanout,
+        outputs: Vec<(u32, Value)>,
+    ) -> Option<Step> {
+        let mut all = fanout.outputs.clone();
+        all.extend(outputs);
+        let result: Vec<Value> = if all.keys().copied().eq(0..fanout.total) {
+            all.into_values().collect()
+        } else {
+            return None;
+        };
+        Some(self.children_succeeded(thread, attempt, Value::Array(result)))
+    }
+
+    fn children_succeeded(&mut self, thread: &mut Snapshot, attempt: &Attempt, result: Value) -> Step {
+        match self.state_of(thread, attempt).map(|state| (state, &state.kind)) {
+            Some((state, Kind::Map(map))) => map::joined(self, thread, state, map, attempt, result),
+            Some((state, Kind::Parallel(parallel))) => parallel::joined(self, thread, state, parallel, attempt, result),
+            _ => Step::End(Outcome::Failed { failure: broken(&attempt.state) }),
+        }
+    }
+
+    fn children_failed(&mut self, thread: &mut Snapshot, attempt: &Attempt, failure: Failure) -> Step {
+        match self.state_of(thread, attempt).map(|state| (state, &state.kind)) {
+            Some((state, Kind::Map(map))) => map::failed(self, thread, state, map, attempt, failure),
+            Some((state, Kind::Parallel(parallel))) => parallel::failed(self, thread, state, parallel, attempt, failure),
+            _ => Step::End(Outcome::Failed { failure: broken(&attempt.state) }),
+        }
+    }
+}

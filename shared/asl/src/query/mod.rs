@@ -1,0 +1,31 @@
+//! The JSONPath side of the language: paths, reference paths, payload templates and the values they are read from.
+//!
+//! It owns what a path or a template means and which failure the service reports when one cannot be applied. It refuses
+//! to know states: the caller adds the state's name to a failure ([`QueryFailure::in_state`]) and decides who catches
+//! it. Everything is read from a [`Scope`]; random numbers come from an [`Entropy`].
+//!
+//! Start reading at [`Path`], then [`PayloadTemplate`].
+
+mod entropy;
+mod expression;
+mod failure;
+mod filter;
+mod filter_parser;
+pub(crate) mod limits;
+pub(crate) mod number;
+mod path;
+mod path_parser;
+mod reference_path;
+mod scope;
+mod template;
+mod walk;
+
+pub use entropy::Entropy;
+pub use expression::{Expression, ExpressionError};
+pub use failure::QueryFailure;
+pub use path::{Path, PathError, PathSyntaxError};
+pub use reference_path::ReferencePath;
+pub use scope::Scope;
+pub use template::{PayloadTemplate, TemplateProblem};
+
+pub(crate) use path_parser::extent;

@@ -1,0 +1,419 @@
+//! The loop that runs a thread, and what all states share: paths, transitions, `Retry`, `Catch`, the context object.
+
+use serde_json::{Map, Value, json};
+
+use crate::decide::{Decision, Effect};
+use crate::definition::{Catcher, Kind, MachineId, ResultPath, Retrier, Selection, State, StateMachine, Transition};
+use crate::history::{EventType, HistoryEvent};
+use crate::query::{Entropy, PayloadTemplate, QueryFailure, Scope};
+use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
+use crate::states;
+
+/// What a state leads to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Another state of the same machine.
+    Enter { state: String, input: Value },
+    /// Waiting.
+    Stand(Position),
+    /// The end of the thread.
+    End(Outcome),
+}
+
+/// One decision in the making.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) machine: &'a StateMachine,
+    pub(crate) moment: Moment,
+    /// Events of the thread's log before this decision.
+    pub(crate) events_before: u64,
+    pub(crate) entropy: Entropy,
+    pub(crate) history: Vec<HistoryEvent>,
+    /// The event that leads to the next one.
+    pub(crate) last: Option<u32>,
+    pub(crate) effects: Vec<Effect>,
+    /// How many more states may be entered.
+    pub(crate) budget: u32,
+}
+
+impl From<QueryFailure> for Failure {
+    fn from(failure: QueryFailure) -> Self {
+        Self::new(failure.error, failure.cause)
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(machine: &'a StateMachine, moment: Moment, budget: u32) -> Self {
+        Self {
+            machine,
+            moment,
+            events_before: 0,
+            entropy: Entropy::from_u64(moment.seed),
+            history: Vec::new(),
+            last: None,
+            effects: Vec::new(),
+            budget,
+        }
+    }
+
+    /// Records an event that leads to the next one.
+    pub(crate) fn record(&mut self, kind: EventType, details: Map<String, Value>) {
+        self.note(kind, details);
+        self.last = u32::try_from(self.history.len()).ok().and_then(|length| length.checked_sub(1));
+    }
+
+    /// Records an event that ends a side line: the next one follows from what led to this one.
+    pub(crate) fn note(&mut self, kind: EventType, details: Map<String, Value>) {
+        self.history.push(HistoryEvent { kind, details, previous: self.last });
+    }
+
+    pub(crate) fn record_state(&mut self, kind: EventType, state: &str, field: &str, value: &Value) {
+        let mut details = Map::new();
+        details.insert("name".to_owned(), Value::String(state.to_owned()));
+        details.insert(field.to_owned(), value.clone());
+        self.record(kind, details);
+    }
+
+    pub(crate) fn first_state(&self, machine: MachineId, input: Value) -> Step {
+        match self.machine.states(machine) {
+            Some(states) => Step::Enter { state: states.start_at.clone(), input },
+            None => Step::End(Outcome::Failed { failure: broken("its state machine") }),
+        }
+    }
+
+    /// Runs a thread until it waits or ends.
+    pub(crate) fn finish(mut self, mut thread: Snapshot, first: Step) -> Decision {
+        let mut step = first;
+        loop {
+            match step {
+                Step::Enter { state, input } if self.budget == 0 => {
+                    let id = next_step(&mut thread);
+                    self.effects.push(Effect::SetTimer { id, at: self.moment.now });
+                    thread.position = Position::Ready { id, state, input };
+                    break;
+                }
+                Step::Enter { state, input } => {
+                    self.budget -= 1;
+                    step = self.enter(&mut thread, state, input);
+                }
+                Step::Stand(position) => {
+                    thread.position = position;
+                    break;
+                }
+                Step::End(outcome) => {
+                    self.end(&thread, &outcome);
+                    thread.position = Position::Ended { outcome };
+                    break;
+                }
+            }
+        }
+        thread.events = self.events_before + self.history.len() as u64;
+        Decision { snapshot: thread, history: self.history, effects: self.effects }
+    }
+
+    fn enter(&mut self, thread: &mut Snapshot, name: String, input: Value) -> Step {
+        let Some(state) = self.machine.states(thread.machine).and_then(|states| states.get(&name)) else {
+            return Step::End(Outcome::Failed { failure: broken(&name) });
+        };
+        self.record_state(states::entered(&state.kind), &name, "input", &input);
+        let event = self.events_before + self.history.len() as u64;
+        let attempt = Attempt { state: name, input, entered: self.moment.now, event, retries: Vec::new() };
+        self.attempt(thread, attempt)
+    }
+
+    /// The definition of the state that an attempt is at.
+    pub(crate) fn state_of(&self, thread: &Snapshot, attempt: &Attempt) -> Option<&'a State> {
+        self.machine.states(thread.machine)?.get(&attempt.state)
+    }
+
+    /// Does a state's work, for the first time or again.
+    pub(crate) fn attempt(&mut self, thread: &mut Snapshot, attempt: Attempt) -> Step {
+        let Some(state) = self.state_of(thread, &attempt) else {
+            return Step::End(Outcome::Failed { failure: broken(&attempt.state) });
+        };
+        match &state.kind {
+            Kind::Pass { result, parameters, result_path } => {
+                states::pass::run(self, thread, state, &attempt, result.as_ref(), parameters.as_ref(), result_path)
+            }
+            Kind::Task(task) => states::task::run(self, thread, state, task, attempt),
+            Kind::Choice { choices, default } => {
+                states::choice::run(self, thread, state, &attempt, choices, default.as_deref())
+            }
+            Kind::Wait(wait) => states::wait::run(self, thread, state, wait, attempt),
+            Kind::Succeed => states::succeed::run(self, thread, state, &attempt),
+            Kind::Fail { error, cause } => {
+                states::fail::run(self, thread, &attempt, error.as_ref(), cause.as_ref())
+            }
+            Kind::Parallel(parallel) => states::parallel::run(self, thread, state, parallel, attempt),
+            Kind::Map(map) => states::map::run(self, thread, state, map, attempt),
+        }
+    }
+
+    fn end(&mut self, thread: &Snapshot, outcome: &Outcome) {
+        let mut details = Map::new();
+        let kind = match (&thread.child, outcome) {
+            (None, Outcome::Succeeded { output }) => {
+                details.insert("output".to_owned(), output.clone());
+                EventType::ExecutionSucceeded
+            }
+            (None, Outcome::Failed { failure }) => {
+                details = failure_details(failure);
+                EventType::ExecutionFailed
+            }
+            (None, Outcome::Aborted { failure }) => {
+                details = failure_details(failure);
+                EventType::ExecutionAborted
+            }
+            (None, Outcome::TimedOut) => EventType::ExecutionTimedOut,
+            (Some(child), outcome) if child.is_map => {
+                details.insert("name".to_owned(), Value::String(child.state.clone()));
+                details.insert("index".to_owned(), json!(child.index));
+                let kind = match outcome {
+                    Outcome::Succeeded { .. } => EventType::MapIterationSucceeded,
+                    Outcome::Failed { .. } => EventType::MapIterationFailed,
+                    Outcome::TimedOut | Outcome::Aborted { .. } => EventType::MapIterationAborted,
+                };
+                return self.note(kind, details);
+            }
+            (Some(_), _) => return,
+        };
+        self.record(kind, details);
+    }
+
+    /// The context object, `$$`.
+    pub(crate) fn context(&self, thread: &Snapshot, attempt: &Attempt) -> Value {
+        let execution = &thread.execution;
+        let mut about = Map::new();
+        about.insert("Id".to_owned(), json!(execution.id));
+        if let Some(input) = &execution.input {
+            about.insert("Input".to_owned(), input.clone());
+        }
+        about.insert("Name".to_owned(), json!(execution.name));
+        about.insert("RoleArn".to_owned(), json!(execution.role_arn));
+        about.insert("StartTime".to_owned(), json!(execution.start_time.to_string()));
+        let mut context = json!({
+            "Execution": about,
+            "StateMachine": { "Id": execution.state_machine_id, "Name": execution.state_machine_name },
+            "State": {
+                "Name": attempt.state,
+                "EnteredTime": attempt.entered.to_string(),
+                "RetryCount": attempt.retry_count(),
+            },
+        });
+        if let Some(child) = thread.child.as_ref().filter(|child| child.is_map)
+            && let Some(object) = context.as_object_mut()
+        {
+            object.insert("Map".to_owned(), json!({ "Item": { "Index": child.index, "Value": child.item } }));
+        }
+        context
+    }
+
+    /// The input after `InputPath`.
+    pub(crate) fn input(&self, thread: &Snapshot, state: &State, attempt: &Attempt) -> Result<Value, Failure> {
+        self.select(thread, &state.input_path, attempt, &attempt.input)
+    }
+
+    pub(crate) fn select(
+        &self,
+        thread: &Snapshot,
+        selection: &Selection,
+        attempt: &Attempt,
+        value: &Value,
+    ) -> Result<Value, Failure> {
+        match selection {
+            Selection::Whole => Ok(value.clone()),
+            Selection::Nothing => Ok(json!({})),
+            Selection::At(path) => {
+                let context = self.context(thread, attempt);
+                let scope = Scope { input: value, context: &context, variables: &thread.variables };
+                path.read(&scope).map_err(|problem| in_state(problem, attempt))
+            }
+        }
+    }
+
+    /// Evaluates a payload template.
+    pub(crate) fn evaluate(
+        &mut self,
+        thread: &Snapshot,
+        attempt: &Attempt,
+        template: &PayloadTemplate,
+        input: &Value,
+    ) -> Result<Value, Failure> {
+        let context = self.context(thread, attempt);
+        let scope = Scope { input, context: &context, variables: &thread.variables };
+        template.evaluate(&scope, &mut self.entropy).map_err(|failure| in_state(failure, attempt))
+    }
+
+    /// `ResultSelector`, `ResultPath`, `OutputPath`, the exit event and the transition.
+    pub(crate) fn complete(
+        &mut self,
+        thread: &Snapshot,
+        state: &State,
+        attempt: &Attempt,
+        result: Value,
+        result_selector: Option<&PayloadTemplate>,
+        result_path: &ResultPath,
+    ) -> Result<Step, Failure> {
+        let result = match result_selector {
+            Some(template) => self.evaluate(thread, attempt, template, &result)?,
+            None => result,
+        };
+        let output = place(result_path, &attempt.input, result, attempt)?;
+        let output = self.select(thread, &state.output_path, attempt, &output)?;
+        Ok(self.exit(state, output))
+    }
+
+    /// The exit event and the transition.
+    pub(crate) fn exit(&mut self, state: &State, output: Value) -> Step {
+        if let Some(kind) = states::exited(&state.kind) {
+            self.record_state(kind, &state.name, "output", &output);
+        }
+        match &state.transition {
+            Transition::Next(next) => Step::Enter { state: next.clone(), input: output },
+            Transition::End => Step::End(Outcome::Succeeded { output }),
+        }
+    }
+
+    /// Leaves a state that only passes its input on (Wait).
+    pub(crate) fn pass_on(&mut self, thread: &Snapshot, attempt: &Attempt) -> Step {
+        let Some(state) = self.state_of(thread, attempt) else {
+            return Step::End(Outcome::Failed { failure: broken(&attempt.state) });
+        };
+        let output = self
+            .input(thread, state, attempt)
+            .and_then(|input| self.select(thread, &state.output_path, attempt, &input));
+        match output {
+            Ok(output) => self.exit(state, output),
+            Err(failure) => Step::End(Outcome::Failed { failure }),
+        }
+    }
+
+    /// A state failed: `Retry`, then `Catch`, then the end of the thread.
+    pub(crate) fn fail(
+        &mut self,
+        thread: &mut Snapshot,
+        state: &State,
+        attempt: &Attempt,
+        failure: Failure,
+        retry: &[Retrier],
+        catch: &[Catcher],
+    ) -> Step {
+        let error = failure.error.as_deref().unwrap_or_default();
+        let retrier = retry.iter().enumerate().find(|(_, retrier)| covers(&retrier.error_equals, error));
+        if let Some((number, retrier)) = retrier {
+            let used = attempt.retries.get(number).copied().unwrap_or_default();
+            if used < retrier.max_attempts {
+                return self.back_off(thread, attempt, retry.len(), number, retrier, used);
+            }
+        }
+        let Some(catcher) = catch.iter().find(|catcher| covers(&catcher.error_equals, error)) else {
+            return Step::End(Outcome::Failed { failure });
+        };
+        let mut caught = Map::new();
+        caught.insert("Error".to_owned(), Value::String(error.to_owned()));
+        caught.insert("Cause".to_owned(), Value::String(failure.cause.clone().unwrap_or_default()));
+        match place(&catcher.result_path, &attempt.input, Value::Object(caught), attempt) {
+            Ok(output) => {
+                if let Some(kind) = states::exited(&state.kind) {
+                    self.record_state(kind, &state.name, "output", &output);
+                }
+                Step::Enter { state: catcher.next.clone(), input: output }
+            }
+            Err(failure) => Step::End(Outcome::Failed { failure }),
+        }
+    }
+
+    fn back_off(
+        &mut self,
+        thread: &mut Snapshot,
+        attempt: &Attempt,
+        retriers: usize,
+        number: usize,
+        retrier: &Retrier,
+        used: u64,
+    ) -> Step {
+        let mut attempt = attempt.clone();
+        attempt.retries.resize(retriers, 0);
+        if let Some(count) = attempt.retries.get_mut(number) {
+            *count += 1;
+        }
+        let exponent = i32::try_from(used).unwrap_or(i32::MAX);
+        let mut delay = retrier.interval_seconds * retrier.backoff_rate.powi(exponent);
+        if let Some(longest) = retrier.max_delay_seconds {
+            delay = delay.min(longest);
+        }
+        if retrier.full_jitter {
+            delay *= self.fraction();
+        }
+        let (id, until) = (next_step(thread), self.moment.now.plus_seconds(delay));
+        self.effects.push(Effect::SetTimer { id, at: until });
+        Step::Stand(Position::Backoff { id, attempt, until })
+    }
+
+    /// A random number from 0 up to 1.
+    fn fraction(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]
+        let fraction = self.entropy.below(1 << 32) as f64 / (1_u64 << 32) as f64;
+        fraction
+    }
+
+    /// Has the children of the fan-out that a thread waits for stopped, if there is one.
+    pub(crate) fn abort_children(&mut self, thread: &Snapshot) {
+        if let Some(fanout) = thread.fanout() {
+            self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: fanout.out() });
+        }
+    }
+}
+
+pub(crate) fn next_step(thread: &mut Snapshot) -> StepId {
+    thread.last_step += 1;
+    thread.last_step
+}
+
+/// A snapshot that doesn't belong to the definition: a bug, told as the failure of the execution.
+pub(crate) fn broken(state: &str) -> Failure {
+    Failure::new("States.Runtime", format!("The definition has no state '{state}'; it isn't the one that was started."))
+}
+
+fn failure_details(failure: &Failure) -> Map<String, Value> {
+    let mut details = Map::new();
+    for (name, text) in [("error", &failure.error), ("cause", &failure.cause)] {
+        if let Some(text) = text {
+            details.insert(name.to_owned(), Value::String(text.clone()));
+        }
+    }
+    details
+}
+
+pub(crate) fn failed_details(failure: &Failure, extra: Map<String, Value>) -> Map<String, Value> {
+    let mut details = extra;
+    details.extend(failure_details(failure));
+    details
+}
+
+/// `ErrorEquals`: `States.ALL` is any but `States.Runtime`; `States.TaskFailed` any but `States.Timeout` too.
+fn covers(names: &[String], error: &str) -> bool {
+    if error == "States.Runtime" {
+        return false;
+    }
+    names.iter().any(|name| match name.as_str() {
+        "States.ALL" => true,
+        "States.TaskFailed" => error != "States.Timeout",
+        name => name == error,
+    })
+}
+
+fn place(path: &ResultPath, input: &Value, result: Value, attempt: &Attempt) -> Result<Value, Failure> {
+    match path {
+        ResultPath::Whole => Ok(result),
+        ResultPath::Nothing => Ok(input.clone()),
+        ResultPath::At(path) => {
+            path.write(input.clone(), result).map_err(|problem| in_state(problem, attempt))
+        }
+    }
+}
+
+/// A query that failed, in the words of the service: with the state, and the event that entered it.
+pub(crate) fn in_state(failure: impl Into<QueryFailure>, attempt: &Attempt) -> Failure {
+    failure.into().in_state(&attempt.state, attempt.event).into()
+}

@@ -1,0 +1,415 @@
+//! Where a thread of control stands: all that a decision needs besides the definition.
+//!
+//! A log holds one thread: the execution's own, or a child's (a branch of a Parallel state, an item of a Map state) that
+//! had to wait. Short field names: a snapshot is written with every transition and travels with every task.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Timestamp;
+use crate::definition::MachineId;
+
+/// A thread of control between two decisions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Which of the definition's state machines it runs.
+    #[serde(rename = "m")]
+    pub machine: MachineId,
+    /// What the context object says of the execution.
+    #[serde(rename = "x")]
+    pub execution: ExecutionContext,
+    /// The link to the parent, in a child.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Child>,
+    /// Variables.
+    #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
+    pub variables: Map<String, Value>,
+    /// The last id given to a task, wait or back-off of this thread.
+    #[serde(rename = "n")]
+    pub last_step: StepId,
+    /// How many fan-outs of this thread had children that waited.
+    #[serde(rename = "f", default)]
+    pub fanouts: u32,
+    /// How many events its log has recorded.
+    #[serde(rename = "h")]
+    pub events: u64,
+    /// Where it stands.
+    #[serde(rename = "p")]
+    pub position: Position,
+}
+
+/// Names what a thread waits for; an event that names an older one is late. 0 is the execution's own timeout.
+pub type StepId = u32;
+
+/// What the context object says of the execution and its state machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionContext {
+    /// `$$.Execution.Id`
+    #[serde(rename = "i")]
+    pub id: String,
+    /// `$$.Execution.Name`
+    #[serde(rename = "n")]
+    pub name: String,
+    /// `$$.Execution.StartTime`
+    #[serde(rename = "t")]
+    pub start_time: Timestamp,
+    /// `$$.Execution.RoleArn`
+    #[serde(rename = "r", default, skip_serializing_if = "String::is_empty")]
+    pub role_arn: String,
+    /// `$$.Execution.Input`; kept only where the definition reads it.
+    #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// `$$.StateMachine.Id`
+    #[serde(rename = "mi")]
+    pub state_machine_id: String,
+    /// `$$.StateMachine.Name`
+    #[serde(rename = "mn")]
+    pub state_machine_name: String,
+    /// When the execution as a whole times out.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// A child's link to its parent's fan-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Child {
+    /// The Map or Parallel state.
+    #[serde(rename = "s")]
+    pub state: String,
+    /// Is the parent a Map state?
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_map: bool,
+    /// The branch or item, from 0.
+    #[serde(rename = "i")]
+    pub index: u32,
+    /// How many fan-outs lie above it, from 1.
+    #[serde(rename = "d")]
+    pub depth: u32,
+    /// `$$.Map.Item.Value`
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Value>,
+    /// How its end is counted; `None` where the parent is told of each end.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// A child's place among the counted children of a fan-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// From 0.
+    #[serde(rename = "p")]
+    pub position: u32,
+    /// How many are counted.
+    #[serde(rename = "t")]
+    pub total: u32,
+}
+
+/// A try at a state that has `Retry`: kept from the first entry to the last attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The state's name.
+    #[serde(rename = "s")]
+    pub state: String,
+    /// The state's raw input.
+    #[serde(rename = "i")]
+    pub input: Value,
+    /// `$$.State.EnteredTime`
+    #[serde(rename = "e")]
+    pub entered: Timestamp,
+    /// The number of the event that entered it, in its log.
+    #[serde(rename = "ev")]
+    pub event: u64,
+    /// How often each retrier has been used.
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<u64>,
+}
+
+impl Attempt {
+    /// `$$.State.RetryCount`
+    #[must_use]
+    pub fn retry_count(&self) -> u64 {
+        self.retries.iter().sum()
+    }
+}
+
+/// Where a thread stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at")]
+pub enum Position {
+    /// About to enter a state: the decision before had done enough.
+    #[serde(rename = "ready")]
+    Ready {
+        /// Names this stop.
+        id: StepId,
+        /// The state.
+        state: String,
+        /// Its input.
+        input: Value,
+    },
+    /// A task is out.
+    #[serde(rename = "task")]
+    Task {
+        /// Names this attempt of the task.
+        id: StepId,
+        /// The state.
+        #[serde(flatten)]
+        attempt: Attempt,
+        /// What the task is given, where it is not the state's raw input.
+        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        given: Option<Value>,
+        /// When it was scheduled.
+        #[serde(rename = "w")]
+        scheduled: Timestamp,
+        /// When it times out.
+        #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// A Wait state.
+    #[serde(rename = "wait")]
+    Wait {
+        /// Names this wait.
+        id: StepId,
+        /// The state.
+        #[serde(flatten)]
+        attempt: Attempt,
+        /// Until when.
+        #[serde(rename = "u")]
+        until: Timestamp,
+    },
+    /// Between two attempts.
+    #[serde(rename = "backoff")]
+    Backoff {
+        /// Names this pause.
+        id: StepId,
+        /// The state.
+        #[serde(flatten)]
+        attempt: Attempt,
+        /// Until when.
+        #[serde(rename = "u")]
+        until: Timestamp,
+    },
+    /// A Parallel or Map state has children that wait.
+    #[serde(rename = "join")]
+    Join {
+        /// The state.
+        #[serde(flatten)]
+        attempt: Attempt,
+        /// Its children.
+        #[serde(rename = "f")]
+        fanout: Box<Fanout>,
+    },
+    /// It has ended.
+    #[serde(rename = "end")]
+    Ended {
+        /// How.
+        #[serde(rename = "o")]
+        outcome: Outcome,
+    },
+}
+
+/// How a thread ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is")]
+pub enum Outcome {
+    /// With an output.
+    #[serde(rename = "succeeded")]
+    Succeeded {
+        /// The output.
+        #[serde(rename = "o")]
+        output: Value,
+    },
+    /// With an error.
+    #[serde(rename = "failed")]
+    Failed {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// The execution's `TimeoutSeconds` ran out.
+    #[serde(rename = "timed_out")]
+    TimedOut,
+    /// Stopped from outside, or by the end of its parent's state.
+    #[serde(rename = "aborted")]
+    Aborted {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+}
+
+/// An error name and a cause; a Fail state may have neither.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Failure {
+    /// `Error`
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// `Cause`
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    /// An error with a cause.
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+}
+
+/// The children of a Parallel or Map state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fanout {
+    /// Counts the fan-outs of the thread, from 0.
+    #[serde(rename = "i")]
+    pub id: u32,
+    /// What each child starts with.
+    #[serde(rename = "s")]
+    pub source: Source,
+    /// How many branches or items there are.
+    #[serde(rename = "t")]
+    pub total: u32,
+    /// The outputs of children that never had to wait.
+    #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<u32, Value>,
+    /// How the ends of the others are learnt.
+    #[serde(rename = "j")]
+    pub join: Join,
+    /// When the fan-out began, and with what randomness: a child can be started again and come out the same.
+    #[serde(rename = "w")]
+    pub moment: Moment,
+}
+
+/// How a parent learns of its waiting children's ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by")]
+pub enum Join {
+    /// All have been started; their ends are counted outside, and the last one joins. A failure is told at once.
+    #[serde(rename = "count")]
+    Counted {
+        /// The children that wait.
+        #[serde(rename = "w")]
+        waiting: Vec<u32>,
+    },
+    /// `MaxConcurrency` holds some back: every end is told to the parent, which starts the next.
+    #[serde(rename = "turn")]
+    InTurn {
+        /// The children that are out, with the time each was started.
+        #[serde(rename = "r")]
+        running: BTreeMap<u32, Timestamp>,
+        /// The children that were out and have succeeded.
+        #[serde(rename = "d", default)]
+        done: Vec<u32>,
+        /// The next one to start.
+        #[serde(rename = "n")]
+        next: u32,
+        /// How many may be out at once.
+        #[serde(rename = "l")]
+        limit: u32,
+    },
+}
+
+/// What the children of a fan-out start with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "of")]
+pub enum Source {
+    /// The same input for each branch.
+    #[serde(rename = "parallel")]
+    Branches {
+        /// The effective input of the Parallel state.
+        #[serde(rename = "i")]
+        input: Value,
+    },
+    /// One item each.
+    #[serde(rename = "map")]
+    Items {
+        /// The array.
+        #[serde(rename = "a")]
+        items: Vec<Value>,
+        /// The effective input of the Map state, for `ItemSelector`.
+        #[serde(rename = "i", default, skip_serializing_if = "Value::is_null")]
+        input: Value,
+    },
+}
+
+/// The time and the randomness of a decision: arguments, since the interpreter has neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Now.
+    #[serde(rename = "t")]
+    pub now: Timestamp,
+    /// Fresh random bits.
+    #[serde(rename = "s")]
+    pub seed: u64,
+}
+
+impl Snapshot {
+    /// How the thread ended, if it has.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        match &self.position {
+            Position::Ended { outcome } => Some(outcome),
+            Position::Ready { .. }
+            | Position::Task { .. }
+            | Position::Wait { .. }
+            | Position::Backoff { .. }
+            | Position::Join { .. } => None,
+        }
+    }
+
+    /// The fan-out that the thread waits for, if it does.
+    #[must_use]
+    pub fn fanout(&self) -> Option<&Fanout> {
+        match &self.position {
+            Position::Join { fanout, .. } => Some(fanout),
+            Position::Ready { .. }
+            | Position::Task { .. }
+            | Position::Wait { .. }
+            | Position::Backoff { .. }
+            | Position::Ended { .. } => None,
+        }
+    }
+
+    /// The name of the state in which the thread stands; `None` when it has ended.
+    #[must_use]
+    pub fn state(&self) -> Option<&str> {
+        match &self.position {
+            Position::Ready { state, .. } => Some(state),
+            Position::Task { attempt, .. }
+            | Position::Wait { attempt, .. }
+            | Position::Backoff { attempt, .. }
+            | Position::Join { attempt, .. } => Some(&attempt.state),
+            Position::Ended { .. } => None,
+        }
+    }
+}
+
+impl Fanout {
+    /// The children that have been started, waited, and whose end the parent has not been told.
+    #[must_use]
+    pub fn out(&self) -> Vec<u32> {
+        match &self.join {
+            Join::Counted { waiting } => waiting.clone(),
+            Join::InTurn { running, .. } => running.keys().copied().collect(),
+        }
+    }
+
+    /// Every child that has a log of its own.
+    #[must_use]
+    pub fn with_logs(&self) -> Vec<u32> {
+        match &self.join {
+            Join::Counted { waiting } => waiting.clone(),
+            Join::InTurn { running, done, .. } => {
+                let mut all: Vec<u32> = running.keys().chain(done).copied().collect();
+                all.sort_unstable();
+                all
+            }
+        }
+    }
+
+    /// Are these the items of a Map state?
+    #[must_use]
+    pub const fn is_map(&self) -> bool {
+        matches!(self.source, Source::Items { .. })
+    }
+}

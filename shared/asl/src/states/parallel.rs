@@ -1,0 +1,52 @@
+//! The Parallel state.
+
+use serde_json::{Map, Value};
+
+use crate::definition::{ParallelState, State};
+use crate::history::EventType;
+use crate::run::{Run, Step};
+use crate::snapshot::{Attempt, Failure, Snapshot, Source};
+
+pub(crate) fn run(
+    run: &mut Run<'_>,
+    thread: &mut Snapshot,
+    state: &State,
+    parallel: &ParallelState,
+    attempt: Attempt,
+) -> Step {
+    let input = run.input(thread, state, &attempt).and_then(|input| match &parallel.parameters {
+        Some(template) => run.evaluate(thread, &attempt, template, &input),
+        None => Ok(input),
+    });
+    let input = match input {
+        Ok(input) => input,
+        Err(failure) => return run.fail(thread, state, &attempt, failure, &parallel.retry, &parallel.catch),
+    };
+    run.record(EventType::ParallelStateStarted, Map::new());
+    run.fan_out(thread, attempt, Source::Branches { input }, 0)
+}
+
+pub(crate) fn joined(
+    run: &mut Run<'_>,
+    thread: &mut Snapshot,
+    state: &State,
+    parallel: &ParallelState,
+    attempt: &Attempt,
+    result: Value,
+) -> Step {
+    run.note(EventType::ParallelStateSucceeded, Map::new());
+    run.complete(thread, state, attempt, result, parallel.result_selector.as_ref(), &parallel.result_path)
+        .unwrap_or_else(|failure| run.fail(thread, state, attempt, failure, &parallel.retry, &parallel.catch))
+}
+
+pub(crate) fn failed(
+    run: &mut Run<'_>,
+    thread: &mut Snapshot,
+    state: &State,
+    parallel: &ParallelState,
+    attempt: &Attempt,
+    failure: Failure,
+) -> Step {
+    run.record(EventType::ParallelStateFailed, Map::new());
+    run.fail(thread, state, attempt, failure, &parallel.retry, &parallel.catch)
+}
