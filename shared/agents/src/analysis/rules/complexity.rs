@@ -1,0 +1,69 @@
+//! Functions that are too long or too complex.
+
+use super::super::metrics::FileMetrics;
+use super::super::{AnalysisOptions, Finding, Severity};
+use super::{finding, id};
+
+/// Minutes for a complex function as `SonarQube` counts them: five, and one for each point over
+/// the limit.
+fn minutes(value: u32, limit: u32) -> u32 {
+    5_u32.saturating_add(value.saturating_sub(limit))
+}
+
+pub(super) fn check(file: &FileMetrics, options: &AnalysisOptions, findings: &mut Vec<Finding>) {
+    for function in &file.functions {
+        let name = &function.name;
+        let place = (function.line, 0);
+        if function.cyclomatic > options.max_cyclomatic || function.cognitive > options.max_cognitive {
+            let over_cyclomatic = minutes(function.cyclomatic, options.max_cyclomatic);
+            let over_cognitive = minutes(function.cognitive, options.max_cognitive);
+            findings.push(finding(
+                id::FUNCTION_TOO_COMPLEX,
+                Severity::Major,
+                &file.path,
+                place,
+                format!(
+                    "`{name}` has cyclomatic complexity {} (at most {}) and cognitive complexity {} (at most {}); split it",
+                    function.cyclomatic, options.max_cyclomatic, function.cognitive, options.max_cognitive
+                ),
+                over_cyclomatic.max(over_cognitive),
+            ));
+        }
+        if function.lines > options.max_function_lines {
+            findings.push(finding(
+                id::FUNCTION_TOO_LONG,
+                Severity::Minor,
+                &file.path,
+                place,
+                format!("`{name}` has {} lines (at most {}); split it", function.lines, options.max_function_lines),
+                20,
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::found;
+    use super::*;
+
+    #[test]
+    fn complex_functions() {
+        let body = "    if a:\n        pass\n".repeat(16);
+        let text = format!("def f(a):\n{body}");
+        assert_eq!(
+            found(id::FUNCTION_TOO_COMPLEX, "a.py", &text),
+            [
+                "major 1 `f` has cyclomatic complexity 17 (at most 15) and cognitive complexity 16 (at most 15); split it"
+            ]
+        );
+        let text = format!("def f(a):\n{}", "    if a:\n        pass\n".repeat(14));
+        assert!(found(id::FUNCTION_TOO_COMPLEX, "a.py", &text).is_empty());
+    }
+
+    #[test]
+    fn long_functions() {
+        let text = format!("function f() {{\n{}}}\n", "  a();\n".repeat(79));
+        assert_eq!(found(id::FUNCTION_TOO_LONG, "a.js", &text), ["minor 1 `f` has 81 lines (at most 80); split it"]);
+    }
+}

@@ -1,0 +1,229 @@
+//! Credentials in files. The finding names the kind and the place, never the value.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::super::language::file_name;
+use super::super::syntax::position;
+use super::super::{Finding, Severity};
+use super::{finding, id};
+
+/// Token formats that their issuers publish. Each pattern's group 1 is the secret.
+const FORMATS: [(&str, &str); 17] = [
+    ("AWS access key id", r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b"),
+    ("AWS secret access key", r#"(?i)aws_?secret_?(?:access_?)?key["']?\s*[:=]\s*["']?([A-Za-z0-9/+=]{40})\b"#),
+    ("private key", r"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)"),
+    ("GitHub token", r"\b(gh[pousr]_[A-Za-z0-9]{36,255})\b"),
+    ("GitHub token", r"\b(github_pat_[A-Za-z0-9_]{36,255})\b"),
+    ("GitLab token", r"\b(glpat-[A-Za-z0-9_-]{20,})"),
+    ("Slack token", r"\b(xox[abeoprs]-[A-Za-z0-9-]{10,})"),
+    ("Stripe live key", r"\b((?:sk|rk)_live_[A-Za-z0-9]{16,})\b"),
+    ("Google API key", r"\b(AIza[A-Za-z0-9_-]{35})"),
+    ("Anthropic API key", r"\b(sk-ant-[A-Za-z0-9_-]{20,})"),
+    ("OpenAI API key", r"\b(sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]*T3BlbkFJ[A-Za-z0-9_-]{10,})"),
+    ("npm token", r"\b(npm_[A-Za-z0-9]{36})\b"),
+    ("PyPI token", r"\b(pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{30,})"),
+    ("SendGrid key", r"\b(SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})\b"),
+    ("crates.io token", r"\b(cio[A-Za-z0-9]{32})\b"),
+    ("Hugging Face token", r"\b(hf_[A-Za-z0-9]{34,})\b"),
+    ("JSON web token", r"\b(eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"),
+];
+
+/// A name that means a credential, then `=` or `:`, then a literal.
+const ASSIGNMENT: &str = r#"(?i)(?:^|[^A-Za-z0-9])[A-Za-z0-9_-]*?(password|passwd|passphrase|pwd|secret|secret_?key|api_?key|auth_?token|access_?token|client_?secret|private_?token)["']?\s*(?::\s*(?:str|string|&str|&'static str)\s*)?(?::|=|:=|=>)\s*["'`]([^"'`\s]{4,200})["'`]"#;
+
+/// A password inside a URL.
+const URL: &str = r#"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@"'`<>{}$]{1,64}:([^\s:/@"'`<>{}$]{3,128})@[A-Za-z0-9]"#;
+
+#[expect(clippy::expect_used, reason = "the patterns are constants and a test compiles them all")]
+static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
+    let all = FORMATS.iter().copied().chain([("credential", ASSIGNMENT), ("password in a URL", URL)]);
+    all.map(|(name, pattern)| (name, Regex::new(pattern).expect("a valid pattern"))).collect()
+});
+
+/// Words that mark a value as an example or as the name of a secret kept elsewhere.
+const PLACEHOLDERS: [&str; 19] = [
+    "example",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "your",
+    "xxx",
+    "dummy",
+    "fake",
+    "redacted",
+    "insert",
+    "todo",
+    "sample",
+    "replace",
+    "***",
+    "...",
+    "process.env",
+    "os.environ",
+    "not-a-secret",
+];
+
+fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let first = value.chars().next();
+    PLACEHOLDERS.iter().any(|word| lower.contains(word))
+        || matches!(first, Some('$' | '{' | '<' | '%' | '/' | '#' | '.' | '['))
+        || ["arn:", "ssm:", "env:", "file:", "http:", "https:", "vault:"].iter().any(|p| lower.starts_with(p))
+        || value.contains("${")
+        || value.contains("{{")
+        || value.contains("#{")
+        || value.chars().all(|c| Some(c) == first)
+}
+
+/// Names, labels and header names look like words; a password mostly does not.
+fn is_plain_words(value: &str) -> bool {
+    value.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '_' | ':' | '.' | '/' | '?' | '!'))
+}
+
+/// Whether credentials in this file are probably made up: tests, examples, documents.
+fn is_sample(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = file_name(&lower);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    lower.split('/').any(|part| {
+        matches!(part, "test" | "tests" | "__tests__" | "fixtures" | "examples" | "docs" | "locales" | "i18n")
+    }) || name.starts_with("test_")
+        || name.contains("_test.")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+        || name.contains("example")
+        || matches!(extension, "md" | "rst")
+}
+
+pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
+    let mut lines = Vec::new();
+    for (kind, pattern) in PATTERNS.iter() {
+        for captures in pattern.captures_iter(text) {
+            let Some(value) = captures.iter().skip(1).flatten().last() else {
+                continue;
+            };
+            let place = position(text, value.start());
+            if lines.contains(&place.0) {
+                continue;
+            }
+            let Some(severity) = judge(kind, value.as_str(), path) else {
+                continue;
+            };
+            lines.push(place.0);
+            let message = format!(
+                "{kind} in the file ({} characters, not shown): revoke it, and read it from the environment or a secret store",
+                value.as_str().chars().count()
+            );
+            findings.push(finding(id::SECRET, severity, path, place, message, 60));
+        }
+    }
+}
+
+/// How bad a match is; None when it is a placeholder.
+fn judge(kind: &str, value: &str, path: &str) -> Option<Severity> {
+    match kind {
+        "private key" => Some(Severity::Blocker),
+        "credential" | "password in a URL" if is_placeholder(value) => None,
+        "credential" | "password in a URL" if is_sample(path) => Some(Severity::Info),
+        "credential" if is_plain_words(value) => Some(Severity::Major),
+        "credential" => Some(Severity::Blocker),
+        "password in a URL" if is_plain_words(value) => Some(Severity::Minor),
+        "password in a URL" => Some(Severity::Blocker),
+        "JSON web token" if is_sample(path) => Some(Severity::Minor),
+        _ if value.contains("EXAMPLE") || value.to_ascii_lowercase().contains("xxxx") => None,
+        _ => Some(Severity::Blocker),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::found;
+    use super::*;
+
+    fn severity(path: &str, text: &str) -> Option<String> {
+        let found = found(id::SECRET, path, text);
+        assert!(found.len() <= 1, "{found:?}");
+        found.first().and_then(|f| f.split(' ').next().map(str::to_owned))
+    }
+
+    /// Parts of tokens, put together here so that no scanner takes this file for a leak.
+    fn token(prefix: &str, length: usize) -> String {
+        let letters = "aB3dE5gH7jK9mN1pQ".chars().cycle();
+        format!("{prefix}{}", letters.take(length).collect::<String>())
+    }
+
+    #[test]
+    fn published_formats() {
+        for secret in [
+            format!("{}{}", "AKIA", "QYLPMN5HHHFPZAM2"),
+            format!("aws_secret_access_key = {}", token("", 40)),
+            format!("-----BEGIN RSA {} KEY-----", "PRIVATE"),
+            format!("-----BEGIN {} KEY-----", "PRIVATE"),
+            token("ghp_", 36),
+            token("github_pat_", 60),
+            token("glpat-", 20),
+            token("xoxb-", 24),
+            token("sk_live_", 24),
+            token("AIza", 35),
+            token("sk-ant-api03-", 40),
+            format!("{}{}", token("sk-proj-", 20), token("T3BlbkFJ", 20)),
+            token("npm_", 36),
+            token("pypi-AgEIcHlwaS5vcmc", 40),
+            format!("{}.{}", token("SG.", 22), token("", 43)),
+            token("hf_", 34),
+            format!("{}.{}.{}", token("eyJ", 20), token("eyJ", 30), token("", 30)),
+        ] {
+            let text = format!("x = f(\n  \"{secret}\"\n)\n");
+            assert_eq!(severity("a.txt", &text).as_deref(), Some("blocker"), "{secret}");
+            let all = found(id::SECRET, "a.txt", &text).join("");
+            assert!(!all.contains(&secret), "{all}");
+        }
+    }
+
+    #[test]
+    fn assignments() {
+        for text in [
+            "password = \"hunter2\"",
+            "DB_PASSWORD: 's3cr3t!x'",
+            "{\"api_key\": \"a1b2c3d4e5\"}",
+            "const apiKey = `9f8e7d6c`;",
+            "let secret: &str = \"p4ssw0rd\";",
+            "const client_secret: string = 'q1w2e3r4'",
+            "url = 'postgres://app:Tr0ub4dor@db.internal/x'",
+        ] {
+            assert_eq!(severity("src/a.txt", text).as_deref(), Some("blocker"), "{text}");
+        }
+        assert_eq!(severity("a.txt", "password = 'letmein'").as_deref(), Some("major"));
+        assert_eq!(severity("tests/test_a.py", "password = 'hunter2'\n").as_deref(), Some("info"));
+    }
+
+    #[test]
+    fn what_is_no_secret() {
+        for text in [
+            "password = os.environ['DB_PASSWORD']",
+            "password = \"${DB_PASSWORD}\"",
+            "password = \"changeme\"",
+            "api_key = \"your-api-key-1\"",
+            "password_label = \"Password1:\"",
+            "<input type=\"password\" name=\"pw1\">",
+            "secret = \"arn:aws:secretsmanager:eu-west-1:1:secret:a1\"",
+            "password: \"{{resolve:ssm-secure:a1}}\"",
+            "passwordHash = compute('x1')",
+            "password = ''",
+            "https://user@example.com/a:b@c",
+            "postgres://user:${PASSWORD}@db/x",
+            "AKIAIOSFODNN7EXAMPLE",
+            "-----BEGIN PUBLIC KEY-----",
+            "a-----BEGIN CERTIFICATE-----",
+        ] {
+            assert_eq!(severity("a.txt", text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_patterns_compile() {
+        assert_eq!(PATTERNS.len(), FORMATS.len() + 2);
+    }
+}

@@ -1,0 +1,407 @@
+//! What kind of project a set of files is, and how such a project is deployed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::deploy;
+use crate::analysis::SourceFile;
+
+/// The kinds of projects that can be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectKind {
+    /// A `CloudFormation` template with the AWS SAM transform.
+    Sam,
+    /// A container image with a Dockerfile.
+    Container,
+    /// A Rust package or workspace.
+    Cargo,
+    /// A Python package or application.
+    PythonPackage,
+    /// A Node.js package or application.
+    NodePackage,
+    /// HTML files that need no server of their own.
+    StaticSite,
+    /// Files of no known kind.
+    Files,
+}
+
+impl ProjectKind {
+    /// The name used in data, for example `static-site`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sam => "sam",
+            Self::Container => "container",
+            Self::Cargo => "cargo",
+            Self::PythonPackage => "python-package",
+            Self::NodePackage => "node-package",
+            Self::StaticSite => "static-site",
+            Self::Files => "files",
+        }
+    }
+}
+
+/// A project's kind with the files that show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectedProject {
+    /// The kind.
+    pub kind: ProjectKind,
+    /// The folder the commands run in; empty for the top.
+    pub root: String,
+    /// The file that decided, relative to the top; empty for [`ProjectKind::Files`].
+    pub main_file: String,
+    /// Why this kind, one sentence each.
+    pub evidence: Vec<String>,
+    /// What the instructions depend on besides the kind.
+    pub traits: ProjectTraits,
+}
+
+/// Details that change the commands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectTraits {
+    /// SAM: `samconfig.toml` is there.
+    pub has_samconfig: bool,
+    /// SAM: resources with names of their own need `CAPABILITY_NAMED_IAM`.
+    pub has_named_iam: bool,
+    /// SAM: nested applications or macros need `CAPABILITY_AUTO_EXPAND`.
+    pub needs_auto_expand: bool,
+    /// Container: the first port of `EXPOSE`.
+    pub port: Option<u16>,
+    /// Python: commands of `[project.scripts]` exist.
+    pub has_python_scripts: bool,
+    /// Python: only a requirements file, no package metadata.
+    pub requirements_only: bool,
+    /// Python: the file to start when there is no package.
+    pub entry_file: Option<String>,
+    /// Node: a lock file of npm is there.
+    pub has_npm_lock: bool,
+    /// Node: scripts of package.json.
+    pub scripts: Vec<String>,
+    /// Node: `bin` is there.
+    pub has_bin: bool,
+    /// Cargo: a lock file is there.
+    pub has_cargo_lock: bool,
+    /// Cargo: the first file is a workspace.
+    pub is_workspace: bool,
+}
+
+impl DetectedProject {
+    /// The text of `DEPLOY.md` for a project of this name. The name is turned into one that the
+    /// commands accept.
+    #[must_use]
+    pub fn instructions(&self, name: &str) -> String {
+        deploy::instructions(self, name)
+    }
+}
+
+/// Files by path.
+struct Files<'a>(&'a [SourceFile]);
+
+impl<'a> Files<'a> {
+    fn text(&self, path: &str) -> Option<&'a str> {
+        let file = self.0.iter().find(|file| file.path == path)?;
+        std::str::from_utf8(&file.contents).ok()
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|file| file.path == path)
+    }
+
+    /// The file of one of these names that is nearest to the top and passes the test.
+    fn nearest(&self, names: &[&str], test: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+        let mut found: Vec<(usize, &str, &str)> = self
+            .0
+            .iter()
+            .filter(|file| names.contains(&file.path.rsplit('/').next().unwrap_or(&file.path)))
+            .filter(|file| !file.path.split('/').any(|part| part == "node_modules" || part.starts_with(".aws")))
+            .filter_map(|file| {
+                let text = std::str::from_utf8(&file.contents).ok()?;
+                let depth = file.path.matches('/').count();
+                test(text).then_some((depth, file.path.as_str(), text))
+            })
+            .collect();
+        found.sort_unstable();
+        found.first().map(|&(_, path, text)| (path, text))
+    }
+}
+
+fn folder(path: &str) -> String {
+    path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// Says what kind of project these files are. The first of these that fits: SAM, container, Cargo,
+/// Python, static site, Node, files. A package.json without a start command, `main`, `bin` or
+/// dependencies does not make a static site a Node project.
+#[must_use]
+pub fn detect(files: &[SourceFile]) -> DetectedProject {
+    let files = Files(files);
+    sam(&files)
+        .or_else(|| container(&files))
+        .or_else(|| cargo(&files))
+        .or_else(|| python(&files))
+        .or_else(|| static_site(&files))
+        .or_else(|| node(&files))
+        .unwrap_or_else(|| DetectedProject {
+            kind: ProjectKind::Files,
+            root: String::new(),
+            main_file: String::new(),
+            evidence: vec!["no template, manifest, Dockerfile or index.html was found".to_owned()],
+            traits: ProjectTraits::default(),
+        })
+}
+
+fn found(kind: ProjectKind, path: &str, evidence: String, traits: ProjectTraits) -> DetectedProject {
+    DetectedProject { kind, root: folder(path), main_file: path.to_owned(), evidence: vec![evidence], traits }
+}
+
+fn sam(files: &Files<'_>) -> Option<DetectedProject> {
+    let is_sam = |text: &str| {
+        let transform = text.lines().any(|line| {
+            let line = line.trim_start_matches([' ', '"', '\'']);
+            line.starts_with("Transform")
+        });
+        transform && text.contains("AWS::Serverless-2016-10-31")
+    };
+    let names = ["template.yaml", "template.yml", "template.json"];
+    let (path, text) = files.nearest(&names, is_sam)?;
+    let named = ["RoleName:", "PolicyName:", "UserName:", "GroupName:", "\"RoleName\"", "\"PolicyName\""];
+    let expand =
+        ["AWS::Serverless::Application", "AWS::CloudFormation::Stack", "AWS::LanguageExtensions", "Fn::Transform"];
+    let traits = ProjectTraits {
+        has_samconfig: files.has(&join(&folder(path), "samconfig.toml")),
+        has_named_iam: named.iter().any(|key| text.contains(key)),
+        needs_auto_expand: expand.iter().any(|key| text.contains(key)),
+        ..ProjectTraits::default()
+    };
+    let evidence = format!("`{path}` has the transform AWS::Serverless-2016-10-31");
+    Some(found(ProjectKind::Sam, path, evidence, traits))
+}
+
+fn container(files: &Files<'_>) -> Option<DetectedProject> {
+    let has_from = |text: &str| text.lines().any(|line| line.trim_start().to_ascii_uppercase().starts_with("FROM "));
+    let (path, text) = files.nearest(&["Dockerfile", "Containerfile"], has_from)?;
+    let port = text.lines().find_map(|line| {
+        let (word, rest) = line.trim().split_once(char::is_whitespace)?;
+        let port = rest.trim().split(|c: char| !c.is_ascii_digit()).next()?;
+        word.eq_ignore_ascii_case("expose").then(|| port.parse().ok())?
+    });
+    let traits = ProjectTraits { port, ..ProjectTraits::default() };
+    Some(found(ProjectKind::Container, path, format!("`{path}` has a FROM instruction"), traits))
+}
+
+/// Whether a TOML file has a table of this name or one below it.
+fn has_table(text: &str, name: &str) -> bool {
+    text.lines().any(|line| {
+        let Some(header) = line.trim().strip_prefix('[') else {
+            return false;
+        };
+        let header = header.trim_start_matches('[');
+        header.strip_prefix(name).is_some_and(|rest| rest.starts_with([']', '.']))
+    })
+}
+
+fn cargo(files: &Files<'_>) -> Option<DetectedProject> {
+    let (path, text) =
+        files.nearest(&["Cargo.toml"], |text| has_table(text, "package") || has_table(text, "workspace"))?;
+    let traits = ProjectTraits {
+        has_cargo_lock: files.has(&join(&folder(path), "Cargo.lock")),
+        is_workspace: !has_table(text, "package"),
+        ..ProjectTraits::default()
+    };
+    Some(found(ProjectKind::Cargo, path, format!("`{path}` names a package or workspace"), traits))
+}
+
+fn python(files: &Files<'_>) -> Option<DetectedProject> {
+    let described =
+        |text: &str| has_table(text, "project") || has_table(text, "build-system") || has_table(text, "tool.poetry");
+    if let Some((path, text)) = files.nearest(&["pyproject.toml"], described) {
+        let traits = ProjectTraits {
+            has_python_scripts: has_table(text, "project.scripts") || has_table(text, "tool.poetry.scripts"),
+            ..ProjectTraits::default()
+        };
+        return Some(found(ProjectKind::PythonPackage, path, format!("`{path}` describes a package"), traits));
+    }
+    if let Some((path, _)) = files.nearest(&["setup.py", "setup.cfg"], |_| true) {
+        return Some(found(
+            ProjectKind::PythonPackage,
+            path,
+            format!("`{path}` describes a package"),
+            ProjectTraits::default(),
+        ));
+    }
+    let (path, _) = files.nearest(&["requirements.txt"], |_| true)?;
+    let root = folder(path);
+    let entry_file = ["main.py", "app.py", "__main__.py", "src/main.py", "src/app.py"]
+        .into_iter()
+        .find(|name| files.has(&join(&root, name)))
+        .map(str::to_owned);
+    let traits = ProjectTraits { requirements_only: true, entry_file, ..ProjectTraits::default() };
+    Some(found(ProjectKind::PythonPackage, path, format!("`{path}` lists Python dependencies"), traits))
+}
+
+fn package_json(files: &Files<'_>) -> Option<(String, Value)> {
+    let (path, text) = files
+        .nearest(&["package.json"], |text| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()))?;
+    Some((path.to_owned(), serde_json::from_str(text).ok()?))
+}
+
+fn static_site(files: &Files<'_>) -> Option<DetectedProject> {
+    let (path, _) = files.nearest(&["index.html"], |_| true)?;
+    let mut evidence = vec![format!("`{path}` is a start page")];
+    match package_json(files) {
+        Some((manifest, package)) => {
+            let filled =
+                |key: &str| package.get(key).is_some_and(|value| value.as_object().is_none_or(|map| !map.is_empty()));
+            let script = |name: &str| package.get("scripts").and_then(|s| s.get(name)).is_some();
+            if filled("dependencies") || filled("main") || filled("bin") || script("start") || script("build") {
+                return None;
+            }
+            evidence.push(format!("`{manifest}` starts and builds nothing"));
+        }
+        None => evidence.push("there is no manifest of a server".to_owned()),
+    }
+    Some(DetectedProject {
+        kind: ProjectKind::StaticSite,
+        root: folder(path),
+        main_file: path.to_owned(),
+        evidence,
+        traits: ProjectTraits::default(),
+    })
+}
+
+fn node(files: &Files<'_>) -> Option<DetectedProject> {
+    let (path, package) = package_json(files)?;
+    let root = folder(&path);
+    let mut scripts: Vec<String> = package
+        .get("scripts")
+        .and_then(Value::as_object)
+        .map(|scripts| scripts.keys().cloned().collect())
+        .unwrap_or_default();
+    scripts.sort();
+    let traits = ProjectTraits {
+        has_npm_lock: files.has(&join(&root, "package-lock.json")),
+        has_bin: package.get("bin").is_some(),
+        scripts,
+        ..ProjectTraits::default()
+    };
+    // Two sources say the same: a package is only detected where its manifest can be read.
+    debug_assert!(files.text(&path).is_some(), "the manifest was read");
+    Some(found(ProjectKind::NodePackage, &path, format!("`{path}` describes a package"), traits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(files: &[(&str, &str)]) -> DetectedProject {
+        let files: Vec<_> = files.iter().map(|(path, text)| SourceFile::new(*path, *text)).collect();
+        detect(&files)
+    }
+
+    const TEMPLATE: &str =
+        "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources: {}\n";
+
+    #[test]
+    fn kinds() {
+        for (files, kind, root) in [
+            (vec![("template.yaml", TEMPLATE), ("Dockerfile", "FROM a\n")], ProjectKind::Sam, ""),
+            (vec![("infra/template.yml", TEMPLATE), ("src/requirements.txt", "")], ProjectKind::Sam, "infra"),
+            (
+                vec![("template.yaml", "Transform:\n  - AWS::LanguageExtensions\n  - AWS::Serverless-2016-10-31\n")],
+                ProjectKind::Sam,
+                "",
+            ),
+            (vec![("template.yaml", "Resources: {}\n"), ("index.html", "")], ProjectKind::StaticSite, ""),
+            (
+                vec![("Dockerfile", "# x\nfrom python:3\n"), ("pyproject.toml", "[project]\n")],
+                ProjectKind::Container,
+                "",
+            ),
+            (vec![("Cargo.toml", "[package]\nname='a'\n")], ProjectKind::Cargo, ""),
+            (vec![("pyproject.toml", "[project]\nname='a'\n"), ("index.html", "")], ProjectKind::PythonPackage, ""),
+            (vec![("pyproject.toml", "[tool.ruff]\n"), ("app.py", "")], ProjectKind::Files, ""),
+            (vec![("requirements.txt", "flask==3\n"), ("app.py", "")], ProjectKind::PythonPackage, ""),
+            (
+                vec![("site/index.html", ""), ("package.json", r#"{"scripts": {"test": "node --test"}}"#)],
+                ProjectKind::StaticSite,
+                "site",
+            ),
+            (
+                vec![("index.html", ""), ("package.json", r#"{"scripts": {"build": "vite build"}}"#)],
+                ProjectKind::NodePackage,
+                "",
+            ),
+            (vec![("index.js", ""), ("package.json", "{}")], ProjectKind::NodePackage, ""),
+            (vec![("package.json", "{")], ProjectKind::Files, ""),
+            (vec![], ProjectKind::Files, ""),
+        ] {
+            let detected = run(&files);
+            assert_eq!((detected.kind, detected.root.as_str()), (kind, root), "{files:?}");
+            assert!(!detected.evidence.is_empty());
+        }
+    }
+
+    #[test]
+    fn traits() {
+        let detected = run(&[("Dockerfile", "FROM a\nEXPOSE 8080/tcp\n")]);
+        assert_eq!(detected.traits.port, Some(8080));
+        let detected = run(&[
+            ("template.yaml", &format!("{TEMPLATE}  R:\n    Properties:\n      RoleName: x\n")),
+            ("samconfig.toml", ""),
+        ]);
+        assert!(detected.traits.has_samconfig && detected.traits.has_named_iam && !detected.traits.needs_auto_expand);
+        let detected = run(&[("requirements.txt", ""), ("app.py", "")]);
+        assert_eq!(detected.traits.entry_file.as_deref(), Some("app.py"));
+    }
+
+    #[test]
+    fn nearest_to_the_top_wins() {
+        let detected = run(&[("z/index.html", ""), ("a/b/index.html", ""), ("node_modules/index.html", "")]);
+        assert_eq!(detected.root, "z");
+    }
+
+    #[test]
+    fn instructions_for_every_kind() {
+        for (files, parts) in [
+            (
+                vec![("template.yaml", TEMPLATE)],
+                vec!["sam build", "sam deploy", "--stack-name my-shop", "--resolve-s3", "sam delete"],
+            ),
+            (vec![("public/index.html", "")], vec!["aws s3 sync", "cloudfront create-invalidation", "cd public"]),
+            (vec![("Dockerfile", "FROM a\nEXPOSE 80\n")], vec!["docker build -t my-shop", "-p 80:80", "docker push"]),
+            (vec![("pyproject.toml", "[project]\n[project.scripts]\n")], vec!["pipx install ."]),
+            (vec![("requirements.txt", ""), ("app.py", "")], vec!["pip install -r requirements.txt", "app.py"]),
+            (
+                vec![("package.json", r#"{"scripts": {"build": "x", "start": "y"}}"#), ("package-lock.json", "{}")],
+                vec!["npm ci", "npm run build", "npm start"],
+            ),
+            (
+                vec![("Cargo.toml", "[package]\n"), ("Cargo.lock", "")],
+                vec!["cargo build --release --locked", "cargo install --path ."],
+            ),
+            (vec![("notes.txt", "")], vec!["sha256sum -c"]),
+        ] {
+            let text = run(&files).instructions("My Shop!");
+            assert!(text.starts_with("# Deploy My Shop!\n"), "{text}");
+            for part in parts {
+                assert!(text.contains(part), "{part} is missing in:\n{text}");
+            }
+            assert_eq!(text.matches("```").count() % 2, 0);
+        }
+    }
+
+    #[test]
+    fn names_cannot_break_out_of_commands() {
+        let text = run(&[("template.yaml", TEMPLATE)]).instructions("x; rm -rf $(a)\n```\n# b");
+        assert!(text.contains("--stack-name x-rm-rf-a-b"), "{text}");
+        assert!(!text.contains("$(a)\n"));
+        assert_eq!(text.matches("```").count() % 2, 0);
+        let text = run(&[("it's/index.html", "")]).instructions("");
+        assert!(text.contains(r"cd 'it'\''s'"), "{text}");
+    }
+}
