@@ -1,6 +1,6 @@
 //! Intrinsic functions: `States.Format('Order {}', $.id)`.
 //!
-//! It owns their syntax and what each computes. One file holds one function; [`FUNCTIONS`] lists them. It draws random
+//! It owns their syntax and what each computes. One file holds one function; `FUNCTIONS` lists them. It draws random
 //! numbers only from the [`Entropy`] it is given.
 //!
 //! The service reports every failure here as `States.Runtime` with the whole invocation in the cause. Functions that

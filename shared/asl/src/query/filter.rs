@@ -130,9 +130,8 @@ fn matches(
     document: &Value,
     allowance: &mut Allowance,
 ) -> Result<bool, LimitExceeded> {
-    let (pattern, subject) = match (left, right) {
-        (subject, Operand::Pattern(pattern)) | (Operand::Pattern(pattern), subject) => (pattern, subject),
-        _ => return Ok(false),
+    let ((subject, Operand::Pattern(pattern)) | (Operand::Pattern(pattern), subject)) = (left, right) else {
+        return Ok(false);
     };
     let Some(subject) = subject.resolve(current, document, allowance)? else { return Ok(pattern.is_match("")) };
     Ok(match subject.as_ref() {

@@ -23,6 +23,7 @@ mod walk;
 pub use entropy::Entropy;
 pub use expression::{Expression, ExpressionError};
 pub use failure::QueryFailure;
+pub use limits::LimitExceeded;
 pub use path::{Path, PathError, PathSyntaxError};
 pub use reference_path::ReferencePath;
 pub use scope::Scope;
