@@ -59,20 +59,12 @@ pub fn read<E: Entity>(body: &Value) -> Result<E, HttpError> {
         let (pointer, detail) = (String::new(), "must be an object".to_owned());
         return Err(HttpError::invalid(vec![Problem { pointer, detail }]));
     };
-    let mut fields = Fields {
-        members,
-        known: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut fields = Fields { members, known: Vec::new(), problems: Vec::new() };
     let entity = E::read(&mut fields);
     for name in members.keys() {
         if !fields.known.contains(&name.as_str()) {
             fields.report(name, "is not a known field");
         }
     }
-    if fields.problems.is_empty() {
-        Ok(entity)
-    } else {
-        Err(HttpError::invalid(fields.problems))
-    }
+    if fields.problems.is_empty() { Ok(entity) } else { Err(HttpError::invalid(fields.problems)) }
 }

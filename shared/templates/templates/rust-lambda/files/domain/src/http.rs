@@ -44,20 +44,12 @@ pub struct Response {
 impl Response {
     /// A response with a JSON body.
     pub fn json(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            content_type: "application/json",
-            body: Some(body),
-        }
+        Self { status, headers: Vec::new(), content_type: "application/json", body: Some(body) }
     }
 
     /// A response without a body.
     pub fn no_content() -> Self {
-        Self {
-            body: None,
-            ..Self::json(204, Value::Null)
-        }
+        Self { body: None, ..Self::json(204, Value::Null) }
     }
 
     /// The response with one more header.
@@ -88,20 +80,12 @@ pub struct HttpError {
 impl HttpError {
     /// An error with a status and an explanation.
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            problems: Vec::new(),
-            allow: None,
-        }
+        Self { status, detail: detail.into(), problems: Vec::new(), allow: None }
     }
 
     /// 422: a body that does not fit, with every problem.
     pub fn invalid(problems: Vec<Problem>) -> Self {
-        Self {
-            problems,
-            ..Self::new(422, "The body does not fit the entity.")
-        }
+        Self { problems, ..Self::new(422, "The body does not fit the entity.") }
     }
 
     /// 405: a method that the path does not take.

@@ -1,58 +1,66 @@
 //! Kinds of values: each function gives a parser that takes a JSON value or says what it must be.
 
 use serde_json::Value;
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds, RangeInclusive};
 
 /// Greater integers lose digits in clients that read JSON numbers as doubles.
-pub const MAX_INTEGER: i64 = (1 << 53) - 1;
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// A text; lengths are counted in characters.
-pub fn text(min: usize, max: usize) -> impl Fn(&Value) -> Result<String, String> {
+pub fn text(lengths: RangeInclusive<usize>) -> impl Fn(&Value) -> Result<String, String> {
     move |value| {
         let text = value.as_str().ok_or("must be a string")?;
-        if (min..=max).contains(&text.chars().count()) {
+        if lengths.contains(&text.chars().count()) {
             Ok(text.to_owned())
         } else {
+            let (min, max) = (lengths.start(), lengths.end());
             Err(format!("must have {min} to {max} characters"))
         }
     }
 }
 
-/// A whole number.
-pub fn integer(min: i64, max: i64) -> impl Fn(&Value) -> Result<i64, String> {
+/// A whole number within a range.
+pub fn integer(range: impl RangeBounds<i64>) -> impl Fn(&Value) -> Result<i64, String> {
     move |value| {
         let integer = value.as_i64().ok_or("must be an integer")?;
-        if (min..=max).contains(&integer) {
+        if integer.unsigned_abs() > MAX_INTEGER {
+            Err("must be an integer of ordinary size".to_owned())
+        } else if range.contains(&integer) {
             Ok(integer)
         } else {
-            Err(format!("must be from {min} to {max}"))
+            Err(limits(&range))
         }
     }
 }
 
-/// A number; infinite limits leave a side open.
-pub fn number(min: f64, max: f64) -> impl Fn(&Value) -> Result<f64, String> {
+/// A number within a range.
+pub fn number(range: impl RangeBounds<f64>) -> impl Fn(&Value) -> Result<f64, String> {
     move |value| {
         let number = value.as_f64().ok_or("must be a number")?;
         // DynamoDB stores magnitudes from 1e-130 to just under 1e126.
         if number.abs() > 1e125 || (number != 0.0 && number.abs() < 1e-125) {
             Err("must be a number of ordinary size".to_owned())
-        } else if number < min {
-            Err(format!("must be at least {min}"))
-        } else if number > max {
-            Err(format!("must be at most {max}"))
-        } else {
+        } else if range.contains(&number) {
             Ok(number)
+        } else {
+            Err(limits(&range))
         }
+    }
+}
+
+fn limits<T: Display>(range: &impl RangeBounds<T>) -> String {
+    match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(min), Bound::Included(max)) => format!("must be from {min} to {max}"),
+        (Bound::Included(min), _) => format!("must be at least {min}"),
+        (_, Bound::Included(max)) => format!("must be at most {max}"),
+        _ => "must be within its range".to_owned(),
     }
 }
 
 /// true or false.
 pub fn boolean() -> impl Fn(&Value) -> Result<bool, String> {
-    |value| {
-        value
-            .as_bool()
-            .ok_or_else(|| "must be true or false".to_owned())
-    }
+    |value| value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
 /// A point in time: RFC 3339 with an offset.
@@ -134,27 +142,29 @@ mod tests {
     #[test]
     fn texts_are_measured_in_characters() {
         for good in ["a", "äöü"] {
-            assert_eq!(text(1, 3)(&json!(good)), Ok(good.to_owned()));
+            assert_eq!(text(1..=3)(&json!(good)), Ok(good.to_owned()));
         }
         for bad in [json!(""), json!("abcd"), json!(1), json!(["a"])] {
-            assert!(text(1, 3)(&bad).is_err(), "{bad}");
+            assert!(text(1..=3)(&bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn numbers_keep_their_limits() {
-        assert_eq!(integer(0, 5)(&json!(5)), Ok(5));
+        assert_eq!(integer(0..=5)(&json!(5)), Ok(5));
         for bad in [json!(-1), json!(6), json!(1.5), json!("1"), json!(true)] {
-            assert!(integer(0, 5)(&bad).is_err(), "{bad}");
+            assert!(integer(0..=5)(&bad).is_err(), "{bad}");
         }
-        assert_eq!(number(0.5, 1.0)(&json!(1)), Ok(1.0));
+        assert!(integer(..)(&json!(1_i64 << 53)).is_err());
+        assert_eq!(number(0.5..=1.0)(&json!(1)), Ok(1.0));
         for bad in [json!(0.4), json!(1.1), json!("1")] {
-            assert!(number(0.5, 1.0)(&bad).is_err(), "{bad}");
+            assert!(number(0.5..=1.0)(&bad).is_err(), "{bad}");
         }
-        let open = number(f64::NEG_INFINITY, f64::INFINITY);
         for bad in [json!(1e300), json!(1e-300)] {
-            assert!(open(&bad).is_err(), "{bad}");
+            assert!(number(..)(&bad).is_err(), "{bad}");
         }
+        let too_small = Err("must be at least 2".to_owned());
+        assert_eq!(integer(2..)(&json!(1)), too_small);
     }
 
     #[test]
@@ -167,11 +177,9 @@ mod tests {
 
     #[test]
     fn timestamps_exist() {
-        for good in [
-            "2024-05-01T12:30:00Z",
-            "2024-02-29t23:59:59.123456789+05:30",
-            "2000-02-29T00:00:00z",
-        ] {
+        for good in
+            ["2024-05-01T12:30:00Z", "2024-02-29t23:59:59.123456789+05:30", "2000-02-29T00:00:00z"]
+        {
             assert_eq!(timestamp()(&json!(good)), Ok(good.to_owned()));
         }
         for bad in [

@@ -31,9 +31,9 @@ impl Repository for MemoryRepository {
         after: Option<&str>,
     ) -> Result<Page, RepositoryError> {
         let records = self.records();
-        let mut found = records
-            .iter()
-            .filter(|((of, id), _)| of == collection && after.is_none_or(|after| id.as_str() > after));
+        let mut found = records.iter().filter(|((of, id), _)| {
+            of == collection && after.is_none_or(|after| id.as_str() > after)
+        });
         let chosen: Vec<_> = found.by_ref().take(limit).collect();
         let more = found.next().is_some();
         let last = chosen.last().map(|((_, id), _)| id.clone());

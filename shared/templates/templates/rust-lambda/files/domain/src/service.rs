@@ -112,9 +112,7 @@ impl<R: Repository> Service<R> {
         let entity: E = fields::read(&request.json()?)?;
         let id = moment.new_id.as_str();
         let record = record(&entity, id, 1, &moment.now, &moment.now)?;
-        self.repository
-            .put(E::COLLECTION, id, record.clone(), None)
-            .await?;
+        self.repository.put(E::COLLECTION, id, record.clone(), None).await?;
         let location = format!("/{}/{id}", E::COLLECTION);
         Ok(Response::json(201, Value::Object(record)).with_header("location", location))
     }
@@ -143,8 +141,7 @@ impl<R: Repository> Service<R> {
         let mut body = stored.clone();
         body.retain(|name, _| !WRITTEN_BY_SERVICE.contains(&name.as_str()));
         body.extend(patch);
-        self.store::<E>(id, &stored, &Value::Object(body), moment)
-            .await
+        self.store::<E>(id, &stored, &Value::Object(body), moment).await
     }
 
     async fn store<E: Entity>(
@@ -160,9 +157,7 @@ impl<R: Repository> Service<R> {
         let created_at = stored.get("created_at").and_then(Value::as_str);
         let created_at = created_at.ok_or("a stored record has no created_at")?;
         let record = record(&entity, id, version + 1, created_at, &moment.now)?;
-        self.repository
-            .put(E::COLLECTION, id, record.clone(), Some(version))
-            .await?;
+        self.repository.put(E::COLLECTION, id, record.clone(), Some(version)).await?;
         Ok(Response::json(200, Value::Object(record)))
     }
 
@@ -217,10 +212,7 @@ fn limit(text: Option<&str>) -> Result<usize, HttpError> {
 }
 
 fn is_id(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it))
+    text.len() == 32 && text.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it))
 }
 
 fn nothing_here() -> HttpError {

@@ -69,16 +69,10 @@ impl Repository for DynamoRepository {
         item: Item,
         expected_version: Option<u64>,
     ) -> Result<(), RepositoryError> {
-        let mut stored: HashMap<String, AttributeValue> = item
-            .into_iter()
-            .map(|(name, value)| (name, stored_value(value)))
-            .collect();
+        let mut stored: HashMap<String, AttributeValue> =
+            item.into_iter().map(|(name, value)| (name, stored_value(value))).collect();
         stored.extend(key(collection, id));
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(stored));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(stored));
         let put = match expected_version {
             None => put
                 .condition_expression("attribute_not_exists(#pk)")
@@ -128,10 +122,7 @@ fn stored_value(value: Value) -> AttributeValue {
         Value::String(text) => AttributeValue::S(text),
         Value::Array(values) => AttributeValue::L(values.into_iter().map(stored_value).collect()),
         Value::Object(members) => AttributeValue::M(
-            members
-                .into_iter()
-                .map(|(name, member)| (name, stored_value(member)))
-                .collect(),
+            members.into_iter().map(|(name, member)| (name, stored_value(member))).collect(),
         ),
     }
 }
@@ -145,10 +136,7 @@ fn read_item(mut item: HashMap<String, AttributeValue>) -> Result<Item, Reposito
 fn read_members(
     members: HashMap<String, AttributeValue>,
 ) -> Result<Map<String, Value>, RepositoryError> {
-    members
-        .into_iter()
-        .map(|(name, value)| Ok((name, read_value(value)?)))
-        .collect()
+    members.into_iter().map(|(name, value)| Ok((name, read_value(value)?))).collect()
 }
 
 fn read_value(value: AttributeValue) -> Result<Value, RepositoryError> {
@@ -176,7 +164,8 @@ mod tests {
 
     #[test]
     fn values_come_back_as_they_were_stored() {
-        let value = json!({"text": "x", "count": 3, "share": 0.1, "flag": true, "list": [null, {"a": 1}]});
+        let value =
+            json!({"text": "x", "count": 3, "share": 0.1, "flag": true, "list": [null, {"a": 1}]});
         assert_eq!(read_value(stored_value(value.clone())).expect("readable"), value);
     }
 

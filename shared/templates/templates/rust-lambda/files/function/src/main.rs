@@ -62,8 +62,5 @@ fn moment() -> Result<Moment, Error> {
     let now = DateTime::from(SystemTime::now());
     // Milliseconds are what clients can rely on.
     let now = DateTime::from_millis(now.to_millis()?).fmt(DateTimeFormat::DateTime)?;
-    Ok(Moment {
-        now,
-        new_id: Uuid::now_v7().simple().to_string(),
-    })
+    Ok(Moment { now, new_id: Uuid::now_v7().simple().to_string() })
 }

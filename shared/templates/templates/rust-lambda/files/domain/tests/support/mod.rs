@@ -17,10 +17,7 @@ pub struct Client {
 
 impl Client {
     pub fn new() -> Self {
-        Self {
-            service: Service::new(MemoryRepository::default()),
-            count: Cell::new(0),
-        }
+        Self { service: Service::new(MemoryRepository::default()), count: Cell::new(0) }
     }
 
     /// The response to a request; `target` is a path with an optional query.
