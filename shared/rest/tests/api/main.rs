@@ -1,0 +1,18 @@
+//! The API over in-memory ports. Every answer is checked against the OpenAPI description.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod artifacts;
+mod create;
+mod description;
+mod http;
+mod lifecycle;
+mod listing;
+mod support;
+mod work;
