@@ -1,3 +1,12 @@
 //! The api function.
 
-fn main() {}
+use lambda_http::{Error, run};
+use millrace_api::{ApiConfig, router};
+use millrace_aws::{AwsPorts, Config, Function, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let ports = AwsPorts::new(Config::from_env(Function::Api)?);
+    run(router(ports, ApiConfig::from_env()?)).await
+}

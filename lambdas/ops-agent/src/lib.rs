@@ -1,1 +1,15 @@
-//! The ops-agent function.
+//! The ops-agent function: it makes the deployable package of a project.
+//!
+//! Its queue's messages go to `millrace_app::workers`, which has the agent do the task, commits the result and moves
+//! the workflow on.
+
+use millrace_agents::Ops;
+use millrace_app::ports::{Ports, Queue};
+use millrace_app::workers;
+use millrace_aws::worker::{BatchResponse, SqsEvent, handle_batch};
+
+/// Handles the messages of an event one by one, and answers which ones failed.
+pub async fn handle<P: Ports>(ports: &P, event: SqsEvent) -> BatchResponse {
+    handle_batch(ports, Queue::Ops, event, async |delivery| workers::handle(ports, &Ops, Queue::Ops, &delivery).await)
+        .await
+}

@@ -1,3 +1,15 @@
 //! The orchestrator function.
 
-fn main() {}
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use millrace_aws::{AwsPorts, Config, Function, telemetry};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let ports = AwsPorts::new(Config::from_env(Function::Orchestrator)?);
+    let handler = async |event: LambdaEvent<Value>| {
+        Ok::<_, Error>(Box::pin(millrace_orchestrator::handle(&ports, event.payload)).await?)
+    };
+    run(service_fn(handler)).await
+}

@@ -1,1 +1,15 @@
-//! The pm-agent function.
+//! The pm-agent function: it makes a plan of a request.
+//!
+//! Its queue's messages go to `millrace_app::workers`, which has the agent do the task, commits the result and moves
+//! the workflow on.
+
+use millrace_agents::Pm;
+use millrace_app::ports::{Ports, Queue};
+use millrace_app::workers;
+use millrace_aws::worker::{BatchResponse, SqsEvent, handle_batch};
+
+/// Handles the messages of an event one by one, and answers which ones failed.
+pub async fn handle<P: Ports>(ports: &P, event: SqsEvent) -> BatchResponse {
+    handle_batch(ports, Queue::Pm, event, async |delivery| workers::handle(ports, &Pm, Queue::Pm, &delivery).await)
+        .await
+}

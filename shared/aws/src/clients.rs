@@ -6,9 +6,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_sdk_dynamodb::config::{
-    Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig,
-};
+use aws_sdk_dynamodb::config::{Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::config::Config;
@@ -20,20 +18,11 @@ struct EnvironmentCredentials;
 impl EnvironmentCredentials {
     fn read() -> Result<Credentials, CredentialsError> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        match (
-            variable("AWS_ACCESS_KEY_ID"),
-            variable("AWS_SECRET_ACCESS_KEY"),
-        ) {
-            (Some(id), Some(secret)) => Ok(Credentials::new(
-                id,
-                secret,
-                variable("AWS_SESSION_TOKEN"),
-                None,
-                "environment",
-            )),
-            _ => Err(CredentialsError::not_loaded(
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
-            )),
+        match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => {
+                Ok(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"))
+            }
+            _ => Err(CredentialsError::not_loaded("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")),
         }
     }
 }
@@ -95,44 +84,33 @@ impl Clients {
     fn http(&self) -> SharedHttpClient {
         self.http
             .get_or_init(|| {
-                aws_smithy_http_client::Builder::new()
-                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                    .build_https()
+                aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
             })
             .clone()
     }
 
     pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
-        self.dynamodb.get_or_init(|| {
-            aws_sdk_dynamodb::Client::from_conf(configured!(self, aws_sdk_dynamodb).build())
-        })
+        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::from_conf(configured!(self, aws_sdk_dynamodb).build()))
     }
 
     pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
-        self.sqs
-            .get_or_init(|| aws_sdk_sqs::Client::from_conf(configured!(self, aws_sdk_sqs).build()))
+        self.sqs.get_or_init(|| aws_sdk_sqs::Client::from_conf(configured!(self, aws_sdk_sqs).build()))
     }
 
     pub(crate) fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {
             // A custom endpoint has no host name for each bucket.
             let path_style = self.config.endpoint_url.is_some();
-            aws_sdk_s3::Client::from_conf(
-                configured!(self, aws_sdk_s3)
-                    .force_path_style(path_style)
-                    .build(),
-            )
+            aws_sdk_s3::Client::from_conf(configured!(self, aws_sdk_s3).force_path_style(path_style).build())
         })
     }
 
     pub(crate) fn ssm(&self) -> &aws_sdk_ssm::Client {
-        self.ssm
-            .get_or_init(|| aws_sdk_ssm::Client::from_conf(configured!(self, aws_sdk_ssm).build()))
+        self.ssm.get_or_init(|| aws_sdk_ssm::Client::from_conf(configured!(self, aws_sdk_ssm).build()))
     }
 
     pub(crate) fn scheduler(&self) -> &aws_sdk_scheduler::Client {
-        self.scheduler.get_or_init(|| {
-            aws_sdk_scheduler::Client::from_conf(configured!(self, aws_sdk_scheduler).build())
-        })
+        self.scheduler
+            .get_or_init(|| aws_sdk_scheduler::Client::from_conf(configured!(self, aws_sdk_scheduler).build()))
     }
 }

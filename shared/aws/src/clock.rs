@@ -7,9 +7,7 @@ use millrace_app::ports::{Clock, IdSource};
 
 /// The system's time.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -28,10 +26,7 @@ impl Clock for SystemClock {
 pub struct SystemRandom;
 
 impl IdSource for SystemRandom {
-    #[expect(
-        clippy::expect_used,
-        reason = "without randomness no id is safe to make; the kernel always has it"
-    )]
+    #[expect(clippy::expect_used, reason = "without randomness no id is safe to make; the kernel always has it")]
     fn random(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives random numbers");

@@ -6,13 +6,21 @@ use std::collections::HashMap;
 
 use millrace_app::ports::Queue;
 
-/// Which parts a function uses beside the table, the bucket, the queues and the timers, which every function uses.
+/// The functions of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Needs {
-    /// Secrets: `SECRETS_PREFIX`.
-    pub secrets: bool,
-    /// Looking at dead letters and sending them back: the `…_DLQ_URL` of every queue.
-    pub dead_letters: bool,
+pub enum Function {
+    /// `lambdas/api`
+    Api,
+    /// `lambdas/pm-agent`
+    PmAgent,
+    /// `lambdas/dev-agent`
+    DevAgent,
+    /// `lambdas/qa-agent`
+    QaAgent,
+    /// `lambdas/ops-agent`
+    OpsAgent,
+    /// `lambdas/orchestrator`
+    Orchestrator,
 }
 
 /// The environment can't be used; every problem of it.
@@ -63,16 +71,44 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
     }
 }
 
-impl Needs {
-    /// The variables that a function with these needs must have, beside the ones that Lambda sets.
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Api, Self::PmAgent, Self::DevAgent, Self::QaAgent, Self::OpsAgent, Self::Orchestrator];
+
+    /// The word that names it: the folder under `lambdas/` and the end of the function's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::PmAgent => "pm-agent",
+            Self::DevAgent => "dev-agent",
+            Self::QaAgent => "qa-agent",
+            Self::OpsAgent => "ops-agent",
+            Self::Orchestrator => "orchestrator",
+        }
+    }
+
+    /// Does it ask models, and so read their keys?
+    const fn needs_secrets(self) -> bool {
+        matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent)
+    }
+
+    /// Does it look at dead letters?
+    const fn needs_dead_letters(self) -> bool {
+        matches!(self, Self::Api)
+    }
+
+    /// The variables that it must have, beside the ones that Lambda sets. Every function moves workflows on, so every
+    /// one knows the table, the bucket, the queues and the timers.
     #[must_use]
     pub fn variables(self) -> Vec<&'static str> {
         let mut names = vec![TABLE_NAME, BUCKET_NAME, SCHEDULE_GROUP, SCHEDULE_ROLE_ARN];
         names.extend(Queue::ALL.map(queue_variable));
-        if self.dead_letters {
+        if self.needs_dead_letters() {
             names.extend(Queue::ALL.map(dead_letter_variable));
         }
-        if self.secrets {
+        if self.needs_secrets() {
             names.push(SECRETS_PREFIX);
         }
         names
@@ -92,8 +128,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     fn required(&mut self, name: &str, what: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
-            self.problems
-                .push(format!("{name} is missing: set it to {what}"));
+            self.problems.push(format!("{name} is missing: set it to {what}"));
             String::new()
         })
     }
@@ -106,9 +141,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     fn check_url(&mut self, name: &str, url: &str) {
         if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
-            self.problems.push(format!(
-                "{name} is {url:?}: it must be a URL that begins with https:// or http://"
-            ));
+            self.problems.push(format!("{name} is {url:?}: it must be a URL that begins with https:// or http://"));
         }
     }
 }
@@ -118,78 +151,44 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] with every missing or malformed variable.
-    pub fn from_env(needs: Needs) -> Result<Self, ConfigError> {
-        Self::from_lookup(needs, |name| std::env::var(name).ok())
+    pub fn from_env(function: Function) -> Result<Self, ConfigError> {
+        Self::from_lookup(function, |name| std::env::var(name).ok())
     }
 
     /// The same from any lookup. An empty variable counts as a missing one.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing or malformed variable.
-    pub fn from_lookup(
-        needs: Needs,
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigError> {
-        let mut reader = Reader {
-            lookup,
-            problems: Vec::new(),
-        };
+    pub fn from_lookup(function: Function, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { lookup, problems: Vec::new() };
         let region = reader.required("AWS_REGION", "the stack's region");
         let endpoint_url = reader.optional("AWS_ENDPOINT_URL");
-        reader.check_url(
-            "AWS_ENDPOINT_URL",
-            endpoint_url.as_deref().unwrap_or_default(),
-        );
+        reader.check_url("AWS_ENDPOINT_URL", endpoint_url.as_deref().unwrap_or_default());
         let table = reader.required(TABLE_NAME, "the name of the DynamoDB table");
         let bucket = reader.required(BUCKET_NAME, "the name of the S3 bucket");
-        let queues = Queue::ALL.map(|queue| {
-            (
-                queue,
-                reader.url(queue_variable(queue), "the URL of the SQS queue"),
-            )
-        });
-        let dead_letter_queues = if needs.dead_letters {
+        let queues = Queue::ALL.map(|queue| (queue, reader.url(queue_variable(queue), "the URL of the SQS queue")));
+        let dead_letter_queues = if function.needs_dead_letters() {
             Queue::ALL
                 .map(|queue| {
-                    (
-                        queue,
-                        reader.url(
-                            dead_letter_variable(queue),
-                            "the URL of the queue's dead-letter queue",
-                        ),
-                    )
+                    (queue, reader.url(dead_letter_variable(queue), "the URL of the queue's dead-letter queue"))
                 })
                 .into()
         } else {
             HashMap::new()
         };
-        let secrets_prefix = needs.secrets.then(|| {
-            reader.required(
-                SECRETS_PREFIX,
-                "the path of the SSM parameters, like /millrace/",
-            )
-        });
-        if let Some(prefix) = secrets_prefix
-            .as_deref()
-            .filter(|prefix| !prefix.is_empty())
+        let secrets_prefix = function
+            .needs_secrets()
+            .then(|| reader.required(SECRETS_PREFIX, "the path of the SSM parameters, like /millrace/"));
+        if let Some(prefix) = secrets_prefix.as_deref().filter(|prefix| !prefix.is_empty())
             && !(prefix.starts_with('/') && prefix.ends_with('/'))
         {
-            reader.problems.push(format!(
-                "{SECRETS_PREFIX} is {prefix:?}: it must begin and end with /"
-            ));
+            reader.problems.push(format!("{SECRETS_PREFIX} is {prefix:?}: it must begin and end with /"));
         }
-        let schedule_group = reader.required(
-            SCHEDULE_GROUP,
-            "the name of the EventBridge Scheduler group",
-        );
-        let schedule_role_arn = reader.required(
-            SCHEDULE_ROLE_ARN,
-            "the ARN of the role with which timers send to the queues",
-        );
+        let schedule_group = reader.required(SCHEDULE_GROUP, "the name of the EventBridge Scheduler group");
+        let schedule_role_arn =
+            reader.required(SCHEDULE_ROLE_ARN, "the ARN of the role with which timers send to the queues");
         if !reader.problems.is_empty() {
-            return Err(ConfigError {
-                problems: reader.problems,
-            });
+            return Err(ConfigError { problems: reader.problems });
         }
         Ok(Self {
             region,
@@ -209,25 +208,18 @@ impl Config {
 mod tests {
     use super::*;
 
-    const ALL: Needs = Needs {
-        secrets: true,
-        dead_letters: true,
-    };
-
     fn value(name: &str) -> Option<String> {
         Some(match name {
             "AWS_ENDPOINT_URL" => return None,
             "SECRETS_PREFIX" => "/millrace/".into(),
-            name if name.ends_with("_URL") => {
-                format!("https://sqs.eu-west-1.amazonaws.com/1/{name}")
-            }
+            name if name.ends_with("_URL") => format!("https://sqs.eu-west-1.amazonaws.com/1/{name}"),
             name => name.to_lowercase(),
         })
     }
 
     #[test]
     fn every_variable_is_read() {
-        let config = Config::from_lookup(ALL, value).unwrap();
+        let config = Config::from_lookup(Function::Api, value).unwrap();
         assert_eq!(config.table, "table_name");
         assert_eq!(config.queues.len(), Queue::ALL.len());
         assert!(config.queues[&Queue::Dev].ends_with("/DEV_QUEUE_URL"));
@@ -236,7 +228,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_reported_together() {
-        let error = Config::from_lookup(ALL, |name| match name {
+        let function = Function::DevAgent;
+        let error = Config::from_lookup(function, |name| match name {
             "AWS_REGION" => Some("eu-west-1".into()),
             "AWS_ENDPOINT_URL" => Some("localhost:4566".into()),
             "SECRETS_PREFIX" => Some("millrace".into()),
@@ -246,25 +239,25 @@ mod tests {
         })
         .unwrap_err();
         let text = error.to_string();
-        for variable in ALL.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
+        for variable in function.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
             assert!(text.contains(variable), "{variable}: {text}");
         }
-        assert_eq!(error.problems.len(), ALL.variables().len() + 1);
+        assert_eq!(error.problems.len(), function.variables().len() + 1);
     }
 
     #[test]
-    fn only_what_is_needed_is_required() {
-        let needs = Needs {
-            secrets: false,
-            dead_letters: false,
-        };
-        let lookup = |name: &str| {
-            (name == "AWS_REGION" || needs.variables().contains(&name))
-                .then(|| value(name))
-                .flatten()
-        };
-        let config = Config::from_lookup(needs, lookup).unwrap();
-        assert_eq!(config.secrets_prefix, None);
-        assert!(config.dead_letter_queues.is_empty());
+    fn only_what_a_function_needs_is_required() {
+        for function in Function::ALL {
+            let needs = function.variables();
+            let lookup = |name: &str| (name == "AWS_REGION" || needs.contains(&name)).then(|| value(name)).flatten();
+            let config = Config::from_lookup(function, lookup).unwrap();
+            assert_eq!(config.secrets_prefix.is_some(), function.needs_secrets());
+            assert_eq!(config.dead_letter_queues.is_empty(), !function.needs_dead_letters());
+            for missing in &needs {
+                let error =
+                    Config::from_lookup(function, |name| lookup(name).filter(|_| name != *missing)).unwrap_err();
+                assert_eq!(error.problems.len(), 1, "{}: {error}", function.name());
+            }
+        }
     }
 }

@@ -20,9 +20,7 @@ pub(crate) fn fingerprint(parts: &[&str]) -> String {
 
 /// Writes a cursor.
 pub(crate) fn encode(fingerprint: &str, keys: &[&str]) -> String {
-    let parts: Vec<&str> = std::iter::once(fingerprint)
-        .chain(keys.iter().copied())
-        .collect();
+    let parts: Vec<&str> = std::iter::once(fingerprint).chain(keys.iter().copied()).collect();
     URL_SAFE_NO_PAD.encode(serde_json::json!(parts).to_string())
 }
 
@@ -31,14 +29,10 @@ pub(crate) fn decode<const N: usize>(fingerprint: &str, cursor: &str) -> StoreRe
     let parts = || {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let mut parts: Vec<String> = serde_json::from_slice(&bytes).ok()?;
-        (parts.iter().all(|part| !part.is_empty())
-            && !parts.is_empty()
-            && parts.remove(0) == fingerprint)
+        (parts.iter().all(|part| !part.is_empty()) && !parts.is_empty() && parts.remove(0) == fingerprint)
             .then_some(parts)
     };
-    parts()
-        .and_then(|parts| parts.try_into().ok())
-        .ok_or(StoreError::InvalidCursor)
+    parts().and_then(|parts| parts.try_into().ok()).ok_or(StoreError::InvalidCursor)
 }
 
 #[cfg(test)]
@@ -50,25 +44,10 @@ mod tests {
         let query = fingerprint(&["a", "bc"]);
         assert_ne!(query, fingerprint(&["ab", "c"]));
         let cursor = encode(&query, &["PROJECT#1", "é/?&"]);
-        assert!(
-            cursor
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'),
-            "{cursor}"
-        );
+        assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'), "{cursor}");
         assert_eq!(decode::<2>(&query, &cursor).unwrap(), ["PROJECT#1", "é/?&"]);
-        for wrong in [
-            "",
-            "x",
-            "é",
-            &cursor[1..],
-            &encode(&query, &["one"]),
-            &encode("other", &["a", "b"]),
-        ] {
-            assert!(
-                matches!(decode::<2>(&query, wrong), Err(StoreError::InvalidCursor)),
-                "{wrong}"
-            );
+        for wrong in ["", "x", "é", &cursor[1..], &encode(&query, &["one"]), &encode("other", &["a", "b"])] {
+            assert!(matches!(decode::<2>(&query, wrong), Err(StoreError::InvalidCursor)), "{wrong}");
         }
     }
 }

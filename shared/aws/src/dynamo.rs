@@ -33,10 +33,7 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
 }
 
 pub(crate) fn item_of(key: ItemKey) -> Item {
-    HashMap::from([
-        (PK.to_owned(), text(key.partition)),
-        (SK.to_owned(), text(key.sort)),
-    ])
+    HashMap::from([(PK.to_owned(), text(key.partition)), (SK.to_owned(), text(key.sort))])
 }
 
 /// A text attribute of an item.
@@ -56,15 +53,8 @@ pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> Store
     .ok_or_else(|| corrupt(item, format!("it has no number {name}")))
 }
 
-pub(crate) fn corrupt(
-    item: &Item,
-    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StoreError {
-    let part = |name: &str| {
-        item.get(name)
-            .and_then(|value| value.as_s().ok())
-            .map_or("?", String::as_str)
-    };
+pub(crate) fn corrupt(item: &Item, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
     StoreError::corrupt(format!("item {} {}", part(PK), part(SK)), why)
 }
 
@@ -84,15 +74,9 @@ pub(crate) fn get_expiry(item: &Item) -> StoreResult<Option<Timestamp>> {
     if !item.contains_key(EXPIRES_AT) {
         return Ok(None);
     }
-    let early = if item.contains_key(EXPIRES_EARLY) {
-        get_number::<i64>(item, EXPIRES_EARLY)?
-    } else {
-        0
-    };
+    let early = if item.contains_key(EXPIRES_EARLY) { get_number::<i64>(item, EXPIRES_EARLY)? } else { 0 };
     let seconds: i64 = get_number(item, EXPIRES_AT)?;
-    Ok(Some(Timestamp::from_millis(
-        seconds.saturating_mul(1_000) - early,
-    )))
+    Ok(Some(Timestamp::from_millis(seconds.saturating_mul(1_000) - early)))
 }
 
 /// The item's size as DynamoDB counts it, or a little more.
@@ -111,11 +95,7 @@ pub(crate) fn size(item: &Item) -> usize {
 /// Refuses an item that DynamoDB would refuse.
 pub(crate) fn check_size(what: &'static str, item: &Item) -> StoreResult<usize> {
     match size(item) {
-        size if size > MAX_ITEM => Err(StoreError::TooLarge {
-            what,
-            size,
-            limit: MAX_ITEM,
-        }),
+        size if size > MAX_ITEM => Err(StoreError::TooLarge { what, size, limit: MAX_ITEM }),
         size => Ok(size),
     }
 }
@@ -143,19 +123,14 @@ where
 }
 
 /// Why a transaction was not made: a failed condition outweighs a conflict, for repeating won't help.
-pub(crate) fn cancelled<R>(
-    operation: &'static str,
-    error: SdkError<TransactWriteItemsError, R>,
-) -> Refused
+pub(crate) fn cancelled<R>(operation: &'static str, error: SdkError<TransactWriteItemsError, R>) -> Refused
 where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let codes: Vec<String> = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
-            .cancellation_reasons()
-            .iter()
-            .filter_map(|reason| reason.code().map(str::to_owned))
-            .collect(),
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code().map(str::to_owned)).collect()
+        }
         Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
             return Refused::Contended(StoreError::unavailable(operation, error));
         }
@@ -210,10 +185,7 @@ mod tests {
         for millis in [0, 1, 999, 1_000, 1_769_851_800_250] {
             let mut item = Item::new();
             set_expiry(&mut item, Some(Timestamp::from_millis(millis)));
-            assert_eq!(
-                get_expiry(&item).unwrap(),
-                Some(Timestamp::from_millis(millis))
-            );
+            assert_eq!(get_expiry(&item).unwrap(), Some(Timestamp::from_millis(millis)));
             assert!(get_number::<i64>(&item, EXPIRES_AT).unwrap() * 1_000 >= millis);
         }
         assert_eq!(get_expiry(&Item::new()).unwrap(), None);
@@ -221,10 +193,7 @@ mod tests {
 
     #[test]
     fn an_item_that_is_not_ours_is_corrupt() {
-        let item = item_of(ItemKey {
-            partition: "P".into(),
-            sort: "S".into(),
-        });
+        let item = item_of(ItemKey { partition: "P".into(), sort: "S".into() });
         let error = get_text(&item, "body").unwrap_err();
         assert_eq!(error.to_string(), "item P S is corrupt");
     }

@@ -56,40 +56,27 @@ pub(crate) const fn index_names(index: Index) -> (&'static str, &'static str, &'
 
 /// What the partitions of one fan-out begin with.
 fn fanout(parent: &LogId, fanout: u32) -> String {
-    let path: String = parent
-        .path
-        .iter()
-        .map(|step| format!("{}.{}/", step.fanout, step.index))
-        .collect();
+    let path: String = parent.path.iter().map(|step| format!("{}.{}/", step.fanout, step.index)).collect();
     format!("EXECUTION#{}#{path}{fanout}", parent.execution)
 }
 
 /// Where the entries of a log are: their partition, and what their sort keys begin with.
 pub(crate) fn log_prefix(log: &LogId) -> ItemKey {
     match log.parent() {
-        None => ItemKey {
-            partition: format!("EXECUTION#{}", log.execution),
-            sort: "LOG#".to_owned(),
-        },
+        None => ItemKey { partition: format!("EXECUTION#{}", log.execution), sort: "LOG#".to_owned() },
         Some((parent, step)) => child_prefix(&parent, step.fanout, step.index),
     }
 }
 
 /// The same for a child that is named by its parent.
 pub(crate) fn child_prefix(parent: &LogId, number: u32, index: u32) -> ItemKey {
-    ItemKey {
-        partition: format!("{}#{}", fanout(parent, number), index / FAN),
-        sort: format!("{index:010}#"),
-    }
+    ItemKey { partition: format!("{}#{}", fanout(parent, number), index / FAN), sort: format!("{index:010}#") }
 }
 
 /// The key of an entry.
 pub(crate) fn log_entry(log: &LogId, seq: u64) -> ItemKey {
     let ItemKey { partition, sort } = log_prefix(log);
-    ItemKey {
-        partition,
-        sort: format!("{sort}{seq:010}"),
-    }
+    ItemKey { partition, sort: format!("{sort}{seq:010}") }
 }
 
 /// The child's index and the sequence number that a sort key of a child's entry holds.
@@ -115,31 +102,22 @@ impl JoinTree {
     /// The tree of an arm's fan-out; `None` for a log that is nobody's child.
     pub(crate) fn of(arm: &JoinArm) -> Option<Self> {
         let (parent, step) = arm.child.parent()?;
-        Some(Self {
-            fanout: fanout(&parent, step.fanout),
-            total: arm.total,
-        })
+        Some(Self { fanout: fanout(&parent, step.fanout), total: arm.total })
     }
 
     /// How many items a level has.
     pub(crate) fn width(&self, level: u32) -> u32 {
-        (0..=level)
-            .fold(self.total, |width, _| width.div_ceil(FAN))
-            .max(1)
+        (0..=level).fold(self.total, |width, _| width.div_ceil(FAN)).max(1)
     }
 
     /// The highest level.
     pub(crate) fn top(&self) -> u32 {
-        (0..)
-            .find(|level| self.width(*level) == 1)
-            .unwrap_or_default()
+        (0..).find(|level| self.width(*level) == 1).unwrap_or_default()
     }
 
     /// Up to what the item counts.
     pub(crate) fn full(&self, level: u32, node: u32) -> u32 {
-        let below = level
-            .checked_sub(1)
-            .map_or(self.total, |level| self.width(level));
+        let below = level.checked_sub(1).map_or(self.total, |level| self.width(level));
         below.saturating_sub(node.saturating_mul(FAN)).min(FAN)
     }
 
@@ -158,18 +136,12 @@ impl JoinTree {
 
     /// The counter's key.
     pub(crate) fn counter(&self, level: u32, node: u32) -> ItemKey {
-        ItemKey {
-            partition: self.partition(level, node),
-            sort: "JOIN".to_owned(),
-        }
+        ItemKey { partition: self.partition(level, node), sort: "JOIN".to_owned() }
     }
 
     /// The key that says that an item below has been counted here.
     pub(crate) fn marker(&self, level: u32, node: u32, below: u32) -> ItemKey {
-        ItemKey {
-            partition: self.partition(level, node),
-            sort: format!("{}{below:010}", Self::MARKERS),
-        }
+        ItemKey { partition: self.partition(level, node), sort: format!("{}{below:010}", Self::MARKERS) }
     }
 
     /// What the sort keys of markers begin with.
@@ -183,11 +155,7 @@ mod tests {
     use super::*;
 
     fn arm(total: u32) -> JoinArm {
-        JoinArm {
-            child: LogId::root(ExecutionId::derived("x")).child(0, 0),
-            position: 0,
-            total,
-        }
+        JoinArm { child: LogId::root(ExecutionId::derived("x")).child(0, 0), position: 0, total }
     }
 
     #[test]
@@ -199,14 +167,8 @@ mod tests {
         };
         let id = "EXECUTION#exe_00000000000000000000000000";
         assert_eq!(key(&root, 7), format!("{id} LOG#0000000007"));
-        assert_eq!(
-            key(&root.child(3, 300), 1),
-            format!("{id}#3#1 0000000300#0000000001")
-        );
-        assert_eq!(
-            key(&root.child(3, 300).child(0, 2), 1),
-            format!("{id}#3.300/0#0 0000000002#0000000001")
-        );
+        assert_eq!(key(&root.child(3, 300), 1), format!("{id}#3#1 0000000300#0000000001"));
+        assert_eq!(key(&root.child(3, 300).child(0, 2), 1), format!("{id}#3.300/0#0 0000000002#0000000001"));
         assert_eq!(parse_child_sort("0000000300#0000000001"), Some((300, 1)));
         assert_eq!(parse_child_sort("JOIN"), None);
         assert_eq!(parse_seq("LOG#0000000007"), Some(7));
@@ -241,11 +203,7 @@ mod tests {
             assert_eq!(children, u64::from(total));
             for level in 1..=top {
                 let width = tree.width(level);
-                assert_eq!(
-                    tree.below(level, width - 1).end,
-                    tree.width(level - 1),
-                    "{total} {level}"
-                );
+                assert_eq!(tree.below(level, width - 1).end, tree.width(level - 1), "{total} {level}");
                 assert!(tree.full(level, 0) <= FAN);
             }
         }

@@ -11,12 +11,12 @@ use millrace_app::ports::{ExecutionLog, StoreError, StoreResult};
 
 use crate::clients::Clients;
 use crate::dynamo::{
-    Item, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number,
-    persist, refused, set_expiry, text,
+    Item, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist, refused,
+    set_expiry, text,
 };
 use crate::keys::{
-    AT, BODY, COUNT, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix,
-    parse_child_sort, parse_seq,
+    AT, BODY, COUNT, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix, parse_child_sort,
+    parse_seq,
 };
 
 /// Logs in the table. A transition is one conditional `PutItem`; the end of a child of a fan-out is one transaction
@@ -45,8 +45,7 @@ fn to_item(entry: &LogEntry) -> StoreResult<Item> {
 }
 
 fn from_item(log: LogId, item: &Item) -> StoreResult<LogEntry> {
-    let seq = parse_seq(get_text(item, SK)?)
-        .ok_or_else(|| corrupt(item, "SK holds no sequence number"))?;
+    let seq = parse_seq(get_text(item, SK)?).ok_or_else(|| corrupt(item, "SK holds no sequence number"))?;
     Ok(LogEntry {
         log,
         seq,
@@ -66,11 +65,7 @@ impl DynamoExecutionLog {
     }
 
     fn put(&self, item: Item) -> StoreResult<TransactWriteItem> {
-        let put = Put::builder()
-            .table_name(self.table())
-            .set_item(Some(item))
-            .condition_expression(ABSENT)
-            .build();
+        let put = Put::builder().table_name(self.table()).set_item(Some(item)).condition_expression(ABSENT).build();
         let put = put.map_err(|error| StoreError::unavailable("ExecutionLog::append", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
@@ -83,11 +78,7 @@ impl DynamoExecutionLog {
             sets.push(format!("{name} = :{name}"));
             values.insert(format!(":{name}"), value.clone());
         }
-        let set = if sets.is_empty() {
-            String::new()
-        } else {
-            format!(" SET {}", sets.join(", "))
-        };
+        let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
         let update = Update::builder()
             .table_name(self.table())
             .set_key(Some(item_of(key)))
@@ -100,38 +91,22 @@ impl DynamoExecutionLog {
     }
 
     /// Puts an item that must not exist and counts it, in one transaction.
-    async fn put_and_count(
-        &self,
-        item: Item,
-        counter: ItemKey,
-        expires_at: Option<Timestamp>,
-    ) -> StoreResult<()> {
+    async fn put_and_count(&self, item: Item, counter: ItemKey, expires_at: Option<Timestamp>) -> StoreResult<()> {
         let mut expires = Item::new();
         set_expiry(&mut expires, expires_at);
         let items = vec![self.put(item)?, self.count(counter, &expires)?];
         persist(|| {
-            let call = self
-                .clients
-                .dynamodb()
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()));
+            let call = self.clients.dynamodb().transact_write_items().set_transact_items(Some(items.clone()));
             async move {
                 let answer = call.send().await;
-                answer
-                    .map(|_| ())
-                    .map_err(|error| cancelled("ExecutionLog::append", error))
+                answer.map(|_| ()).map_err(|error| cancelled("ExecutionLog::append", error))
             }
         })
         .await
     }
 
     /// How many a counter has counted, and when it goes.
-    async fn counted(
-        &self,
-        tree: &JoinTree,
-        level: u32,
-        node: u32,
-    ) -> StoreResult<(u32, Option<Timestamp>)> {
+    async fn counted(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<(u32, Option<Timestamp>)> {
         let call = self.clients.dynamodb().get_item().table_name(self.table());
         let answer = call
             .set_key(Some(item_of(tree.counter(level, node))))
@@ -139,9 +114,7 @@ impl DynamoExecutionLog {
             .send()
             .await
             .map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
-        answer.item.map_or(Ok((0, None)), |item| {
-            Ok((get_number(&item, COUNT)?, get_expiry(&item)?))
-        })
+        answer.item.map_or(Ok((0, None)), |item| Ok((get_number(&item, COUNT)?, get_expiry(&item)?)))
     }
 
     /// Counts a full item of a level in the item above it, once.
@@ -155,30 +128,21 @@ impl DynamoExecutionLog {
     ) -> StoreResult<()> {
         let mut marker = item_of(tree.marker(level, node, below));
         set_expiry(&mut marker, expires_at);
-        match self
-            .put_and_count(marker, tree.counter(level, node), expires_at)
-            .await
-        {
+        match self.put_and_count(marker, tree.counter(level, node), expires_at).await {
             Err(StoreError::Conflict) => Ok(()),
             done => done,
         }
     }
 
     /// Follows a count upwards as far as items are full.
-    async fn count_up(
-        &self,
-        tree: &JoinTree,
-        position: u32,
-        expires_at: Option<Timestamp>,
-    ) -> StoreResult<bool> {
+    async fn count_up(&self, tree: &JoinTree, position: u32, expires_at: Option<Timestamp>) -> StoreResult<bool> {
         let mut node = position / FAN;
         for level in 0..=tree.top() {
             if self.counted(tree, level, node).await?.0 < tree.full(level, node) {
                 return Ok(false);
             }
             if level < tree.top() {
-                self.mark(tree, level + 1, node / FAN, node, expires_at)
-                    .await?;
+                self.mark(tree, level + 1, node / FAN, node, expires_at).await?;
                 node /= FAN;
             }
         }
@@ -187,10 +151,7 @@ impl DynamoExecutionLog {
 
     async fn marked(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<HashSet<u32>> {
         let below = tree.below(level, node);
-        let (first, last) = (
-            tree.marker(level, node, below.start),
-            tree.marker(level, node, below.end),
-        );
+        let (first, last) = (tree.marker(level, node, below.start), tree.marker(level, node, below.end));
         let mut pages = self
             .clients
             .dynamodb()
@@ -207,10 +168,8 @@ impl DynamoExecutionLog {
             .send();
         let mut marked = HashSet::new();
         while let Some(item) = pages.next().await {
-            let item =
-                item.map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
-            let number =
-                parse_seq(get_text(&item, SK)?).and_then(|number| u32::try_from(number).ok());
+            let item = item.map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
+            let number = parse_seq(get_text(&item, SK)?).and_then(|number| u32::try_from(number).ok());
             marked.insert(number.ok_or_else(|| corrupt(&item, "SK holds no number"))?);
         }
         Ok(marked)
@@ -233,10 +192,7 @@ impl DynamoExecutionLog {
             };
             let marked = self.marked(tree, level, node).await?;
             let mut repaired = false;
-            for below in tree
-                .below(level, node)
-                .filter(|below| !marked.contains(below))
-            {
+            for below in tree.below(level, node).filter(|below| !marked.contains(below)) {
                 if self.is_full(tree, lower, below).await? {
                     let (_, expires_at) = self.counted(tree, lower, below).await?;
                     self.mark(tree, level, node, below, expires_at).await?;
@@ -254,21 +210,16 @@ impl ExecutionLog for DynamoExecutionLog {
         let Some((arm, tree)) = join.and_then(|arm| Some((arm, JoinTree::of(arm)?))) else {
             persist(|| {
                 let call = self.clients.dynamodb().put_item().table_name(self.table());
-                let call = call
-                    .set_item(Some(item.clone()))
-                    .condition_expression(ABSENT);
+                let call = call.set_item(Some(item.clone())).condition_expression(ABSENT);
                 async move {
                     let answer = call.send().await;
-                    answer
-                        .map(|_| ())
-                        .map_err(|error| refused("ExecutionLog::append", error))
+                    answer.map(|_| ()).map_err(|error| refused("ExecutionLog::append", error))
                 }
             })
             .await?;
             return Ok(false);
         };
-        self.put_and_count(item, tree.counter(0, arm.position / FAN), entry.expires_at)
-            .await?;
+        self.put_and_count(item, tree.counter(0, arm.position / FAN), entry.expires_at).await?;
         self.count_up(&tree, arm.position, entry.expires_at).await
     }
 
@@ -295,11 +246,7 @@ impl ExecutionLog for DynamoExecutionLog {
             .send()
             .await
             .map_err(|error| StoreError::unavailable("ExecutionLog::latest", error))?;
-        answer
-            .items()
-            .first()
-            .map(|item| from_item(log.clone(), item))
-            .transpose()
+        answer.items().first().map(|item| from_item(log.clone(), item)).transpose()
     }
 
     async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {
@@ -337,13 +284,7 @@ impl ExecutionLog for DynamoExecutionLog {
         Ok(entries)
     }
 
-    async fn children(
-        &self,
-        parent: &LogId,
-        fanout: u32,
-        from: u32,
-        to: u32,
-    ) -> StoreResult<Vec<LogEntry>> {
+    async fn children(&self, parent: &LogId, fanout: u32, from: u32, to: u32) -> StoreResult<Vec<LogEntry>> {
         let mut newest = Vec::new();
         let Some(last) = to.checked_sub(1).filter(|last| *last >= from) else {
             return Ok(newest);
@@ -376,20 +317,14 @@ impl ExecutionLog for DynamoExecutionLog {
                     let (index, _) = parse_child_sort(get_text(item, SK)?)
                         .ok_or_else(|| corrupt(item, "SK names no child's entry"))?;
                     let log = parent.child(fanout, index);
-                    if newest
-                        .last()
-                        .is_none_or(|entry: &LogEntry| entry.log != log)
-                    {
+                    if newest.last().is_none_or(|entry: &LogEntry| entry.log != log) {
                         newest.push(from_item(log, item)?);
                     }
                 }
                 let seen = newest.last().and_then(|entry| entry.log.path.last());
                 start = match (answer.last_evaluated_key, seen) {
                     (Some(mut key), Some(ChildRef { index, .. })) if *index > lowest => {
-                        key.insert(
-                            SK.to_owned(),
-                            AttributeValue::S(child_prefix(parent, fanout, *index).sort),
-                        );
+                        key.insert(SK.to_owned(), AttributeValue::S(child_prefix(parent, fanout, *index).sort));
                         Some(key)
                     }
                     _ => break,

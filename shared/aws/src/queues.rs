@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_scheduler::types::{
-    ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
-};
+use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
@@ -13,8 +11,7 @@ use aws_sdk_sqs::types::{
 };
 use millrace_app::Timestamp;
 use millrace_app::ports::{
-    DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError,
-    StoreResult,
+    DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError, StoreResult,
 };
 
 use crate::clients::Clients;
@@ -51,10 +48,7 @@ fn seconds_until(at: Timestamp, now: Timestamp) -> i64 {
 fn queue_arn(region: &str, url: &str) -> StoreResult<String> {
     let mut parts = url.rsplit('/');
     let (Some(name), Some(account)) = (parts.next(), parts.next()) else {
-        return Err(StoreError::unavailable(
-            "MessageQueues",
-            format!("{url:?} is not the URL of a queue"),
-        ));
+        return Err(StoreError::unavailable("MessageQueues", format!("{url:?} is not the URL of a queue")));
     };
     let partition = match region {
         region if region.starts_with("cn-") => "aws-cn",
@@ -99,17 +93,13 @@ fn seconds(duration: Duration, limit: u64) -> i32 {
 /// Does the error say that the message is no longer this receiver's?
 fn is_stale_receipt<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     matches!(
-        error
-            .code()
-            .map(|code| code.rsplit('.').next().unwrap_or(code)),
+        error.code().map(|code| code.rsplit('.').next().unwrap_or(code)),
         Some("ReceiptHandleIsInvalid" | "InvalidParameterValue" | "MessageNotInflight")
     )
 }
 
 fn receive_count(message: &Message) -> u32 {
-    let count = message
-        .attributes()
-        .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+    let count = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
@@ -119,82 +109,42 @@ impl SqsQueues {
     }
 
     fn url(&self, queue: Queue) -> StoreResult<&str> {
-        self.clients
-            .config
-            .queues
-            .get(&queue)
-            .map(String::as_str)
-            .ok_or_else(|| missing(queue, "QUEUE"))
+        self.clients.config.queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "QUEUE"))
     }
 
     fn dead_letter_url(&self, queue: Queue) -> StoreResult<&str> {
-        self.clients
-            .config
-            .dead_letter_queues
-            .get(&queue)
-            .map(String::as_str)
-            .ok_or_else(|| missing(queue, "DLQ"))
+        self.clients.config.dead_letter_queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "DLQ"))
     }
 
     async fn send_batch(&self, url: &str, batch: Vec<(OutgoingMessage, i32)>) -> StoreResult<()> {
         const SEND: &str = "MessageQueues::send";
         let mut entries = Vec::with_capacity(batch.len());
         for (id, (message, delay)) in batch.into_iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder()
-                .id(id.to_string())
-                .message_body(message.body);
-            let entry = if delay > 0 {
-                entry.delay_seconds(delay)
-            } else {
-                entry
-            };
-            entries.push(
-                entry
-                    .build()
-                    .map_err(|error| StoreError::unavailable(SEND, error))?,
-            );
+            let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(message.body);
+            let entry = if delay > 0 { entry.delay_seconds(delay) } else { entry };
+            entries.push(entry.build().map_err(|error| StoreError::unavailable(SEND, error))?);
         }
         for attempt in 1.. {
-            let call = self
-                .clients
-                .sqs()
-                .send_message_batch()
-                .queue_url(url)
-                .set_entries(Some(entries.clone()));
-            let answer = call
-                .send()
-                .await
-                .map_err(|error| StoreError::unavailable(SEND, error))?;
+            let call = self.clients.sqs().send_message_batch().queue_url(url).set_entries(Some(entries.clone()));
+            let answer = call.send().await.map_err(|error| StoreError::unavailable(SEND, error))?;
             let Some(first) = answer.failed().first() else {
                 break;
             };
-            if attempt == SEND_ATTEMPTS
-                || answer.failed().iter().any(|failed| failed.sender_fault())
-            {
+            if attempt == SEND_ATTEMPTS || answer.failed().iter().any(|failed| failed.sender_fault()) {
                 let (code, text) = (first.code(), first.message().unwrap_or_default());
                 return Err(StoreError::unavailable(
                     SEND,
                     format!("{} not sent: {code} {text}", answer.failed().len()),
                 ));
             }
-            entries.retain(|entry| {
-                answer
-                    .failed()
-                    .iter()
-                    .any(|failed| failed.id() == entry.id())
-            });
+            entries.retain(|entry| answer.failed().iter().any(|failed| failed.id() == entry.id()));
             tokio::time::sleep(pause(attempt)).await;
         }
         Ok(())
     }
 
     /// Makes the schedule of a message; one of the same name is the same message, sent before.
-    async fn schedule(
-        &self,
-        url: &str,
-        message: OutgoingMessage,
-        at: Timestamp,
-    ) -> StoreResult<()> {
+    async fn schedule(&self, url: &str, message: OutgoingMessage, at: Timestamp) -> StoreResult<()> {
         const SCHEDULE: &str = "MessageQueues::send";
         let config = &self.clients.config;
         let built = |error| StoreError::unavailable(SCHEDULE, error);
@@ -204,10 +154,7 @@ impl SqsQueues {
             .input(message.body)
             .build()
             .map_err(built)?;
-        let exact = FlexibleTimeWindow::builder()
-            .mode(FlexibleTimeWindowMode::Off)
-            .build()
-            .map_err(built)?;
+        let exact = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(built)?;
         let answer = self
             .clients
             .scheduler()
@@ -222,9 +169,7 @@ impl SqsQueues {
             .send()
             .await;
         match answer {
-            Err(error) if error.code() != Some("ConflictException") => {
-                Err(StoreError::unavailable(SCHEDULE, error))
-            }
+            Err(error) if error.code() != Some("ConflictException") => Err(StoreError::unavailable(SCHEDULE, error)),
             _ => Ok(()),
         }
     }
@@ -237,33 +182,15 @@ impl SqsQueues {
         ];
         let call = self.clients.sqs().get_queue_attributes().queue_url(url);
         let call = call.set_attribute_names(Some(names.to_vec()));
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("MessageQueues::depth", error))?;
+        let answer = call.send().await.map_err(|error| StoreError::unavailable("MessageQueues::depth", error))?;
         let number = |name| {
-            answer
-                .attributes()
-                .and_then(|all| all.get(name))
-                .and_then(|number| number.parse().ok())
-                .unwrap_or_default()
+            answer.attributes().and_then(|all| all.get(name)).and_then(|number| number.parse().ok()).unwrap_or_default()
         };
         let [ready, in_flight, delayed] = names.each_ref().map(number);
-        Ok(QueueDepth {
-            ready,
-            in_flight,
-            delayed,
-            dead: 0,
-        })
+        Ok(QueueDepth { ready, in_flight, delayed, dead: 0 })
     }
 
-    async fn take(
-        &self,
-        url: &str,
-        max: usize,
-        visibility: Duration,
-        wait: Duration,
-    ) -> StoreResult<Vec<Message>> {
+    async fn take(&self, url: &str, max: usize, visibility: Duration, wait: Duration) -> StoreResult<Vec<Message>> {
         let answer = self
             .clients
             .sqs()
@@ -284,9 +211,7 @@ impl SqsQueues {
         const REDRIVE: &str = "MessageQueues::redrive";
         let mut moved = 0;
         while moved < limit {
-            let messages = self
-                .take(from, BATCH, Duration::from_secs(60), Duration::ZERO)
-                .await?;
+            let messages = self.take(from, BATCH, Duration::from_secs(60), Duration::ZERO).await?;
             if messages.is_empty() {
                 break;
             }
@@ -294,38 +219,19 @@ impl SqsQueues {
             let mut sends = Vec::with_capacity(messages.len());
             for (id, message) in messages.into_iter().enumerate() {
                 let body = message.body.unwrap_or_default();
-                sends.push((
-                    OutgoingMessage {
-                        name: id.to_string(),
-                        body,
-                        deliver_at: None,
-                    },
-                    0,
-                ));
+                sends.push((OutgoingMessage { name: id.to_string(), body, deliver_at: None }, 0));
                 let delete = DeleteMessageBatchRequestEntry::builder()
                     .id(id.to_string())
                     .receipt_handle(message.receipt_handle.unwrap_or_default());
-                deletes.push(
-                    delete
-                        .build()
-                        .map_err(|error| StoreError::unavailable(REDRIVE, error))?,
-                );
+                deletes.push(delete.build().map_err(|error| StoreError::unavailable(REDRIVE, error))?);
             }
             moved += u64::try_from(sends.len()).unwrap_or(u64::MAX);
             for batch in batches(sends) {
                 self.send_batch(to, batch).await?;
             }
             // What is not deleted now is moved again later: at least once.
-            let delete = self
-                .clients
-                .sqs()
-                .delete_message_batch()
-                .queue_url(from)
-                .set_entries(Some(deletes));
-            delete
-                .send()
-                .await
-                .map_err(|error| StoreError::unavailable(REDRIVE, error))?;
+            let delete = self.clients.sqs().delete_message_batch().queue_url(from).set_entries(Some(deletes));
+            delete.send().await.map_err(|error| StoreError::unavailable(REDRIVE, error))?;
         }
         Ok(moved)
     }
@@ -333,10 +239,7 @@ impl SqsQueues {
 
 fn missing(queue: Queue, what: &str) -> StoreError {
     let name = queue.name().to_uppercase();
-    StoreError::unavailable(
-        "MessageQueues",
-        format!("this function has no {name}_{what}_URL"),
-    )
+    StoreError::unavailable("MessageQueues", format!("this function has no {name}_{what}_URL"))
 }
 
 impl MessageQueues for SqsQueues {
@@ -344,11 +247,7 @@ impl MessageQueues for SqsQueues {
         let url = self.url(queue)?;
         let limit = OutgoingMessage::MAX_BYTES;
         if let Some(large) = messages.iter().find(|message| message.body.len() > limit) {
-            return Err(StoreError::TooLarge {
-                what: "a message",
-                size: large.body.len(),
-                limit,
-            });
+            return Err(StoreError::TooLarge { what: "a message", size: large.body.len(), limit });
         }
         let now = now();
         let mut soon = Vec::with_capacity(messages.len());
@@ -384,35 +283,17 @@ impl MessageQueues for SqsQueues {
     }
 
     async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
-        let call = self
-            .clients
-            .sqs()
-            .delete_message()
-            .queue_url(self.url(queue)?)
-            .receipt_handle(receipt);
+        let call = self.clients.sqs().delete_message().queue_url(self.url(queue)?).receipt_handle(receipt);
         match call.send().await {
-            Err(error) if !is_stale_receipt(&error) => {
-                Err(StoreError::unavailable("MessageQueues::delete", error))
-            }
+            Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable("MessageQueues::delete", error)),
             _ => Ok(()),
         }
     }
 
     async fn release(&self, queue: Queue, receipt: &str, delay: Duration) -> StoreResult<()> {
-        let call = self
-            .clients
-            .sqs()
-            .change_message_visibility()
-            .queue_url(self.url(queue)?)
-            .receipt_handle(receipt);
-        match call
-            .visibility_timeout(seconds(delay, MAX_VISIBILITY))
-            .send()
-            .await
-        {
-            Err(error) if !is_stale_receipt(&error) => {
-                Err(StoreError::unavailable("MessageQueues::release", error))
-            }
+        let call = self.clients.sqs().change_message_visibility().queue_url(self.url(queue)?).receipt_handle(receipt);
+        match call.visibility_timeout(seconds(delay, MAX_VISIBILITY)).send().await {
+            Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable("MessageQueues::release", error)),
             _ => Ok(()),
         }
     }
@@ -420,10 +301,7 @@ impl MessageQueues for SqsQueues {
     async fn depth(&self, queue: Queue) -> StoreResult<QueueDepth> {
         let dead = self.count(self.dead_letter_url(queue)?).await?;
         let depth = self.count(self.url(queue)?).await?;
-        Ok(QueueDepth {
-            dead: dead.ready + dead.in_flight + dead.delayed,
-            ..depth
-        })
+        Ok(QueueDepth { dead: dead.ready + dead.in_flight + dead.delayed, ..depth })
     }
 
     async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
@@ -432,20 +310,13 @@ impl MessageQueues for SqsQueues {
         let mut idle = 0;
         while letters.len() < max && idle < IDLE_PEEKS {
             let before = letters.len();
-            for message in self
-                .take(url, BATCH, Duration::ZERO, Duration::ZERO)
-                .await?
-            {
+            for message in self.take(url, BATCH, Duration::ZERO, Duration::ZERO).await? {
                 let receive_count = receive_count(&message);
                 let (Some(id), Some(body)) = (message.message_id, message.body) else {
                     continue;
                 };
                 if letters.len() < max && letters.iter().all(|letter| letter.id != id) {
-                    letters.push(DeadLetter {
-                        id,
-                        body,
-                        receive_count,
-                    });
+                    letters.push(DeadLetter { id, body, receive_count });
                 }
             }
             idle = if letters.len() == before { idle + 1 } else { 0 };
@@ -462,25 +333,12 @@ impl MessageQueues for SqsQueues {
         }
         let region = &self.clients.config.region;
         let (source, destination) = (queue_arn(region, from)?, queue_arn(region, to)?);
-        let call = self
-            .clients
-            .sqs()
-            .start_message_move_task()
-            .source_arn(source)
-            .destination_arn(destination);
+        let call = self.clients.sqs().start_message_move_task().source_arn(source).destination_arn(destination);
         match call.send().await {
             Ok(_) => Ok(dead),
             // A stand-in without the operation, or a move that is under way already: moving by hand beside it is safe.
-            Err(error)
-                if error
-                    .raw_response()
-                    .is_some_and(|response| response.status().is_client_error()) =>
-            {
-                tracing::info!(
-                    queue = queue.name(),
-                    code = error.code(),
-                    "moving dead letters by hand"
-                );
+            Err(error) if error.raw_response().is_some_and(|response| response.status().is_client_error()) => {
+                tracing::info!(queue = queue.name(), code = error.code(), "moving dead letters by hand");
                 self.move_by_hand(from, to, dead).await
             }
             Err(error) => Err(StoreError::unavailable("MessageQueues::redrive", error)),
@@ -493,26 +351,14 @@ mod tests {
     use super::*;
 
     fn message(bytes: usize) -> (OutgoingMessage, i32) {
-        (
-            OutgoingMessage {
-                name: "n".into(),
-                body: "x".repeat(bytes),
-                deliver_at: None,
-            },
-            0,
-        )
+        (OutgoingMessage { name: "n".into(), body: "x".repeat(bytes), deliver_at: None }, 0)
     }
 
     #[test]
     fn batches_keep_to_both_limits() {
-        let sizes = |batches: Vec<Vec<(OutgoingMessage, i32)>>| {
-            batches.iter().map(Vec::len).collect::<Vec<_>>()
-        };
+        let sizes = |batches: Vec<Vec<(OutgoingMessage, i32)>>| batches.iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(batches(vec![message(1); 25])), [10, 10, 5]);
-        assert_eq!(
-            sizes(batches(vec![message(OutgoingMessage::MAX_BYTES); 3])),
-            [1, 1, 1]
-        );
+        assert_eq!(sizes(batches(vec![message(OutgoingMessage::MAX_BYTES); 3])), [1, 1, 1]);
         assert_eq!(sizes(batches(vec![message(100 * 1024); 5])), [2, 2, 1]);
         assert_eq!(sizes(batches(Vec::new())), [] as [usize; 0]);
     }
@@ -523,27 +369,15 @@ mod tests {
         assert_eq!(seconds_until(at(1_001), at(0)), 2);
         assert_eq!(seconds_until(at(900_000), at(0)), MAX_DELAY);
         assert_eq!(seconds_until(at(0), at(5_000)), 0);
-        assert_eq!(
-            schedule_expression(at(1_769_851_800_000)),
-            "at(2026-01-31T09:30:00)"
-        );
-        assert_eq!(
-            schedule_expression(at(1_769_851_800_001)),
-            "at(2026-01-31T09:30:01)"
-        );
+        assert_eq!(schedule_expression(at(1_769_851_800_000)), "at(2026-01-31T09:30:00)");
+        assert_eq!(schedule_expression(at(1_769_851_800_001)), "at(2026-01-31T09:30:01)");
     }
 
     #[test]
     fn the_arn_of_a_queue() {
         let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/stack-pm-queue";
-        assert_eq!(
-            queue_arn("eu-west-1", url).unwrap(),
-            "arn:aws:sqs:eu-west-1:123456789012:stack-pm-queue"
-        );
-        assert_eq!(
-            queue_arn("cn-north-1", url).unwrap(),
-            "arn:aws-cn:sqs:cn-north-1:123456789012:stack-pm-queue"
-        );
+        assert_eq!(queue_arn("eu-west-1", url).unwrap(), "arn:aws:sqs:eu-west-1:123456789012:stack-pm-queue");
+        assert_eq!(queue_arn("cn-north-1", url).unwrap(), "arn:aws-cn:sqs:cn-north-1:123456789012:stack-pm-queue");
         assert!(queue_arn("eu-west-1", "x").is_err());
     }
 }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use millrace_app::Timestamp;
 use millrace_app::ports::{
-    Condition, Index, Listing, Order, Page, Query, Record, RecordKey, RecordStore, StoreError,
-    StoreResult, Write,
+    Condition, Index, Listing, Order, Page, Query, Record, RecordKey, RecordStore, StoreError, StoreResult, Write,
 };
 
 use crate::clients::Clients;
 use crate::clock::now;
 use crate::cursor;
 use crate::dynamo::{
-    Item, MAX_TRANSACTION, cancelled, check_size, corrupt, get_expiry, get_number, get_text,
-    item_of, number, persist, refused, set_expiry, size, text,
+    Item, MAX_TRANSACTION, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist,
+    refused, set_expiry, size, text,
 };
 use crate::keys::{BODY, EXPIRES_AT, ItemKey, PK, SK, VERSION, index_names};
 
@@ -42,14 +41,9 @@ impl Expression {
             Condition::Any => Self::default(),
             // What has expired counts as absent.
             Condition::Absent => Self {
-                text: Some(format!(
-                    "attribute_not_exists({PK}) OR {EXPIRES_AT} <= :now"
-                )),
+                text: Some(format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :now")),
                 names: None,
-                values: Some(Item::from([(
-                    ":now".to_owned(),
-                    number(now.millis().div_euclid(1_000)),
-                )])),
+                values: Some(Item::from([(":now".to_owned(), number(now.millis().div_euclid(1_000)))])),
             },
             Condition::Version(version) => Self {
                 text: Some("#version = :version".to_owned()),
@@ -66,18 +60,10 @@ fn to_item(record: Record, condition: Condition) -> StoreResult<Item> {
         Condition::Absent => 0,
         Condition::Version(version) => version,
     };
-    let mut item = item_of(ItemKey {
-        partition: record.key.partition,
-        sort: record.key.sort,
-    });
+    let mut item = item_of(ItemKey { partition: record.key.partition, sort: record.key.sort });
     item.insert(VERSION.to_owned(), number(version.saturating_add(1)));
     item.insert(BODY.to_owned(), text(record.body.to_string()));
-    for Listing {
-        index,
-        partition,
-        sort,
-    } in record.listings
-    {
+    for Listing { index, partition, sort } in record.listings {
         let (_, pk, sk) = index_names(index);
         item.insert(pk.to_owned(), text(partition));
         item.insert(sk.to_owned(), text(sort));
@@ -94,18 +80,11 @@ fn from_item(item: &Item) -> StoreResult<Record> {
         .filter(|index| item.contains_key(index_names(*index).1))
         .map(|index| {
             let (_, pk, sk) = index_names(index);
-            Ok(Listing {
-                index,
-                partition: get_text(item, pk)?.to_owned(),
-                sort: get_text(item, sk)?.to_owned(),
-            })
+            Ok(Listing { index, partition: get_text(item, pk)?.to_owned(), sort: get_text(item, sk)?.to_owned() })
         })
         .collect::<StoreResult<_>>()?;
     Ok(Record {
-        key: RecordKey {
-            partition: get_text(item, PK)?.to_owned(),
-            sort: get_text(item, SK)?.to_owned(),
-        },
+        key: RecordKey { partition: get_text(item, PK)?.to_owned(), sort: get_text(item, SK)?.to_owned() },
         version: get_number(item, VERSION)?,
         body: serde_json::from_str(body).map_err(|error| corrupt(item, error))?,
         listings,
@@ -118,10 +97,7 @@ fn is_live(record: &Record, now: Timestamp) -> bool {
 }
 
 fn key_item(key: RecordKey) -> Item {
-    item_of(ItemKey {
-        partition: key.partition,
-        sort: key.sort,
-    })
+    item_of(ItemKey { partition: key.partition, sort: key.sort })
 }
 
 /// Which sort keys a query asks for, in the one condition that DynamoDB takes for a sort key.
@@ -153,9 +129,7 @@ impl SortKeys {
             Self::All | Self::None => None,
             Self::BeginWith(prefix) => Some((format!(" AND begins_with({sk}, :s0)"), vec![prefix])),
             Self::UpTo(to) => Some((format!(" AND {sk} <= :s0"), vec![to])),
-            Self::Between(from, to) => {
-                Some((format!(" AND {sk} BETWEEN :s0 AND :s1"), vec![from, to]))
-            }
+            Self::Between(from, to) => Some((format!(" AND {sk} BETWEEN :s0 AND :s1"), vec![from, to])),
         }
     }
 }
@@ -172,10 +146,7 @@ impl DynamoRecordStore {
     async fn write_one(&self, write: Write) -> StoreResult<()> {
         match write {
             Write::Put(record, condition) => {
-                let (item, check) = (
-                    to_item(record, condition)?,
-                    Expression::of(condition, now()),
-                );
+                let (item, check) = (to_item(record, condition)?, Expression::of(condition, now()));
                 persist(|| {
                     let call = self.clients.dynamodb().put_item().table_name(self.table());
                     let call = call
@@ -183,34 +154,20 @@ impl DynamoRecordStore {
                         .set_condition_expression(check.text.clone())
                         .set_expression_attribute_names(check.names.clone())
                         .set_expression_attribute_values(check.values.clone());
-                    async move {
-                        call.send()
-                            .await
-                            .map(|_| ())
-                            .map_err(|error| refused(WRITE, error))
-                    }
+                    async move { call.send().await.map(|_| ()).map_err(|error| refused(WRITE, error)) }
                 })
                 .await
             }
             Write::Delete(key, condition) => {
                 let (key, check) = (key_item(key), Expression::of(condition, now()));
                 persist(|| {
-                    let call = self
-                        .clients
-                        .dynamodb()
-                        .delete_item()
-                        .table_name(self.table());
+                    let call = self.clients.dynamodb().delete_item().table_name(self.table());
                     let call = call
                         .set_key(Some(key.clone()))
                         .set_condition_expression(check.text.clone())
                         .set_expression_attribute_names(check.names.clone())
                         .set_expression_attribute_values(check.values.clone());
-                    async move {
-                        call.send()
-                            .await
-                            .map(|_| ())
-                            .map_err(|error| refused(WRITE, error))
-                    }
+                    async move { call.send().await.map(|_| ()).map_err(|error| refused(WRITE, error)) }
                 })
                 .await
             }
@@ -230,12 +187,7 @@ impl DynamoRecordStore {
                     .set_condition_expression(check.text)
                     .set_expression_attribute_names(check.names)
                     .set_expression_attribute_values(check.values);
-                (
-                    TransactWriteItem::builder()
-                        .put(put.build().map_err(built)?)
-                        .build(),
-                    size,
-                )
+                (TransactWriteItem::builder().put(put.build().map_err(built)?).build(), size)
             }
             Write::Delete(key, condition) => {
                 let (key, check) = (key_item(key), Expression::of(condition, now));
@@ -246,12 +198,7 @@ impl DynamoRecordStore {
                     .set_condition_expression(check.text)
                     .set_expression_attribute_names(check.names)
                     .set_expression_attribute_values(check.values);
-                (
-                    TransactWriteItem::builder()
-                        .delete(delete.build().map_err(built)?)
-                        .build(),
-                    size,
-                )
+                (TransactWriteItem::builder().delete(delete.build().map_err(built)?).build(), size)
             }
         })
     }
@@ -275,11 +222,7 @@ impl RecordStore for DynamoRecordStore {
 
     async fn write(&self, mut writes: Vec<Write>) -> StoreResult<()> {
         if writes.len() > MAX_WRITES {
-            return Err(StoreError::TooLarge {
-                what: "a transaction",
-                size: writes.len(),
-                limit: MAX_WRITES,
-            });
+            return Err(StoreError::TooLarge { what: "a transaction", size: writes.len(), limit: MAX_WRITES });
         }
         if writes.len() <= 1 {
             return match writes.pop() {
@@ -296,24 +239,11 @@ impl RecordStore for DynamoRecordStore {
             items.push(item);
         }
         if total > MAX_TRANSACTION {
-            return Err(StoreError::TooLarge {
-                what: "a transaction",
-                size: total,
-                limit: MAX_TRANSACTION,
-            });
+            return Err(StoreError::TooLarge { what: "a transaction", size: total, limit: MAX_TRANSACTION });
         }
         persist(|| {
-            let call = self
-                .clients
-                .dynamodb()
-                .transact_write_items()
-                .set_transact_items(Some(items.clone()));
-            async move {
-                call.send()
-                    .await
-                    .map(|_| ())
-                    .map_err(|error| cancelled(WRITE, error))
-            }
+            let call = self.clients.dynamodb().transact_write_items().set_transact_items(Some(items.clone()));
+            async move { call.send().await.map(|_| ()).map_err(|error| cancelled(WRITE, error)) }
         })
         .await
     }
@@ -331,17 +261,12 @@ impl RecordStore for DynamoRecordStore {
             query.sort_to.as_deref().unwrap_or("\0none"),
             if ascending { "ascending" } else { "descending" },
         ]);
-        let mut start = query
-            .cursor
-            .as_deref()
-            .map(|cursor| start_key(query, &fingerprint, cursor))
-            .transpose()?;
+        let mut start = query.cursor.as_deref().map(|cursor| start_key(query, &fingerprint, cursor)).transpose()?;
         let keys = SortKeys::of(&query.sort_prefix, query.sort_to.as_deref());
         let mut records: Vec<Record> = Vec::new();
         let now = now();
         // One more than asked for tells whether there is a next page.
-        while records.len() <= query.limit && keys != SortKeys::None && !query.partition.is_empty()
-        {
+        while records.len() <= query.limit && keys != SortKeys::None && !query.partition.is_empty() {
             let missing = i32::try_from(query.limit + 1 - records.len()).unwrap_or(i32::MAX);
             let mut call = self
                 .clients
@@ -380,41 +305,23 @@ impl RecordStore for DynamoRecordStore {
         }
         let more = records.len() > query.limit;
         records.truncate(query.limit);
-        let next = records
-            .last()
-            .filter(|_| more)
-            .map(|record| next_cursor(query, &fingerprint, record));
-        Ok(Page {
-            items: records,
-            next,
-        })
+        let next = records.last().filter(|_| more).map(|record| next_cursor(query, &fingerprint, record));
+        Ok(Page { items: records, next })
     }
 }
 
 fn next_cursor(query: &Query, fingerprint: &str, record: &Record) -> String {
-    let listing = record
-        .listings
-        .iter()
-        .find(|listing| Some(listing.index) == query.index);
+    let listing = record.listings.iter().find(|listing| Some(listing.index) == query.index);
     let sort = listing.map_or(record.key.sort.as_str(), |listing| listing.sort.as_str());
-    cursor::encode(
-        fingerprint,
-        &[sort, &record.key.partition, &record.key.sort],
-    )
+    cursor::encode(fingerprint, &[sort, &record.key.partition, &record.key.sort])
 }
 
 fn start_key(query: &Query, fingerprint: &str, text_of_cursor: &str) -> StoreResult<Item> {
     let [sort, partition, record_sort] = cursor::decode(fingerprint, text_of_cursor)?;
     let Some((_, pk, sk)) = query.index.map(index_names) else {
-        return Ok(item_of(ItemKey {
-            partition: query.partition.clone(),
-            sort,
-        }));
+        return Ok(item_of(ItemKey { partition: query.partition.clone(), sort }));
     };
-    let mut item = item_of(ItemKey {
-        partition,
-        sort: record_sort,
-    });
+    let mut item = item_of(ItemKey { partition, sort: record_sort });
     item.insert(pk.to_owned(), AttributeValue::S(query.partition.clone()));
     item.insert(sk.to_owned(), AttributeValue::S(sort));
     Ok(item)
@@ -428,23 +335,12 @@ mod tests {
 
     fn record() -> Record {
         Record {
-            key: RecordKey {
-                partition: "PROJECT#1".into(),
-                sort: "METADATA".into(),
-            },
+            key: RecordKey { partition: "PROJECT#1".into(), sort: "METADATA".into() },
             version: 4,
             body: json!({"z": 1.0, "a": [null, -0.0, 1e300], "text": "é\u{0}"}),
             listings: vec![
-                Listing {
-                    index: Index::Owner,
-                    partition: "OWNER#me".into(),
-                    sort: "2026".into(),
-                },
-                Listing {
-                    index: Index::Due,
-                    partition: "DUE".into(),
-                    sort: "2027".into(),
-                },
+                Listing { index: Index::Owner, partition: "OWNER#me".into(), sort: "2026".into() },
+                Listing { index: Index::Due, partition: "DUE".into(), sort: "2027".into() },
             ],
             expires_at: Some(Timestamp::from_millis(1_769_851_800_250)),
         }
@@ -456,23 +352,13 @@ mod tests {
         assert_eq!(item["DuePK"], text("DUE"));
         assert_eq!(item[EXPIRES_AT], number(1_769_851_801));
         let back = from_item(&item).unwrap();
-        assert_eq!(
-            back,
-            Record {
-                version: 5,
-                ..record()
-            }
-        );
+        assert_eq!(back, Record { version: 5, ..record() });
         assert_eq!(back.body.to_string(), record().body.to_string());
     }
 
     #[test]
     fn the_condition_decides_the_version() {
-        let version = |condition| {
-            from_item(&to_item(record(), condition).unwrap())
-                .unwrap()
-                .version
-        };
+        let version = |condition| from_item(&to_item(record(), condition).unwrap()).unwrap().version;
         assert_eq!(version(Condition::Absent), 1);
         assert_eq!(version(Condition::Any), 5);
         assert_eq!(version(Condition::Version(7)), 8);
@@ -480,14 +366,8 @@ mod tests {
 
     #[test]
     fn a_record_over_the_limit_is_refused() {
-        let large = Record {
-            body: json!("x".repeat(400 * 1024)),
-            ..record()
-        };
-        assert!(matches!(
-            to_item(large, Condition::Any),
-            Err(StoreError::TooLarge { .. })
-        ));
+        let large = Record { body: json!("x".repeat(400 * 1024)), ..record() };
+        assert!(matches!(to_item(large, Condition::Any), Err(StoreError::TooLarge { .. })));
     }
 
     #[test]
@@ -496,15 +376,9 @@ mod tests {
         assert_eq!(keys("", None), SortKeys::All);
         assert_eq!(keys("FILE#", None), SortKeys::BeginWith("FILE#".into()));
         assert_eq!(keys("", Some("x")), SortKeys::UpTo("x".into()));
-        assert_eq!(
-            keys("FILE#", Some("FILE#b")),
-            SortKeys::Between("FILE#".into(), "FILE#b".into())
-        );
+        assert_eq!(keys("FILE#", Some("FILE#b")), SortKeys::Between("FILE#".into(), "FILE#b".into()));
         assert_eq!(keys("FILE#", Some("A")), SortKeys::None);
-        assert_eq!(
-            keys("FILE#", Some("Z")),
-            SortKeys::BeginWith("FILE#".into())
-        );
+        assert_eq!(keys("FILE#", Some("Z")), SortKeys::BeginWith("FILE#".into()));
         assert_eq!(keys("", Some("")), SortKeys::None);
     }
 }

@@ -24,34 +24,17 @@ impl SsmSecretStore {
     fn parameter(&self, name: &str) -> StoreResult<String> {
         match &self.clients.config.secrets_prefix {
             Some(prefix) => Ok(format!("{prefix}{name}")),
-            None => Err(StoreError::unavailable(
-                "SecretStore",
-                "this function has no SECRETS_PREFIX",
-            )),
+            None => Err(StoreError::unavailable("SecretStore", "this function has no SECRETS_PREFIX")),
         }
     }
 }
 
 impl SecretStore for SsmSecretStore {
     async fn get(&self, name: &str) -> StoreResult<Option<Secret>> {
-        let call = self
-            .clients
-            .ssm()
-            .get_parameter()
-            .name(self.parameter(name)?)
-            .with_decryption(true);
+        let call = self.clients.ssm().get_parameter().name(self.parameter(name)?).with_decryption(true);
         match call.send().await {
-            Ok(answer) => Ok(answer
-                .parameter
-                .and_then(|parameter| parameter.value)
-                .map(Secret::new)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_parameter_not_found()) =>
-            {
-                Ok(None)
-            }
+            Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).map(Secret::new)),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_parameter_not_found()) => Ok(None),
             Err(error) => Err(StoreError::unavailable("SecretStore::get", error)),
         }
     }
@@ -59,39 +42,16 @@ impl SecretStore for SsmSecretStore {
     async fn put(&self, name: &str, secret: &Secret) -> StoreResult<()> {
         let size = secret.expose().len();
         if size > MAX_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "a secret",
-                size,
-                limit: MAX_BYTES,
-            });
+            return Err(StoreError::TooLarge { what: "a secret", size, limit: MAX_BYTES });
         }
-        let call = self
-            .clients
-            .ssm()
-            .put_parameter()
-            .name(self.parameter(name)?)
-            .value(secret.expose());
+        let call = self.clients.ssm().put_parameter().name(self.parameter(name)?).value(secret.expose());
         let call = call.r#type(ParameterType::SecureString).overwrite(true);
-        call.send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::unavailable("SecretStore::put", error))
+        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("SecretStore::put", error))
     }
 
     async fn delete(&self, name: &str) -> StoreResult<()> {
-        match self
-            .clients
-            .ssm()
-            .delete_parameter()
-            .name(self.parameter(name)?)
-            .send()
-            .await
-        {
-            Err(error)
-                if !error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_parameter_not_found()) =>
-            {
+        match self.clients.ssm().delete_parameter().name(self.parameter(name)?).send().await {
+            Err(error) if !error.as_service_error().is_some_and(|error| error.is_parameter_not_found()) => {
                 Err(StoreError::unavailable("SecretStore::delete", error))
             }
             _ => Ok(()),

@@ -8,9 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging. `LOG_LEVEL` holds a filter (`info`, `warn,millrace_app=debug`); without one or with a wrong one it
 /// is `info`. A second call does nothing.
 pub fn init() {
-    let filter = std::env::var("LOG_LEVEL")
-        .ok()
-        .and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = std::env::var("LOG_LEVEL").ok().and_then(|text| EnvFilter::try_new(text).ok());
     let started = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -43,9 +41,6 @@ mod tests {
     #[test]
     fn an_error_is_told_with_its_causes() {
         let error = StoreError::unavailable("BlobStore::get", "connection reset");
-        assert_eq!(
-            super::chain(&error),
-            "BlobStore::get is unavailable: connection reset"
-        );
+        assert_eq!(super::chain(&error), "BlobStore::get is unavailable: connection reset");
     }
 }

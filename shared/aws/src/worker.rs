@@ -63,8 +63,7 @@ fn parse(record: &Value) -> Result<Delivery, String> {
         id: record.message_id,
         receipt: record.receipt_handle,
         body: record.body,
-        receive_count: receive_count
-            .map_err(|error| format!("ApproximateReceiveCount: {error}"))?,
+        receive_count: receive_count.map_err(|error| format!("ApproximateReceiveCount: {error}"))?,
     })
 }
 
@@ -82,12 +81,10 @@ fn pause(error: Option<&Error>, receive_count: u32) -> Duration {
 /// Runs a future to its end; `None` when it panicked. The panic's message went to standard error.
 async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => std::task::Poll::Ready(None),
-        },
-    )
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => std::task::Poll::Ready(None),
+    })
     .await
 }
 
@@ -95,12 +92,7 @@ async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
 ///
 /// `handle` answers an error only where the message has to be delivered again; what is wrong with an execution is
 /// recorded there and the message is done.
-pub async fn handle_batch<P, H, F>(
-    ports: &P,
-    queue: Queue,
-    event: SqsEvent,
-    handle: H,
-) -> BatchResponse
+pub async fn handle_batch<P, H, F>(ports: &P, queue: Queue, event: SqsEvent, handle: H) -> BatchResponse
 where
     P: Ports,
     H: Fn(Delivery) -> F,
@@ -111,42 +103,21 @@ where
         let delivery = match parse(record) {
             Ok(delivery) => delivery,
             Err(problem) => {
-                let id = record
-                    .get("messageId")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
-                tracing::error!(
-                    queue = queue.name(),
-                    message_id = id,
-                    problem,
-                    "a record could not be read"
-                );
+                let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
+                tracing::error!(queue = queue.name(), message_id = id, problem, "a record could not be read");
                 failures.push(BatchItemFailure { id });
                 continue;
             }
         };
-        let (id, receipt, count) = (
-            delivery.id.clone(),
-            delivery.receipt.clone(),
-            delivery.receive_count,
-        );
-        let span = tracing::info_span!(
-            "message",
-            queue = queue.name(),
-            message_id = id,
-            receive_count = count
-        );
+        let (id, receipt, count) = (delivery.id.clone(), delivery.receipt.clone(), delivery.receive_count);
+        let span = tracing::info_span!("message", queue = queue.name(), message_id = id, receive_count = count);
         let handled = async {
-            let result = catch_panic(handle(delivery)).await;
+            // Boxed: the state of a whole workflow step is large.
+            let result = catch_panic(Box::pin(handle(delivery))).await;
             let error = match &result {
                 Some(Ok(())) => return true,
                 Some(Err(error)) => {
-                    tracing::error!(
-                        error = chain(error),
-                        code = error.code(),
-                        "a message failed"
-                    );
+                    tracing::error!(error = chain(error), code = error.code(), "a message failed");
                     Some(error)
                 }
                 None => {
@@ -154,15 +125,8 @@ where
                     None
                 }
             };
-            if let Err(error) = ports
-                .queues()
-                .release(queue, &receipt, pause(error, count))
-                .await
-            {
-                tracing::warn!(
-                    error = chain(&error),
-                    "a failed message stays hidden until its visibility ends"
-                );
+            if let Err(error) = ports.queues().release(queue, &receipt, pause(error, count)).await {
+                tracing::warn!(error = chain(&error), "a failed message stays hidden until its visibility ends");
             }
             false
         };
