@@ -160,18 +160,20 @@ pub fn decide(machine: &StateMachine, snapshot: &Snapshot, event: Event, moment:
             run.abort_children(snapshot);
             Step::End(Outcome::Aborted { failure })
         }
-        (Event::TimerFired { id: 0 }, _) if snapshot.child.is_none() && snapshot.execution.deadline.is_some() => {
+        // Whatever comes after the deadline comes too late, even when it overtook the timer.
+        (_, _) if snapshot.child.is_none() && snapshot.execution.deadline.is_some_and(|at| at <= moment.now) => {
             run.abort_children(snapshot);
             Step::End(Outcome::TimedOut)
         }
+        (
+            Event::TaskSucceeded { id, .. } | Event::TaskFailed { id, .. } | Event::TimerFired { id },
+            Position::Task { id: due, attempt, deadline: Some(deadline), .. },
+        ) if id == *due && *deadline <= moment.now => task::timed_out(&mut run, &mut thread, attempt),
         (Event::TaskSucceeded { id, output }, Position::Task { id: due, attempt, .. }) if id == *due => {
             task::succeeded(&mut run, &mut thread, attempt, output)
         }
         (Event::TaskFailed { id, failure }, Position::Task { id: due, attempt, .. }) if id == *due => {
             task::failed(&mut run, &mut thread, attempt, failure)
-        }
-        (Event::TimerFired { id }, Position::Task { id: due, attempt, deadline: Some(_), .. }) if id == *due => {
-            task::timed_out(&mut run, &mut thread, attempt)
         }
         (Event::TimerFired { id }, Position::Ready { id: due, state, input }) if id == *due => {
             Step::Enter { state: state.clone(), input: input.clone() }

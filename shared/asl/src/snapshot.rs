@@ -270,7 +270,7 @@ pub struct Fanout {
     #[serde(rename = "t")]
     pub total: u32,
     /// The outputs of children that never had to wait.
-    #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty", with = "pairs")]
     pub outputs: BTreeMap<u32, Value>,
     /// How the ends of the others are learnt.
     #[serde(rename = "j")]
@@ -295,7 +295,7 @@ pub enum Join {
     #[serde(rename = "turn")]
     InTurn {
         /// The children that are out, with the time each was started.
-        #[serde(rename = "r")]
+        #[serde(rename = "r", with = "pairs")]
         running: BTreeMap<u32, Timestamp>,
         /// The children that were out and have succeeded.
         #[serde(rename = "d", default)]
@@ -341,6 +341,23 @@ pub struct Moment {
     /// Fresh random bits.
     #[serde(rename = "s")]
     pub seed: u64,
+}
+
+/// Maps with numbers for keys, as arrays of pairs: a tagged enum's content can't hold such a map.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer, T: Serialize>(map: &BTreeMap<u32, T>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<u32, T>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().collect())
+    }
 }
 
 impl Snapshot {

@@ -11,7 +11,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The last millisecond that RFC 3339 can write (year 9999).
-    pub const MAX: Self = Self(253_402_207_200_999);
+    pub const MAX: Self = Self(253_402_207_199_999);
 
     /// From milliseconds since 1970.
     #[must_use]
@@ -42,7 +42,7 @@ impl Timestamp {
     /// millisecond are cut off.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if !text.as_bytes().get(10).is_some_and(|byte| *byte == b'T') {
+        if text.as_bytes().get(10).is_none_or(|byte| *byte != b'T') {
             return None;
         }
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
@@ -73,6 +73,6 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-01-31T09:30:00"), None);
         assert_eq!(Timestamp::parse("é".repeat(12).as_str()), None);
         assert_eq!(Timestamp::MAX.plus_seconds(1e300), Timestamp::MAX);
-        assert!(Timestamp::MAX.to_string().starts_with("9999-"));
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T21:59:59.999Z");
     }
 }

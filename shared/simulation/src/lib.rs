@@ -1,1 +1,20 @@
 //! Test ports with a virtual clock and planned faults, and the contract every adapter passes.
+//!
+//! For tests only. [`memory`] holds ports in memory; [`watched`] wraps any ports to count calls and plan faults;
+//! [`world`] runs executions over them with crashes, lost and repeated messages, in virtual time.
+
+pub mod memory;
+pub mod watched;
+pub mod world;
+
+pub use memory::MemoryPorts;
+pub use watched::{Call, Fate, Watched, Watcher};
+
+/// Mixes a number into another one that looks unrelated (the finalizer of splitmix64).
+#[must_use]
+pub const fn mix(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}

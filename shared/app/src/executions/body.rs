@@ -45,12 +45,13 @@ pub(crate) struct EntryBody {
     pub(crate) history: Vec<HistoryEvent>,
 }
 
+/// What stands in place of a large text. No other value that is stored here begins like it.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Stored<T> {
-    Elsewhere { blob: String },
-    Here(T),
+struct Elsewhere {
+    blob: String,
 }
+
+const ELSEWHERE: &str = "{\"blob\":";
 
 /// Writes a value as JSON; a large one is stored as a blob first and only its address is returned.
 pub(crate) async fn encode<P: Ports, T: Serialize>(ports: &P, value: &T) -> Result<String, Error> {
@@ -60,20 +61,19 @@ pub(crate) async fn encode<P: Ports, T: Serialize>(ports: &P, value: &T) -> Resu
     }
     let blob = sha256_hex(text.as_bytes());
     ports.blobs().put(&keys::payload(&blob), text.into_bytes(), "application/json").await?;
-    serde_json::to_string(&Stored::<()>::Elsewhere { blob }).map_err(Error::internal)
+    serde_json::to_string(&Elsewhere { blob }).map_err(Error::internal)
 }
 
 /// Reads what [`encode`] wrote.
 pub(crate) async fn decode<P: Ports, T: DeserializeOwned>(ports: &P, text: &str, what: &str) -> Result<T, Error> {
     let corrupt = |problem: serde_json::Error| Error::from(StoreError::corrupt(what, problem));
-    match serde_json::from_str(text).map_err(corrupt)? {
-        Stored::Here(value) => Ok(value),
-        Stored::Elsewhere { blob } => {
-            let bytes = ports.blobs().get(&keys::payload(&blob)).await?;
-            let bytes = bytes.ok_or_else(|| Error::from(StoreError::corrupt(what, format!("payload {blob} is gone"))))?;
-            serde_json::from_slice(&bytes).map_err(corrupt)
-        }
+    if !text.starts_with(ELSEWHERE) {
+        return serde_json::from_str(text).map_err(corrupt);
     }
+    let Elsewhere { blob } = serde_json::from_str(text).map_err(corrupt)?;
+    let bytes = ports.blobs().get(&keys::payload(&blob)).await?;
+    let bytes = bytes.ok_or_else(|| Error::from(StoreError::corrupt(what, format!("payload {blob} is gone"))))?;
+    serde_json::from_slice(&bytes).map_err(corrupt)
 }
 
 /// The entry that commits a decision.

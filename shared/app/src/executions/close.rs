@@ -7,6 +7,7 @@ use millrace_asl::{Event, Outcome};
 use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
 use super::log::LogId;
 use super::messages::Message;
+use super::inspect::status_of;
 use super::load;
 use super::record::{self, ExecutionStatus};
 use crate::error::Error;
@@ -92,12 +93,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
     /// Others that write the record: the sweeper, the note of a dead letter.
     const TRIES: usize = 8;
     let id = &thread.log.execution;
-    let status = match outcome {
-        Outcome::Succeeded { .. } => ExecutionStatus::Succeeded,
-        Outcome::Failed { .. } => ExecutionStatus::Failed,
-        Outcome::TimedOut => ExecutionStatus::TimedOut,
-        Outcome::Aborted { .. } => ExecutionStatus::Aborted,
-    };
+    let status = status_of(outcome);
     let failure = failure_of(outcome);
     if let Some(project) = &thread.header.project {
         let ended = match outcome {

@@ -12,6 +12,7 @@ mod definitions;
 mod dispatch;
 pub(crate) mod engine;
 mod history;
+mod inspect;
 mod load;
 mod log;
 mod messages;
@@ -21,6 +22,7 @@ mod sweep;
 
 pub use control::stop_execution;
 pub use history::{HistoryItem, history};
+pub use inspect::{ExecutionView, describe_execution, list_one};
 pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
 pub use record::{Execution, ExecutionStatus, Stuck};
 pub use start::{StartExecution, check_definition, start_execution};

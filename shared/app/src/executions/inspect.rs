@@ -1,0 +1,61 @@
+//! Looking at executions.
+
+use millrace_asl::{Outcome, Timestamp};
+use serde_json::Value;
+
+use super::log::LogId;
+use super::record::{self, Execution, ExecutionStatus};
+use super::{advance, load};
+use crate::error::Error;
+use crate::ids::ExecutionId;
+use crate::ports::Ports;
+
+/// An execution as its log says it is, with its output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecutionView {
+    /// The record, with the status, time and failure that the log says.
+    pub execution: Execution,
+    /// What it gave, if it succeeded.
+    pub output: Option<Value>,
+    /// The state at which its own log stands.
+    pub state: Option<String>,
+}
+
+/// An execution. The log is asked, so that the answer is never behind it.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Option<ExecutionView>, Error> {
+    let Some(stored) = record::load(ports, id).await? else { return Ok(None) };
+    let Some(thread) = load::load(ports, &LogId::root(id.clone())).await? else { return Ok(None) };
+    let mut execution = stored.execution;
+    let mut output = None;
+    if let Some(outcome) = thread.snapshot.outcome() {
+        execution.status = status_of(outcome);
+        execution.stopped_at = Some::<Timestamp>(thread.at);
+        execution.failure = advance::failure_of(outcome);
+        if let Outcome::Succeeded { output: value } = outcome {
+            output = Some(value.clone());
+        }
+    }
+    let state = thread.snapshot.state().map(ToOwned::to_owned);
+    Ok(Some(ExecutionView { execution, output, state }))
+}
+
+/// The record of an execution, as listings show it: it may lag behind the log for as long as a message takes.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn list_one<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Option<Execution>, Error> {
+    Ok(record::load(ports, id).await?.map(|stored| stored.execution))
+}
+
+/// The status that a log's end gives.
+pub(crate) const fn status_of(outcome: &Outcome) -> ExecutionStatus {
+    match outcome {
+        Outcome::Succeeded { .. } => ExecutionStatus::Succeeded,
+        Outcome::Failed { .. } => ExecutionStatus::Failed,
+        Outcome::TimedOut => ExecutionStatus::TimedOut,
+        Outcome::Aborted { .. } => ExecutionStatus::Aborted,
+    }
+}

@@ -1,0 +1,426 @@
+//! The ports in memory, with a clock that is set by hand and seeded randomness: nothing in them differs between two
+//! runs of the same test.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use millrace_app::Timestamp;
+use millrace_app::executions::{JoinArm, LogEntry, LogId};
+use millrace_app::ports::{
+    BlobInfo, BlobStore, Clock, Condition, DeadLetter, Delivery, ExecutionLog, IdSource, Index, MessageQueues, Order,
+    OutgoingMessage, Page, Ports, Query, Queue, QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore,
+    StoreError, StoreResult, Write,
+};
+
+/// The first time that a fresh clock tells: 2026-01-01T00:00:00Z.
+const EPOCH: i64 = 1_767_225_600_000;
+
+/// The ports in memory. Clones share their content.
+#[derive(Debug, Clone)]
+pub struct MemoryPorts {
+    state: Arc<Mutex<State>>,
+    now: Arc<AtomicI64>,
+    random: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<(LogId, u64), LogEntry>,
+    joins: HashMap<(LogId, u32), HashSet<LogId>>,
+    records: BTreeMap<RecordKey, Record>,
+    queues: BTreeMap<Queue, Vec<Message>>,
+    dead: BTreeMap<Queue, Vec<Message>>,
+    blobs: BTreeMap<String, Vec<u8>>,
+    secrets: BTreeMap<String, Secret>,
+    last_message: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Message {
+    id: u64,
+    body: String,
+    visible_at: Timestamp,
+    receives: u32,
+    receipt: u64,
+}
+
+impl MemoryPorts {
+    /// Empty ports, whose randomness follows from a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            state: Arc::default(),
+            now: Arc::new(AtomicI64::new(EPOCH)),
+            random: Arc::new(AtomicU64::new(seed)),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.now.fetch_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
+    /// When the next hidden or delayed message can be received, if there is one.
+    #[must_use]
+    pub fn next_visible(&self) -> Option<Timestamp> {
+        let state = self.state();
+        state.queues.values().flatten().map(|message| message.visible_at).min()
+    }
+
+    /// Puts a second copy of every message that can be received now into its queue, as a standard queue may.
+    pub fn duplicate_ready(&self, choose: &mut impl FnMut() -> bool) {
+        let now = self.now();
+        let mut state = self.state();
+        let mut last = state.last_message;
+        for messages in state.queues.values_mut() {
+            let ready: Vec<Message> = messages.iter().filter(|message| message.visible_at <= now).cloned().collect();
+            for mut copy in ready {
+                if choose() {
+                    last += 1;
+                    copy.id = last;
+                    messages.push(copy);
+                }
+            }
+        }
+        state.last_message = last;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ports for MemoryPorts {
+    type Log = Self;
+    type Records = Self;
+    type Queues = Self;
+    type Blobs = Self;
+    type Secrets = Self;
+    type Clock = Self;
+    type Ids = Self;
+
+    fn log(&self) -> &Self {
+        self
+    }
+    fn records(&self) -> &Self {
+        self
+    }
+    fn queues(&self) -> &Self {
+        self
+    }
+    fn blobs(&self) -> &Self {
+        self
+    }
+    fn secrets(&self) -> &Self {
+        self
+    }
+    fn clock(&self) -> &Self {
+        self
+    }
+    fn ids(&self) -> &Self {
+        self
+    }
+}
+
+impl Clock for MemoryPorts {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+}
+
+impl IdSource for MemoryPorts {
+    fn random(&self) -> [u8; 16] {
+        let number = self.random.fetch_add(1, Ordering::SeqCst);
+        let (high, low) = (crate::mix(number), crate::mix(!number));
+        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+    }
+}
+
+impl ExecutionLog for MemoryPorts {
+    async fn append(&self, entry: &LogEntry, join: Option<&JoinArm>) -> StoreResult<bool> {
+        let mut state = self.state();
+        let key = (entry.log.clone(), entry.seq);
+        if state.entries.contains_key(&key) {
+            return Err(StoreError::Conflict);
+        }
+        state.entries.insert(key, entry.clone());
+        let Some(arm) = join else { return Ok(false) };
+        let Some((parent, step)) = arm.child.parent() else { return Ok(false) };
+        let counted = state.joins.entry((parent, step.fanout)).or_default();
+        counted.insert(arm.child.clone());
+        Ok(u32::try_from(counted.len()) == Ok(arm.total))
+    }
+
+    async fn joined(&self, arm: &JoinArm) -> StoreResult<bool> {
+        let Some((parent, step)) = arm.child.parent() else { return Ok(false) };
+        let state = self.state();
+        let counted = state.joins.get(&(parent, step.fanout)).map_or(0, HashSet::len);
+        Ok(u32::try_from(counted) == Ok(arm.total))
+    }
+
+    async fn latest(&self, log: &LogId) -> StoreResult<Option<LogEntry>> {
+        let state = self.state();
+        let mut entries = state.entries.range((log.clone(), 0)..=(log.clone(), u64::MAX));
+        Ok(entries.next_back().map(|(_, entry)| entry.clone()))
+    }
+
+    async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {
+        let state = self.state();
+        let entries = state.entries.range((log.clone(), from)..=(log.clone(), u64::MAX));
+        Ok(entries.take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn children(&self, parent: &LogId, fanout: u32, from: u32, to: u32) -> StoreResult<Vec<LogEntry>> {
+        let state = self.state();
+        let newest = |index| {
+            let log = parent.child(fanout, index);
+            let mut entries = state.entries.range((log.clone(), 0)..=(log, u64::MAX));
+            entries.next_back().map(|(_, entry)| entry.clone())
+        };
+        Ok((from..to).filter_map(newest).collect())
+    }
+}
+
+fn holds(stored: Option<&Record>, condition: Condition) -> bool {
+    match condition {
+        Condition::Any => true,
+        Condition::Absent => stored.is_none(),
+        Condition::Version(version) => stored.is_some_and(|record| record.version == version),
+    }
+}
+
+impl RecordStore for MemoryPorts {
+    async fn get(&self, key: &RecordKey) -> StoreResult<Option<Record>> {
+        let now = self.now();
+        let state = self.state();
+        Ok(state.records.get(key).filter(|record| record.expires_at.is_none_or(|at| at > now)).cloned())
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> StoreResult<()> {
+        let now = self.now();
+        let mut state = self.state();
+        for write in &writes {
+            let (Write::Put(Record { key, .. }, condition) | Write::Delete(key, condition)) = write;
+            let stored = state.records.get(key).filter(|record| record.expires_at.is_none_or(|at| at > now));
+            if !holds(stored, *condition) {
+                return Err(StoreError::Conflict);
+            }
+        }
+        for write in writes {
+            match write {
+                Write::Put(mut record, condition) => {
+                    record.version = match condition {
+                        Condition::Absent => 1,
+                        Condition::Version(version) => version + 1,
+                        Condition::Any => record.version + 1,
+                    };
+                    state.records.insert(record.key.clone(), record);
+                }
+                Write::Delete(key, _) => {
+                    state.records.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn query(&self, query: &Query) -> StoreResult<Page<Record>> {
+        let now = self.now();
+        let place = |record: &Record| -> Option<(String, String)> {
+            match query.index {
+                None => Some((record.key.partition.clone(), record.key.sort.clone())),
+                Some(index) => {
+                    let listing = record.listings.iter().find(|listing| listing.index == index)?;
+                    Some((listing.partition.clone(), listing.sort.clone()))
+                }
+            }
+        };
+        let state = self.state();
+        let mut found: Vec<(String, &Record)> = state
+            .records
+            .values()
+            .filter(|record| record.expires_at.is_none_or(|at| at > now))
+            .filter_map(|record| Some((place(record)?, record)))
+            .filter(|((partition, sort), _)| {
+                *partition == query.partition
+                    && sort.starts_with(&query.sort_prefix)
+                    && query.sort_to.as_ref().is_none_or(|to| sort <= to)
+            })
+            .map(|((_, sort), record)| (sort, record))
+            .collect();
+        found.sort_by(|one, other| (&one.0, &one.1.key).cmp(&(&other.0, &other.1.key)));
+        if query.order == Order::Descending {
+            found.reverse();
+        }
+        let name = cursor_name(query);
+        let mut start = 0;
+        if let Some(cursor) = &query.cursor {
+            let (owner, after) = cursor.split_once('.').ok_or(StoreError::InvalidCursor)?;
+            if owner != name {
+                return Err(StoreError::InvalidCursor);
+            }
+            start = after.parse().map_err(|_| StoreError::InvalidCursor)?;
+        }
+        let items: Vec<Record> =
+            found.iter().skip(start).take(query.limit).map(|(_, record)| (*record).clone()).collect();
+        let end = start + items.len();
+        let next = (end < found.len()).then(|| format!("{name}.{end}"));
+        Ok(Page { items, next })
+    }
+}
+
+fn cursor_name(query: &Query) -> String {
+    let index = match query.index {
+        None => "table",
+        Some(Index::Owner) => "owner",
+        Some(Index::Status) => "status",
+        Some(Index::Due) => "due",
+    };
+    let text = format!("{index} {} {} {:?}", query.partition, query.sort_prefix, query.order);
+    millrace_app::digest::sha256_hex(text.as_bytes()).chars().take(16).collect()
+}
+
+impl MessageQueues for MemoryPorts {
+    async fn send(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> StoreResult<()> {
+        let now = self.now();
+        let mut state = self.state();
+        for message in messages {
+            state.last_message += 1;
+            let id = state.last_message;
+            let visible_at = message.deliver_at.unwrap_or(now).max(now);
+            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0 };
+            state.queues.entry(queue).or_default().push(message);
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, queue: Queue, max: usize, visibility: Duration, _: Duration) -> StoreResult<Vec<Delivery>> {
+        let now = self.now();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let messages = state.queues.entry(queue).or_default();
+        let (spent, rest): (Vec<_>, Vec<_>) = std::mem::take(messages)
+            .into_iter()
+            .partition(|message| message.visible_at <= now && message.receives >= Queue::MAX_RECEIVES);
+        *messages = rest;
+        state.dead.entry(queue).or_default().extend(spent);
+        let hidden = i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX);
+        let mut deliveries = Vec::new();
+        for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(max) {
+            state.last_message += 1;
+            message.receives += 1;
+            message.receipt = state.last_message;
+            message.visible_at = now.plus_millis(hidden);
+            deliveries.push(Delivery {
+                id: message.id.to_string(),
+                receipt: message.receipt.to_string(),
+                body: message.body.clone(),
+                receive_count: message.receives,
+            });
+        }
+        Ok(deliveries)
+    }
+
+    async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
+        let mut state = self.state();
+        let messages = state.queues.entry(queue).or_default();
+        messages.retain(|message| message.receipt == 0 || message.receipt.to_string() != receipt);
+        Ok(())
+    }
+
+    async fn release(&self, queue: Queue, receipt: &str, delay: Duration) -> StoreResult<()> {
+        let visible_at = self.now().plus_millis(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+        let mut state = self.state();
+        let messages = state.queues.entry(queue).or_default();
+        for message in messages.iter_mut().filter(|message| message.receipt.to_string() == receipt) {
+            message.visible_at = visible_at;
+        }
+        Ok(())
+    }
+
+    async fn depth(&self, queue: Queue) -> StoreResult<QueueDepth> {
+        let now = self.now();
+        let state = self.state();
+        let mut depth = QueueDepth { dead: state.dead.get(&queue).map_or(0, Vec::len) as u64, ..QueueDepth::default() };
+        for message in state.queues.get(&queue).into_iter().flatten() {
+            match (message.visible_at <= now, message.receipt) {
+                (true, _) => depth.ready += 1,
+                (false, 0) => depth.delayed += 1,
+                (false, _) => depth.in_flight += 1,
+            }
+        }
+        Ok(depth)
+    }
+
+    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
+        let state = self.state();
+        let dead = state.dead.get(&queue).into_iter().flatten().take(max);
+        Ok(dead
+            .map(|message| DeadLetter {
+                id: message.id.to_string(),
+                body: message.body.clone(),
+                receive_count: message.receives,
+            })
+            .collect())
+    }
+
+    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
+        let now = self.now();
+        let mut state = self.state();
+        let dead = state.dead.remove(&queue).unwrap_or_default();
+        let count = dead.len() as u64;
+        let fresh = dead.into_iter().map(|message| Message { visible_at: now, receives: 0, receipt: 0, ..message });
+        state.queues.entry(queue).or_default().extend(fresh);
+        Ok(count)
+    }
+}
+
+impl BlobStore for MemoryPorts {
+    async fn put(&self, key: &str, bytes: Vec<u8>, _: &str) -> StoreResult<()> {
+        self.state().blobs.insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> StoreResult<Option<Vec<u8>>> {
+        Ok(self.state().blobs.get(key).cloned())
+    }
+
+    async fn delete(&self, key: &str) -> StoreResult<()> {
+        self.state().blobs.remove(key);
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Page<BlobInfo>> {
+        let state = self.state();
+        let mut found = state
+            .blobs
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix) && cursor.is_none_or(|cursor| key.as_str() > cursor))
+            .map(|(key, bytes)| BlobInfo { key: key.clone(), size: bytes.len() as u64 });
+        let items: Vec<BlobInfo> = found.by_ref().take(limit).collect();
+        let next = found.next().and_then(|_| items.last().map(|last| last.key.clone()));
+        Ok(Page { items, next })
+    }
+
+    async fn download_url(&self, key: &str, filename: &str, valid_for: Duration) -> StoreResult<String> {
+        Ok(format!("/memory/{key}?filename={filename}&seconds={}", valid_for.as_secs()))
+    }
+}
+
+impl SecretStore for MemoryPorts {
+    async fn get(&self, name: &str) -> StoreResult<Option<Secret>> {
+        Ok(self.state().secrets.get(name).cloned())
+    }
+
+    async fn put(&self, name: &str, secret: &Secret) -> StoreResult<()> {
+        self.state().secrets.insert(name.to_owned(), secret.clone());
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str) -> StoreResult<()> {
+        self.state().secrets.remove(name);
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! A world in which workers die, messages come twice, late or never, and stores refuse: all of it from one seed.
+//!
+//! [`World::run`] starts an execution, lets workers take messages in a random order in virtual time, sweeps every five
+//! minutes, and ends when the execution's record says that it has ended. What it then finds is compared by the caller
+//! with an undisturbed run.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use millrace_app::executions::{
+    ExecutionStatus, HistoryItem, Patience, StartExecution, history, list_one, start_execution, sweep,
+};
+use millrace_app::ids::ExecutionId;
+use millrace_app::ports::{Clock, MessageQueues, Ports, Queue};
+use millrace_app::workers::{Executor, Task, TaskError, handle};
+use serde_json::{Value, json};
+
+use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
+
+/// How often the sweeper runs, as `template.yaml` has it.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// Virtual time after which an execution counts as lost.
+const PATIENCE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// What goes wrong, in thousandths of the calls or messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trouble {
+    /// Calls that fail before their work.
+    pub fail_before: u64,
+    /// Calls that fail after their work: the worker dies and doesn't know.
+    pub fail_after: u64,
+    /// Sends that are lost.
+    pub lose: u64,
+    /// Ready messages that are doubled, each time one is taken.
+    pub double: u64,
+}
+
+impl Trouble {
+    /// Everything at once.
+    pub const ALL: Self = Self { fail_before: 15, fail_after: 15, lose: 10, double: 40 };
+}
+
+/// Decides the fate of calls by a seed, and counts them.
+#[derive(Debug)]
+pub struct Fates {
+    trouble: Trouble,
+    random: AtomicU64,
+    counts: Mutex<BTreeMap<Call, u64>>,
+}
+
+impl Fates {
+    /// Fates that follow from a seed.
+    #[must_use]
+    pub fn new(seed: u64, trouble: Trouble) -> Self {
+        Self { trouble, random: AtomicU64::new(mix(seed)), counts: Mutex::default() }
+    }
+
+    fn draw(&self) -> u64 {
+        mix(self.random.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn hits(&self, thousandths: u64) -> bool {
+        self.draw() % 1000 < thousandths
+    }
+
+    /// How often each call was made.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Call, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Watcher for Fates {
+    fn fate(&self, call: Call) -> Fate {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default() += 1;
+        if self.hits(self.trouble.fail_before) {
+            Fate::FailBefore
+        } else if self.hits(self.trouble.fail_after) {
+            Fate::FailAfter
+        } else if matches!(call, Call::Send(_)) && self.hits(self.trouble.lose) {
+            Fate::Lost
+        } else {
+            Fate::Done
+        }
+    }
+}
+
+/// An executor whose answers follow from the task alone: `{"fail": NAME}` in the input fails, `fail_until` fails the
+/// first attempts of a state, everything else is answered with what was given and the state's name.
+#[derive(Debug, Default)]
+pub struct Script {
+    done: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Script {
+    /// How often each task attempt was executed.
+    #[must_use]
+    pub fn done(&self) -> BTreeMap<String, u64> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Executor for Script {
+    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<Value, TaskError> {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
+        if let Some(name) = task.input.get("fail").and_then(Value::as_str) {
+            return Err(TaskError::failed(name, format!("'{}' was told to fail", task.state)));
+        }
+        // The number of the attempt in its log is the same in every run.
+        let attempt: u64 = task.attempt.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+        if task.input.get("fail_until").and_then(Value::as_u64).is_some_and(|until| attempt < until) {
+            return Err(TaskError::failed("Test.NotYet", format!("attempt {attempt}")));
+        }
+        Ok(json!({ "state": task.state, "given": task.input }))
+    }
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// Its status; `RUNNING` when it got lost.
+    pub status: ExecutionStatus,
+    /// Its history.
+    pub history: Vec<HistoryItem>,
+    /// How often each task attempt was executed.
+    pub tasks: BTreeMap<String, u64>,
+    /// How often each call was made.
+    pub calls: BTreeMap<Call, u64>,
+    /// Virtual time from start to end.
+    pub took: Duration,
+    /// Messages that went to the dead letters.
+    pub dead: u64,
+}
+
+/// A definition, an input, a seed and what goes wrong.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The definition.
+    pub definition: String,
+    /// The input.
+    pub input: Value,
+    /// Everything that looks random follows from it.
+    pub seed: u64,
+    /// What goes wrong.
+    pub trouble: Trouble,
+}
+
+impl World {
+    /// Runs the execution to its end, or until it counts as lost.
+    ///
+    /// # Panics
+    /// When the definition is refused, or when the stores say something else than the planned faults.
+    #[expect(clippy::panic, clippy::expect_used, reason = "a test that can't go on says so")]
+    pub async fn run(&self) -> Ending {
+        let memory = MemoryPorts::new(self.seed);
+        let fates = Arc::new(Fates::new(self.seed, self.trouble));
+        let ports = Watched::new(memory.clone(), Arc::clone(&fates));
+        let script = Script::default();
+        let id = ExecutionId::derived("world");
+        let began = memory.now();
+        loop {
+            let start = StartExecution {
+                id: id.clone(),
+                owner: "test".to_owned(),
+                name: "world".to_owned(),
+                definition: self.definition.clone(),
+                input: self.input.clone(),
+                project: None,
+            };
+            match start_execution(&ports, start).await {
+                Ok(_) => break,
+                Err(error) if error.is_retryable() => {}
+                Err(error) => panic!("the execution was refused: {error:?}"),
+            }
+        }
+        let mut next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
+        let deadline = began.plus_millis(millis(PATIENCE));
+        let status = loop {
+            let status = list_one(&memory, &id).await.ok().flatten().map(|execution| execution.status);
+            let status = status.unwrap_or(ExecutionStatus::Running);
+            if status != ExecutionStatus::Running || memory.now() > deadline {
+                break status;
+            }
+            if memory.now() >= next_sweep {
+                // A sweep that dies is repeated at the next turn.
+                let _ = sweep(&ports, Patience::Grace).await;
+                for queue in Queue::ALL {
+                    memory.redrive(queue).await.expect("memory redrives");
+                }
+                next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
+                continue;
+            }
+            if !self.work_once(&memory, &ports, &fates, &script).await {
+                let soon = memory.next_visible().map_or(next_sweep, |next| next.min(next_sweep)).max(memory.now());
+                let gap = u64::try_from(soon.millis() - memory.now().millis()).unwrap_or_default();
+                memory.pass(Duration::from_millis(gap.max(1)));
+            }
+        };
+        let mut dead = 0;
+        for queue in Queue::ALL {
+            dead += memory.depth(queue).await.map_or(0, |depth| depth.dead);
+        }
+        Ending {
+            status,
+            history: history(&memory, &id).await.expect("a history in memory"),
+            tasks: script.done(),
+            calls: fates.counts(),
+            took: Duration::from_millis(u64::try_from(memory.now().millis() - began.millis()).unwrap_or_default()),
+            dead,
+        }
+    }
+
+    /// A worker takes one message, of a queue chosen at random. False when none is ready.
+    async fn work_once(
+        &self,
+        memory: &MemoryPorts,
+        ports: &Watched<MemoryPorts, Fates>,
+        fates: &Fates,
+        script: &Script,
+    ) -> bool {
+        memory.duplicate_ready(&mut || fates.hits(self.trouble.double));
+        let mut queues = Queue::ALL;
+        for place in 0..queues.len() {
+            let other = place + usize::try_from(fates.draw()).unwrap_or_default() % (queues.len() - place);
+            queues.swap(place, other);
+        }
+        for queue in queues {
+            let received = memory.receive(queue, 1, queue.visibility(), Duration::ZERO).await.unwrap_or_default();
+            let Some(delivery) = received.first() else { continue };
+            memory.pass(Duration::from_millis(1 + fates.draw() % 20));
+            if handle(ports, script, queue, delivery).await.is_ok() {
+                // A worker may die between its work and the delete, too.
+                let _ = ports.delete(queue, &delivery.receipt).await;
+            }
+            return true;
+        }
+        false
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
