@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 /// Files with this suffix are rendered and lose it; all others are copied byte for byte.
 pub(crate) const SUFFIX: &str = ".j2";
 
+/// Files whose path starts so are only extended and included by others.
+const PARTIAL: char = '_';
+
 /// A file of the made project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderedFile {
@@ -57,7 +60,7 @@ pub(crate) fn outputs<'template>(
     let base = context(template, parameters)?;
     let owners = owners(template, &base)?;
     let mut outputs = Vec::new();
-    for source in &template.sources {
+    for source in template.sources.iter().filter(|source| !source.path.starts_with(PARTIAL)) {
         let each = template.definition.each.iter().find(|each| {
             each.files
                 .iter()

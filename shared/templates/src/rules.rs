@@ -1,13 +1,13 @@
 //! Checks over several members of the parameters, which the schema names in `x-rules`.
 
 use crate::error::ParameterProblem;
-use crate::names;
+use crate::{literals, names};
 use serde_json::{Map, Value};
 
 const RULES: [&str; 5] = [
     "unique-names",
     "unique-values",
-    "unique-slugs",
+    "site-pages",
     "entities",
     "entity-field",
 ];
@@ -28,9 +28,7 @@ pub(crate) fn check(
         ("unique-names", Value::Array(items)) => unique(pointer, "name", items, problems, |item| {
             names::snake(text(item, "name"))
         }),
-        ("unique-slugs", Value::Array(items)) => unique(pointer, "slug", items, problems, |item| {
-            text(item, "slug").to_owned()
-        }),
+        ("site-pages", Value::Array(pages)) => site_pages(pointer, pages, problems),
         ("unique-values", Value::Array(items)) => {
             unique(pointer, "", items, problems, |item| item.to_string())
         }
@@ -75,6 +73,29 @@ fn unique(
                 place,
                 message.replace("\"\\\"", "\"").replace("\\\"\"", "\""),
             ));
+        }
+    }
+}
+
+fn site_pages(pointer: &str, pages: &[Value], problems: &mut Vec<ParameterProblem>) {
+    unique(pointer, "slug", pages, problems, |page| text(page, "slug").to_owned());
+    unique(pointer, "title", pages, problems, |page| literals::line(text(page, "title")).to_lowercase());
+    if !pages.iter().any(|page| text(page, "slug") == "index") {
+        problems.push(ParameterProblem::new(pointer, "no page has the slug \"index\"; give it to the start page"));
+    }
+    for (index, page) in pages.iter().enumerate() {
+        if text(page, "slug") == "404" {
+            let message = "\"404\" is the page for addresses that do not exist, which every site has; choose another slug";
+            problems.push(ParameterProblem::new(format!("{pointer}/{index}/slug"), message));
+        }
+        if literals::line(text(page, "title")).eq_ignore_ascii_case("page not found") {
+            let message = "is the title of the page for addresses that do not exist; choose another";
+            problems.push(ParameterProblem::new(format!("{pointer}/{index}/title"), message));
+        }
+        for member in ["title", "body"] {
+            if literals::line(text(page, member)).is_empty() {
+                problems.push(ParameterProblem::new(format!("{pointer}/{index}/{member}"), "has no visible text; write some"));
+            }
         }
     }
 }
@@ -169,6 +190,14 @@ mod tests {
             problems("unique-values", json!(["a", "b", "a"])),
             ["/x/2: \"a\" is used by /x/0 already; choose another"]
         );
+    }
+
+    #[test]
+    fn checks_pages() {
+        let page = |slug: &str, title: &str| json!({"slug": slug, "title": title, "body": "x"});
+        assert!(problems("site-pages", json!([page("index", "A"), page("b", "B")])).is_empty());
+        assert_eq!(problems("site-pages", json!([page("a", "A")])).len(), 1);
+        assert_eq!(problems("site-pages", json!([page("index", "A"), page("index", "a"), page("404", " ")])).len(), 4);
     }
 
     #[test]

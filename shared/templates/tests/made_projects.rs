@@ -54,6 +54,11 @@ fn rust_lambda() {
 }
 
 #[test]
+fn static_site() {
+    check("static-site");
+}
+
+#[test]
 fn every_authentication_is_a_valid_stack() {
     for id in ["python-rest-api", "node-rest-api", "rust-lambda"] {
         for authentication in ["jwt", "none"] {

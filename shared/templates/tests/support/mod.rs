@@ -78,6 +78,27 @@ pub(crate) fn parameters(id: &str, case: &str) -> Value {
                 )},
             ],
         }),
+        ("static-site", "rich") => json!({
+            "name": name,
+            "title": "Bakery",
+            "description": "Bread & cakes",
+            "language": "pt-BR",
+            "palette": "teal",
+            "pages": [
+                {"slug": "bread", "title": "Bread", "body": "One paragraph\nover two lines.\n\nAnother."},
+                {"slug": "index", "title": "Home", "body": "Welcome"},
+            ],
+        }),
+        ("static-site", _) => json!({
+            "name": name,
+            "title": HOSTILE.chars().take(80).collect::<String>(),
+            "description": HOSTILE.chars().take(250).collect::<String>(),
+            "palette": "red",
+            "pages": [
+                {"slug": "index", "title": HOSTILE.chars().take(80).collect::<String>(), "body": HOSTILE},
+                {"slug": "other", "title": "</title><script>x()</script>", "body": "<img src=x onerror=alert(1)>\n\n{% include 'x' %}"},
+            ],
+        }),
         _ => panic!("no parameters for {id} {case}"),
     }
 }
