@@ -84,7 +84,7 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(cause) = problem.cause() {
-            let source = cause.source().map(|source| chain(source));
+            let source = cause.source().map(chain);
             tracing::error!(request_id = %id, %method, path, code = problem.code(), error = %cause, source, "failed");
         }
         let mut rendered = problem.render(&path, &id);

@@ -31,6 +31,7 @@ pub(crate) struct Health {
 
 /// Each dependency.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthChecks)]
 struct Checks {
     /// The records.
     store: Check,
@@ -42,6 +43,7 @@ struct Checks {
 
 /// How a dependency is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthCheck)]
 struct Check {
     /// `ok` when it answered.
     status: Condition,
@@ -51,6 +53,7 @@ struct Check {
 
 /// `ok` or `failing`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HealthStatus)]
 #[serde(rename_all = "lowercase")]
 enum Condition {
     Ok,

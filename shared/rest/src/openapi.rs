@@ -9,7 +9,8 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use millrace_app::ports::Ports;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{OpenApi, Path};
 
 use crate::problem::ProblemBody;
@@ -113,9 +114,39 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut);
         for operation in methods {
             describe_problems(path, operation);
+            describe_as_sent(operation);
         }
     }
     document
+}
+
+/// What the types can't say: a parameter that may be left out can't be null, and bytes are no JSON.
+fn describe_as_sent(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        match &mut parameter.schema {
+            Some(RefOr::T(Schema::Object(object))) => {
+                if let SchemaType::Array(types) = &mut object.schema_type {
+                    types.retain(|one| *one != Type::Null);
+                    if let [one] = types.as_slice() {
+                        object.schema_type = SchemaType::Type(one.clone());
+                    }
+                }
+            }
+            Some(RefOr::T(Schema::OneOf(choice))) => {
+                let reference = choice.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+                parameter.schema = reference.or_else(|| parameter.schema.take());
+            }
+            _ => {}
+        }
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && let Some(RefOr::T(content)) = response.content.get_mut("application/octet-stream")
+        {
+            content.schema = None;
+        }
+    }
 }
 
 /// Problems that an operation can answer with, beyond those that follow from its shape.
@@ -142,8 +173,10 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
 
 fn describe_problems(path: &str, operation: &mut Operation) {
     let mut problems: Vec<(&str, &str)> = Vec::new();
-    if path != "/openapi.json" && path != "/health" {
+    if operation.request_body.is_some() {
         problems.push(("400", "`invalid-request`, `bad-json`"));
+    } else if path != "/openapi.json" && path != "/health" {
+        problems.push(("400", "`invalid-request`"));
     }
     if path.contains('{') {
         problems.push(("404", "`not-found`"));

@@ -68,7 +68,7 @@ pub(crate) struct BudgetBody {
 #[schema(as = UpdateProject, example = json!({ "name": "Book shop", "budget": { "tokens": 200000 } }))]
 pub(crate) struct UpdateBody {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, required = false)]
     name: String,
     /// What it is; null clears it.
     #[schema(max_length = 2000)]
@@ -106,7 +106,7 @@ fn budget(fields: &mut Fields) -> Option<Budget> {
     responses((status = 201, description = "The project was created", body = ProjectView, headers(
         ("Location" = String, description = "Where the project is"),
         ("ETag" = String, description = "Its version"),
-        ("Idempotency-Replayed" = Option<String>, description = "`true` when an earlier request created it"),
+        ("Idempotency-Replayed" = String, description = "`true` when an earlier request created it"),
     ))),
 )]
 pub(crate) async fn create_project<P: Ports>(

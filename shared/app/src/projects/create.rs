@@ -104,7 +104,7 @@ pub async fn create_project<P: Ports>(
         data: json!({ "template_id": project.template_id }),
         ..Happening::new("project.created", format!("The project was created from the template {origin}."))
     };
-    let mut writes = vec![store::event_write(ports, &project, event)?];
+    let mut writes = vec![store::event_write(ports, &project, 1, event)?];
     writes.push(Write::Put(store::project_record(&project)?, Condition::Absent));
     if let Some(key) = idempotency_key {
         writes.push(remember(ports, owner, key, digest.clone(), &project, condition)?);

@@ -75,10 +75,32 @@ pub(super) fn project_record(project: &Project) -> Result<Record, Error> {
     fresh(keys::project(&project.id), project, listings)
 }
 
-/// The write that records an event now.
-pub(super) fn event_write<P: Ports>(ports: &P, project: &Project, happening: Happening) -> Result<Write, Error> {
+/// The id of an event that happens now. What one millisecond holds is told apart by the project's version, so that the
+/// timeline has the order of the project's changes: a change that makes version 7 comes before what is told of version
+/// 7, and that before the change that makes version 8.
+pub(super) fn event_id<P: Ports>(ports: &P, version: u64, of_change: bool) -> EventId {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    const TIME_CHARS: usize = 10;
+    const PLACE_CHARS: u32 = 7;
+    let fresh = EventId::new(ports);
+    let place = version.saturating_mul(2).saturating_add(u64::from(!of_change));
+    let digit = |at: u32| ALPHABET.get(usize::try_from(place >> (5 * at) & 31).unwrap_or_default()).copied();
+    let place: String = (0..PLACE_CHARS).rev().filter_map(digit).map(char::from).collect();
+    let mut text = fresh.as_str().to_owned();
+    let start = EventId::PREFIX.len() + 1 + TIME_CHARS;
+    text.replace_range(start..start + place.len(), &place);
+    text.parse().unwrap_or(fresh)
+}
+
+/// The write that records an event of the change that makes this version.
+pub(super) fn event_write<P: Ports>(
+    ports: &P,
+    project: &Project,
+    version: u64,
+    happening: Happening,
+) -> Result<Write, Error> {
     let event = Event {
-        id: EventId::new(ports),
+        id: event_id(ports, version, true),
         kind: happening.kind.to_owned(),
         stage: happening.stage,
         run: project.run,
@@ -128,7 +150,7 @@ pub(super) async fn change<P: Ports>(
         let Some(mut change) = decide(&mut project, now)? else { return Ok(stored) };
         project.updated_at = now;
         if let Some(happening) = change.event.take() {
-            change.writes.push(event_write(ports, &project, happening)?);
+            change.writes.push(event_write(ports, &project, stored.version + 1, happening)?);
         }
         change.writes.push(Write::Put(project_record(&project)?, Condition::Version(stored.version)));
         match ports.records().write(change.writes).await {

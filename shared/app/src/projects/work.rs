@@ -411,10 +411,10 @@ async fn put_once<P: Ports>(ports: &P, id: &ProjectId, run: u32, record: Record)
 /// # Errors
 /// As for all work.
 pub async fn record_event<P: Ports>(ports: &P, id: &ProjectId, run: u32, event: NewEvent) -> Result<bool, Error> {
-    load_for(ports, id, run).await?;
+    let version = load_for(ports, id, run).await?.version;
     let mark = keys::event_mark(id, &EventId::derived(&event.name));
     let stored = Event {
-        id: EventId::new(ports),
+        id: store::event_id(ports, version, false),
         kind: event.kind,
         stage: event.stage,
         run,
