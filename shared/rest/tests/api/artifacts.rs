@@ -85,7 +85,7 @@ async fn reports_and_packages_come_with_downloads() {
             junit: b"<testsuites/>".to_vec(),
         };
         work::save_report(&server.ports, &id, 1, report).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        server.tick();
     }
     let tests = items(&server, &id, "tests").await;
     assert_eq!(tests.iter().map(|test| test["score"].as_f64().unwrap()).collect::<Vec<_>>(), [97.5, 50.0]);

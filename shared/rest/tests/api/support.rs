@@ -1,18 +1,22 @@
 //! A client that calls the router and holds every answer against the description.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use millrace_app::Timestamp;
 use millrace_app::ids::ProjectId;
 use millrace_app::ports::{Ports, Record, RecordKey, RecordStore};
 use millrace_app::projects::{self, Stage, work};
 use millrace_rest::{AuthMode, RestConfig, openapi, router};
-use millrace_sqlite::SqlitePorts;
+use millrace_sqlite::{LocalClock, ManualClock, Options, SqlitePorts};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 pub(crate) struct Server {
     pub(crate) ports: SqlitePorts,
+    clock: ManualClock,
     router: Router,
     document: Value,
 }
@@ -70,9 +74,16 @@ impl Server {
     }
 
     pub(crate) fn with(config: RestConfig) -> Self {
-        let ports = SqlitePorts::in_memory().unwrap();
+        let clock = ManualClock::new(Timestamp::from_millis(1_780_000_000_000));
+        let options = Options { clock: LocalClock::manual(clock.clone()), ..Options::default() };
+        let ports = SqlitePorts::in_memory_with(options).unwrap();
         let document = serde_json::to_value(openapi()).unwrap();
-        Self { router: router(ports.clone(), config), ports, document }
+        Self { router: router(ports.clone(), config), ports, clock, document }
+    }
+
+    /// Lets a millisecond pass; what happens in one has no order.
+    pub(crate) fn tick(&self) {
+        self.clock.advance(Duration::from_millis(1));
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
