@@ -28,10 +28,7 @@ pub struct Catalogue {
 
 impl Catalogue {
     fn load(root: &'static Dir<'static>) -> Self {
-        let mut catalogue = Self {
-            templates: Vec::new(),
-            faults: Vec::new(),
-        };
+        let mut catalogue = Self { templates: Vec::new(), faults: Vec::new() };
         for folder in root.dirs() {
             let name = folder.path().to_string_lossy();
             if name.starts_with('_') {
@@ -42,9 +39,7 @@ impl Catalogue {
                 Err(fault) => catalogue.faults.push(format!("{name}: {fault}")),
             }
         }
-        catalogue
-            .templates
-            .sort_by(|one, other| one.id.cmp(&other.id));
+        catalogue.templates.sort_by(|one, other| one.id.cmp(&other.id));
         catalogue
     }
 
@@ -81,7 +76,7 @@ pub struct Template {
     pub languages: Vec<String>,
     /// Programs that the test commands need.
     pub tools: Vec<String>,
-    /// The made project's commands.
+    /// The made project's commands; [`Template::plan`] renders expressions in them.
     pub commands: Commands,
     /// Schema of the parameters: a subset of JSON Schema, enough to build a form from.
     pub parameters: Value,
@@ -132,27 +127,20 @@ impl Template {
             .get_file(folder.path().join("template.yaml"))
             .and_then(|file| file.contents_utf8())
             .ok_or("template.yaml is missing or not UTF-8")?;
-        let written: Value =
-            serde_saphyr::from_str(text).map_err(|error| format!("template.yaml: {error}"))?;
+        let written: Value = serde_saphyr::from_str(text).map_err(|error| format!("template.yaml: {error}"))?;
         let resolved = with_shared_schemas(root, &written)?;
-        let definition = Definition::deserialize(&resolved)
-            .map_err(|error| format!("template.yaml: {error}"))?;
+        let definition = Definition::deserialize(&resolved).map_err(|error| format!("template.yaml: {error}"))?;
         definition.check()?;
         if folder.path().to_str() != Some(definition.id.as_str()) {
             return Err(format!("the folder must be called {}", definition.id));
         }
         let schema = Schema::parse(&definition.parameters, &definition.languages)?;
         let mut sources = Vec::new();
-        let files = folder
-            .get_dir(folder.path().join("files"))
-            .ok_or("the folder files is missing")?;
+        let files = folder.get_dir(folder.path().join("files")).ok_or("the folder files is missing")?;
         collect(files, files, &mut sources)?;
         sources.sort_by(|one, other| one.path.cmp(&other.path));
         let mut environment = filters::environment();
-        for source in sources
-            .iter()
-            .filter(|source| source.path.ends_with(render::SUFFIX))
-        {
+        for source in sources.iter().filter(|source| source.path.ends_with(render::SUFFIX)) {
             environment
                 .add_template_owned(source.path.clone(), source.contents)
                 .map_err(|error| format!("{}: {error:#}", source.path))?;
@@ -199,18 +187,9 @@ impl Template {
     ///
     /// # Errors
     /// [`TemplateError::UnknownTask`] for a task that the plan does not have; otherwise as [`Template::plan`].
-    pub fn render_task(
-        &self,
-        parameters: &Parameters,
-        task_id: &str,
-    ) -> Result<Vec<RenderedFile>, TemplateError> {
+    pub fn render_task(&self, parameters: &Parameters, task_id: &str) -> Result<Vec<RenderedFile>, TemplateError> {
         if !self.definition.tasks.iter().any(|task| task.id == task_id) {
-            let known: Vec<&str> = self
-                .definition
-                .tasks
-                .iter()
-                .map(|task| task.id.as_str())
-                .collect();
+            let known: Vec<&str> = self.definition.tasks.iter().map(|task| task.id.as_str()).collect();
             return Err(TemplateError::UnknownTask {
                 template: self.id.clone(),
                 task: task_id.to_owned(),
@@ -219,42 +198,23 @@ impl Template {
         }
         let parameters = self.checked(parameters)?;
         let outputs = render::outputs(self, &parameters)?;
-        outputs
-            .iter()
-            .filter(|output| output.task == task_id)
-            .map(|output| output.render(self))
-            .collect()
+        outputs.iter().filter(|output| output.task == task_id).map(|output| output.render(self)).collect()
     }
 
     fn checked(&self, parameters: &Parameters) -> Result<Parameters, TemplateError> {
         self.validate(&parameters.to_value())
-            .map_err(|problems| TemplateError::Parameters {
-                template: self.id.clone(),
-                problems,
-            })
+            .map_err(|problems| TemplateError::Parameters { template: self.id.clone(), problems })
     }
 }
 
-fn collect(
-    root: &Dir<'static>,
-    folder: &'static Dir<'static>,
-    sources: &mut Vec<SourceFile>,
-) -> Result<(), String> {
+fn collect(root: &Dir<'static>, folder: &'static Dir<'static>, sources: &mut Vec<SourceFile>) -> Result<(), String> {
     for entry in folder.entries() {
         match entry {
             DirEntry::Dir(inner) => collect(root, inner, sources)?,
             DirEntry::File(file) => {
-                let path = file
-                    .path()
-                    .strip_prefix(root.path())
-                    .unwrap_or_else(|_| file.path());
-                let path = path
-                    .to_str()
-                    .ok_or("a file name is not UTF-8")?
-                    .replace('\\', "/");
-                let contents = file
-                    .contents_utf8()
-                    .ok_or_else(|| format!("{path} is not UTF-8"))?;
+                let path = file.path().strip_prefix(root.path()).unwrap_or_else(|_| file.path());
+                let path = path.to_str().ok_or("a file name is not UTF-8")?.replace('\\', "/");
+                let contents = file.contents_utf8().ok_or_else(|| format!("{path} is not UTF-8"))?;
                 sources.push(SourceFile { path, contents });
             }
         }
@@ -272,17 +232,12 @@ fn with_shared_schemas(root: &Dir<'static>, value: &Value) -> Result<Value, Stri
                 let text = text.ok_or_else(|| format!("$ref: there is no {path}"))?;
                 return serde_saphyr::from_str(text).map_err(|error| format!("{path}: {error}"));
             }
-            let members: Result<Map<String, Value>, String> = members
-                .iter()
-                .map(|(name, member)| Ok((name.clone(), with_shared_schemas(root, member)?)))
-                .collect();
+            let members: Result<Map<String, Value>, String> =
+                members.iter().map(|(name, member)| Ok((name.clone(), with_shared_schemas(root, member)?))).collect();
             Ok(Value::Object(members?))
         }
         Value::Array(items) => {
-            let items: Result<Vec<Value>, String> = items
-                .iter()
-                .map(|item| with_shared_schemas(root, item))
-                .collect();
+            let items: Result<Vec<Value>, String> = items.iter().map(|item| with_shared_schemas(root, item)).collect();
             Ok(Value::Array(items?))
         }
         other => Ok(other.clone()),

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The commands of a made project, each to be run by a shell in the project's root.
+///
+/// A template's commands may hold expressions such as `{{ package }}`; those of a plan are rendered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commands {
@@ -81,18 +83,11 @@ impl Definition {
             for (index, task) in self.tasks.iter().enumerate() {
                 let mut wave = Some(1);
                 for dependency in &task.depends_on {
-                    let Some(position) =
-                        self.tasks.iter().position(|other| other.id == *dependency)
-                    else {
-                        return Err(format!(
-                            "task {} depends on the unknown task {dependency}",
-                            task.id
-                        ));
+                    let Some(position) = self.tasks.iter().position(|other| other.id == *dependency) else {
+                        return Err(format!("task {} depends on the unknown task {dependency}", task.id));
                     };
                     let before = waves.get(position).copied().flatten();
-                    wave = wave
-                        .zip(before)
-                        .map(|(wave, before): (usize, usize)| wave.max(before + 1));
+                    wave = wave.zip(before).map(|(wave, before): (usize, usize)| wave.max(before + 1));
                 }
                 if let Some(slot) = waves.get_mut(index) {
                     *slot = wave;
@@ -109,12 +104,7 @@ impl Definition {
     pub(crate) fn check(&self) -> Result<(), String> {
         self.waves()?;
         for (index, task) in self.tasks.iter().enumerate() {
-            if self
-                .tasks
-                .iter()
-                .take(index)
-                .any(|other| other.id == task.id)
-            {
+            if self.tasks.iter().take(index).any(|other| other.id == task.id) {
                 return Err(format!("two tasks are called {}", task.id));
             }
             if task.acceptance.is_empty() {
@@ -147,27 +137,15 @@ mod tests {
 
     #[test]
     fn tasks_come_in_waves() {
-        let definition = definition(json!([
-            task("d", &["b", "c"]),
-            task("a", &[]),
-            task("b", &["a"]),
-            task("c", &["a"])
-        ]));
+        let definition =
+            definition(json!([task("d", &["b", "c"]), task("a", &[]), task("b", &["a"]), task("c", &["a"])]));
         assert_eq!(definition.waves().unwrap(), [3, 1, 2, 2]);
     }
 
     #[test]
     fn faults_in_the_graph_are_found() {
-        assert!(
-            definition(json!([task("a", &["b"]), task("b", &["a"])]))
-                .check()
-                .is_err()
-        );
+        assert!(definition(json!([task("a", &["b"]), task("b", &["a"])])).check().is_err());
         assert!(definition(json!([task("a", &["z"])])).check().is_err());
-        assert!(
-            definition(json!([task("a", &[]), task("a", &[])]))
-                .check()
-                .is_err()
-        );
+        assert!(definition(json!([task("a", &[]), task("a", &[])])).check().is_err());
     }
 }

@@ -13,20 +13,13 @@ pub struct ParameterProblem {
 
 impl ParameterProblem {
     pub(crate) fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            message: message.into(),
-        }
+        Self { pointer: pointer.into(), message: message.into() }
     }
 }
 
 impl std::fmt::Display for ParameterProblem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let place = if self.pointer.is_empty() {
-            "parameters"
-        } else {
-            self.pointer.as_str()
-        };
+        let place = if self.pointer.is_empty() { "parameters" } else { self.pointer.as_str() };
         write!(formatter, "{place}: {}", self.message)
     }
 }
@@ -86,9 +79,5 @@ pub enum TemplateError {
 }
 
 fn list(problems: &[ParameterProblem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

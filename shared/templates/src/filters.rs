@@ -12,11 +12,7 @@ pub(crate) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let whitespace = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build();
+    let whitespace = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     // The build checks the delimiters, which are the usual ones here.
     if let Ok(syntax) = whitespace {
         environment.set_syntax(syntax);
@@ -29,9 +25,7 @@ pub(crate) fn environment() -> Environment<'static> {
     environment.add_filter("camel", |text: String| names::camel(&text));
     environment.add_filter("phrase", |text: String| names::phrase(&text));
     environment.add_filter("plural", |text: String| names::plural(&text));
-    environment.add_filter("python_package", |text: String| {
-        names::python_package(&text)
-    });
+    environment.add_filter("python_package", |text: String| names::python_package(&text));
 
     environment.add_filter("pystr", |text: String| literals::python(&text));
     environment.add_filter("jsstr", |text: String| literals::javascript(&text));
@@ -50,21 +44,16 @@ pub(crate) fn environment() -> Environment<'static> {
     environment.add_filter("rs", |value: Value| literal(&value, Language::Rust));
     environment.add_filter("rustfloat", rust_float);
 
-    environment.add_filter("sample", |field: Value| {
-        Ok::<_, Error>(Value::from(Serde(samples::valid(&object(&field)?))))
-    });
+    environment
+        .add_filter("sample", |field: Value| Ok::<_, Error>(Value::from(Serde(samples::valid(&object(&field)?)))));
     environment.add_filter("wrong_type", |field: Value| {
         Ok::<_, Error>(Value::from(Serde(samples::wrong_type(&object(&field)?))))
     });
     environment.add_filter("out_of_range", |field: Value| {
         Ok::<_, Error>(Value::from(Serde(samples::out_of_range(&object(&field)?))))
     });
-    environment.add_filter("min_length", |field: Value| {
-        Ok::<_, Error>(samples::text_limits(&object(&field)?).0)
-    });
-    environment.add_filter("max_length", |field: Value| {
-        Ok::<_, Error>(samples::text_limits(&object(&field)?).1)
-    });
+    environment.add_filter("min_length", |field: Value| Ok::<_, Error>(samples::text_limits(&object(&field)?).0));
+    environment.add_filter("max_length", |field: Value| Ok::<_, Error>(samples::text_limits(&object(&field)?).1));
     environment
 }
 
@@ -80,11 +69,7 @@ fn paragraphs(text: String) -> Vec<String> {
             last.push(' ');
         }
     }
-    paragraphs
-        .iter()
-        .map(|paragraph| literals::line(paragraph))
-        .filter(|paragraph| !paragraph.is_empty())
-        .collect()
+    paragraphs.iter().map(|paragraph| literals::line(paragraph)).filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
 fn literal(value: &Value, language: Language) -> Result<String, Error> {
@@ -92,9 +77,7 @@ fn literal(value: &Value, language: Language) -> Result<String, Error> {
 }
 
 fn rust_float(value: Value) -> Result<String, Error> {
-    let number = plain(&value)?
-        .as_f64()
-        .ok_or_else(|| fault("rustfloat needs a number"))?;
+    let number = plain(&value)?.as_f64().ok_or_else(|| fault("rustfloat needs a number"))?;
     Ok(format!("{number:?}"))
 }
 
@@ -109,8 +92,7 @@ fn plain(value: &Value) -> Result<serde_json::Value, Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    serde_json::to_value(value)
-        .map_err(|error| fault("the value is not plain data").with_source(error))
+    serde_json::to_value(value).map_err(|error| fault("the value is not plain data").with_source(error))
 }
 
 fn fault(text: &'static str) -> Error {
@@ -136,30 +118,14 @@ mod tests {
 
     #[test]
     fn parameters_are_not_templates() {
-        assert_eq!(
-            render("{{ text | pystr }}", json!({"text": "{{ 7 * 7 }}"})).unwrap(),
-            "\"{{ 7 * 7 }}\""
-        );
+        assert_eq!(render("{{ text | pystr }}", json!({"text": "{{ 7 * 7 }}"})).unwrap(), "\"{{ 7 * 7 }}\"");
     }
 
     #[test]
     fn filters_reach_fields() {
         let field = json!({"field": {"type": "number", "min": 2, "max": 4}});
-        assert_eq!(
-            render(
-                "{{ field | sample | py }} {{ field.max | rustfloat }}",
-                field.clone()
-            )
-            .unwrap(),
-            "2.0 4.0"
-        );
-        assert_eq!(
-            render("{{ field | out_of_range | js }}", field).unwrap(),
-            "[1.0, 5.0]"
-        );
-        assert_eq!(
-            render("{{ text | paragraphs | py }}", json!({"text": "a\nb\n\nc"})).unwrap(),
-            r#"["a b", "c"]"#
-        );
+        assert_eq!(render("{{ field | sample | py }} {{ field.max | rustfloat }}", field.clone()).unwrap(), "2.0 4.0");
+        assert_eq!(render("{{ field | out_of_range | js }}", field).unwrap(), "[1.0, 5.0]");
+        assert_eq!(render("{{ text | paragraphs | py }}", json!({"text": "a\nb\n\nc"})).unwrap(), r#"["a b", "c"]"#);
     }
 }

@@ -10,11 +10,12 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 fn segments(pattern: &[&str], path: &[&str]) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len())
-            .any(|skipped| path.get(skipped..).is_some_and(|tail| segments(rest, tail))),
-        Some((first, rest)) => path
-            .split_first()
-            .is_some_and(|(segment, tail)| segment_matches(first, segment) && segments(rest, tail)),
+        Some((&"**", rest)) => {
+            (0..=path.len()).any(|skipped| path.get(skipped..).is_some_and(|tail| segments(rest, tail)))
+        }
+        Some((first, rest)) => {
+            path.split_first().is_some_and(|(segment, tail)| segment_matches(first, segment) && segments(rest, tail))
+        }
     }
 }
 
@@ -25,14 +26,8 @@ fn segment_matches(pattern: &str, segment: &str) -> bool {
     let Some(rest) = segment.strip_prefix(head) else {
         return false;
     };
-    let starts = rest
-        .char_indices()
-        .map(|(index, _)| index)
-        .chain([rest.len()]);
-    starts.into_iter().any(|start| {
-        rest.get(start..)
-            .is_some_and(|end| segment_matches(tail, end))
-    })
+    let starts = rest.char_indices().map(|(index, _)| index).chain([rest.len()]);
+    starts.into_iter().any(|start| rest.get(start..).is_some_and(|end| segment_matches(tail, end)))
 }
 
 #[cfg(test)]

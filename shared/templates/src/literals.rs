@@ -12,11 +12,7 @@ pub(crate) fn python(text: &str) -> String {
     quoted(text, |character, out| {
         let code = u32::from(character);
         // Writing to a String cannot fail.
-        let _ = if code > 0xffff {
-            write!(out, "\\U{code:08x}")
-        } else {
-            write!(out, "\\u{code:04x}")
-        };
+        let _ = if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
     })
 }
 
@@ -25,10 +21,7 @@ pub(crate) fn javascript(text: &str) -> String {
     let inner = quoted(text, |character, out| {
         let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
     });
-    let inner = inner
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or_default();
+    let inner = inner.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
     format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
 }
 
@@ -43,11 +36,7 @@ pub(crate) fn rust(text: &str) -> String {
 pub(crate) fn toml(text: &str) -> String {
     quoted(text, |character, out| {
         let code = u32::from(character);
-        let _ = if code > 0xffff {
-            write!(out, "\\U{code:08x}")
-        } else {
-            write!(out, "\\u{code:04x}")
-        };
+        let _ = if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
     })
 }
 
@@ -96,30 +85,15 @@ fn is_hidden(character: char) -> bool {
 
 /// One line of plain text: runs of white space become one space, hidden characters go.
 pub(crate) fn line(text: &str) -> String {
-    let spaced: String = text
-        .chars()
-        .map(|character| {
-            if character.is_whitespace() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
-    let visible: String = spaced
-        .chars()
-        .filter(|character| !is_hidden(*character))
-        .collect();
+    let spaced: String =
+        text.chars().map(|character| if character.is_whitespace() { ' ' } else { character }).collect();
+    let visible: String = spaced.chars().filter(|character| !is_hidden(*character)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Text for a comment of any language: one line that ends no comment and starts no directive.
 pub(crate) fn comment(text: &str) -> String {
-    line(text)
-        .replace("*/", "* /")
-        .replace("/*", "/ *")
-        .replace("--", "- -")
-        .replace(['\\', '`'], "'")
+    line(text).replace("*/", "* /").replace("/*", "/ *").replace("--", "- -").replace(['\\', '`'], "'")
 }
 
 /// Text for HTML, in content and in quoted attributes.
@@ -145,13 +119,11 @@ pub(crate) fn markdown(text: &str) -> String {
     let line = line(text);
     let mut out = String::with_capacity(line.len());
     for (index, character) in line.chars().enumerate() {
-        let marks_up = matches!(
-            character,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '#' | '~' | '$'
-        ) || index == 0 && matches!(character, '-' | '+' | '=');
-        let starts_list = matches!(character, '.' | ')')
-            && index > 0
-            && out.chars().all(|before| before.is_ascii_digit());
+        let marks_up =
+            matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '#' | '~' | '$')
+                || index == 0 && matches!(character, '-' | '+' | '=');
+        let starts_list =
+            matches!(character, '.' | ')') && index > 0 && out.chars().all(|before| before.is_ascii_digit());
         if marks_up || starts_list {
             out.push('\\');
         }
@@ -177,22 +149,13 @@ pub(crate) fn value(value: &Value, language: Language) -> String {
         (Value::Null | Value::Bool(_) | Value::Number(_), _) => value.to_string(),
         (Value::String(text), language) => string(text, language),
         (Value::Array(items), language) => {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| self::value(item, language))
-                .collect();
+            let items: Vec<String> = items.iter().map(|item| self::value(item, language)).collect();
             format!("[{}]", items.join(", "))
         }
         (Value::Object(members), language) => {
             let members: Vec<String> = members
                 .iter()
-                .map(|(key, member)| {
-                    format!(
-                        "{}: {}",
-                        string(key, language),
-                        self::value(member, language)
-                    )
-                })
+                .map(|(key, member)| format!("{}: {}", string(key, language), self::value(member, language)))
                 .collect();
             format!("{{{}}}", members.join(", "))
         }
@@ -215,19 +178,10 @@ mod tests {
 
     #[test]
     fn quotes_for_each_language() {
-        assert_eq!(
-            python(HOSTILE),
-            r#""a\"b'c\\d\n{{ e }} */ <x> & \u202e😀\u0007é""#
-        );
-        assert_eq!(
-            javascript(HOSTILE),
-            r#"'a"b\'c\\d\n{{ e }} */ <x> & \u{202e}😀\u{7}é'"#
-        );
+        assert_eq!(python(HOSTILE), r#""a\"b'c\\d\n{{ e }} */ <x> & \u202e😀\u0007é""#);
+        assert_eq!(javascript(HOSTILE), r#"'a"b\'c\\d\n{{ e }} */ <x> & \u{202e}😀\u{7}é'"#);
         assert_eq!(javascript("\\\"\\'"), r#"'\\"\\\''"#);
-        assert_eq!(
-            rust(HOSTILE),
-            r#""a\"b'c\\d\n{{ e }} */ <x> & \u{202e}😀\u{7}é""#
-        );
+        assert_eq!(rust(HOSTILE), r#""a\"b'c\\d\n{{ e }} */ <x> & \u{202e}😀\u{7}é""#);
         let read: String = serde_json::from_str(&json(HOSTILE)).unwrap();
         assert_eq!(read, HOSTILE);
     }
@@ -236,10 +190,7 @@ mod tests {
     fn plain_text_stays_on_its_line() {
         assert_eq!(line(" a\n\u{202e}b\u{2028}c "), "a b c");
         assert_eq!(comment("x */ y -- \\u"), "x * / y - - 'u");
-        assert_eq!(
-            html("<a href=\"x\">'&"),
-            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;"
-        );
+        assert_eq!(html("<a href=\"x\">'&"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
         assert_eq!(markdown("# [a](b)\n- `c`"), "\\# \\[a\\](b) - \\`c\\`");
         assert_eq!(markdown("1. x"), "1\\. x");
     }
@@ -247,13 +198,7 @@ mod tests {
     #[test]
     fn values_follow_the_language() {
         let json = serde_json::json!({"a": [true, null, 1, 1.5, "x'"]});
-        assert_eq!(
-            value(&json, Language::Python),
-            r#"{"a": [True, None, 1, 1.5, "x'"]}"#
-        );
-        assert_eq!(
-            value(&json, Language::JavaScript),
-            r"{'a': [true, null, 1, 1.5, 'x\'']}"
-        );
+        assert_eq!(value(&json, Language::Python), r#"{"a": [True, None, 1, 1.5, "x'"]}"#);
+        assert_eq!(value(&json, Language::JavaScript), r"{'a': [true, null, 1, 1.5, 'x\'']}");
     }
 }

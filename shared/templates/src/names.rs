@@ -12,9 +12,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
             }
             continue;
         }
-        let previous = index
-            .checked_sub(1)
-            .and_then(|before| characters.get(before));
+        let previous = index.checked_sub(1).and_then(|before| characters.get(before));
         let next = characters.get(index + 1);
         let starts_word = character.is_uppercase()
             && (previous.is_some_and(|before| before.is_lowercase() || before.is_numeric())
@@ -64,9 +62,7 @@ pub(crate) fn phrase(name: &str) -> String {
 
 fn capitalise(word: &str) -> String {
     let mut characters = word.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The English plural of a name in snake case; only the last word changes: `order_item` → `order_items`.
@@ -91,17 +87,8 @@ fn plural_word(word: &str) -> String {
         ("person", "people"),
         ("woman", "women"),
     ];
-    const UNCOUNTED: [&str; 9] = [
-        "data",
-        "equipment",
-        "feedback",
-        "information",
-        "media",
-        "metadata",
-        "news",
-        "series",
-        "software",
-    ];
+    const UNCOUNTED: [&str; 9] =
+        ["data", "equipment", "feedback", "information", "media", "metadata", "news", "series", "software"];
     if UNCOUNTED.contains(&word) {
         return word.to_owned();
     }
@@ -114,10 +101,7 @@ fn plural_word(word: &str) -> String {
     {
         return format!("{stem}ies");
     }
-    if ["s", "x", "z", "ch", "sh"]
-        .iter()
-        .any(|ending| word.ends_with(ending))
-    {
+    if ["s", "x", "z", "ch", "sh"].iter().any(|ending| word.ends_with(ending)) {
         return format!("{word}es");
     }
     format!("{word}s")
@@ -126,14 +110,8 @@ fn plural_word(word: &str) -> String {
 /// A Python package name for a project: snake case, and never a keyword or a module of the standard library.
 pub(crate) fn python_package(name: &str) -> String {
     let snake = snake(name);
-    let taken = PYTHON_MODULES
-        .split_ascii_whitespace()
-        .any(|module| module == snake);
-    if taken || is_reserved("python", &snake) == Some(true) {
-        format!("{snake}_app")
-    } else {
-        snake
-    }
+    let taken = PYTHON_MODULES.split_ascii_whitespace().any(|module| module == snake);
+    if taken || is_reserved("python", &snake) == Some(true) { format!("{snake}_app") } else { snake }
 }
 
 /// Whether `name`, in the form that generated code uses, is kept by the named set of words; `None` for an unknown set.
@@ -150,10 +128,7 @@ pub(crate) fn is_reserved(set: &str, name: &str) -> Option<bool> {
         _ => return None,
     };
     let forms = [name.to_owned(), snake(name), camel(name)];
-    Some(
-        kept.split_ascii_whitespace()
-            .any(|word| forms.iter().any(|form| form == word)),
-    )
+    Some(kept.split_ascii_whitespace().any(|word| forms.iter().any(|form| form == word)))
 }
 
 /// Keywords and soft keywords of Python 3.13, with the constants in lower case.
@@ -208,14 +183,7 @@ mod tests {
 
     #[test]
     fn splits_names_of_every_style() {
-        for name in [
-            "OrderItem",
-            "orderItem",
-            "order_item",
-            "order-item",
-            "ORDER_ITEM",
-            " order item ",
-        ] {
+        for name in ["OrderItem", "orderItem", "order_item", "order-item", "ORDER_ITEM", " order item "] {
             assert_eq!(snake(name), "order_item", "{name}");
         }
         assert_eq!(snake("HTTPServer2"), "http_server2");

@@ -4,6 +4,7 @@ use crate::catalogue::{Parameters, Template};
 use crate::definition::Commands;
 use crate::{TemplateError, render};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What a template makes of its parameters, before anything is rendered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,26 +69,15 @@ pub struct PlannedTask {
 }
 
 /// Plans a project; the parameters have been validated.
-pub(crate) fn plan(
-    template: &Template,
-    parameters: &Parameters,
-) -> Result<PlannedProject, TemplateError> {
+pub(crate) fn plan(template: &Template, parameters: &Parameters) -> Result<PlannedProject, TemplateError> {
     let context = render::context(template, parameters)?;
     let outputs = render::outputs(template, parameters)?;
-    let text = |name: &str| {
-        parameters
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |name: &str| parameters.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     // The graph was checked when the catalogue was loaded.
     let waves = template.definition.waves().unwrap_or_default();
     let mut tasks = Vec::new();
     for (task, wave) in template.definition.tasks.iter().zip(waves) {
-        let render = |part: &str| {
-            render::render_text(template, &format!("task {}", task.id), part, &context)
-        };
+        let render = |part: &str| render::render_text(template, &format!("task {}", task.id), part, &context);
         let acceptance: Result<Vec<String>, TemplateError> =
             task.acceptance.iter().map(|check| render(check)).collect();
         tasks.push(PlannedTask {
@@ -97,11 +87,7 @@ pub(crate) fn plan(
             depends_on: task.depends_on.clone(),
             wave,
             acceptance: acceptance?,
-            files: outputs
-                .iter()
-                .filter(|output| output.task == task.id)
-                .map(|output| output.path.clone())
-                .collect(),
+            files: outputs.iter().filter(|output| output.task == task.id).map(|output| output.path.clone()).collect(),
         });
     }
     tasks.sort_by_key(|task| task.wave);
@@ -119,13 +105,22 @@ pub(crate) fn plan(
         name: text("name"),
         description: text("description"),
         project_type: template.project_type.clone(),
-        stack: Stack {
-            languages: template.languages.clone(),
-            tools: template.tools.clone(),
-        },
+        stack: Stack { languages: template.languages.clone(), tools: template.tools.clone() },
         files,
         tasks,
-        commands: template.commands.clone(),
+        commands: rendered_commands(template, &context)?,
+    })
+}
+
+fn rendered_commands(template: &Template, context: &Map<String, Value>) -> Result<Commands, TemplateError> {
+    let render = |commands: &[String]| -> Result<Vec<String>, TemplateError> {
+        commands.iter().map(|command| render::render_text(template, "commands", command, context)).collect()
+    };
+    Ok(Commands {
+        test: render(&template.commands.test)?,
+        build: render(&template.commands.build)?,
+        run: render(&template.commands.run)?,
+        deploy: render(&template.commands.deploy)?,
     })
 }
 

@@ -44,11 +44,7 @@ impl Output<'_> {
         } else {
             self.source.contents.to_owned()
         };
-        Ok(RenderedFile {
-            path: self.path.clone(),
-            contents,
-            executable: self.executable,
-        })
+        Ok(RenderedFile { path: self.path.clone(), contents, executable: self.executable })
     }
 }
 
@@ -61,57 +57,32 @@ pub(crate) fn outputs<'template>(
     let owners = owners(template, &base)?;
     let mut outputs = Vec::new();
     for source in template.sources.iter().filter(|source| !source.path.starts_with(PARTIAL)) {
-        let each = template.definition.each.iter().find(|each| {
-            each.files
-                .iter()
-                .any(|pattern| glob::matches(pattern, &source.path))
-        });
+        let each = template
+            .definition
+            .each
+            .iter()
+            .find(|each| each.files.iter().any(|pattern| glob::matches(pattern, &source.path)));
         for context in contexts(template, &base, each)? {
             let expression = source.path.strip_suffix(SUFFIX).unwrap_or(&source.path);
             let path = render_text(template, expression, expression, &context)?;
             if let Some(reason) = path_fault(&path) {
-                return Err(TemplateError::Path {
-                    template: template.id.clone(),
-                    path,
-                    reason,
-                });
+                return Err(TemplateError::Path { template: template.id.clone(), path, reason });
             }
             let task = owner(template, &owners, &path)?;
-            let executable = template
-                .definition
-                .executable
-                .iter()
-                .any(|pattern| glob::matches(pattern, &path));
-            outputs.push(Output {
-                path,
-                task,
-                executable,
-                source,
-                context,
-            });
+            let executable = template.definition.executable.iter().any(|pattern| glob::matches(pattern, &path));
+            outputs.push(Output { path, task, executable, source, context });
         }
     }
     outputs.sort_by(|one, other| one.path.cmp(&other.path));
-    if let Some((first, _)) = outputs
-        .iter()
-        .zip(outputs.iter().skip(1))
-        .find(|(one, next)| one.path == next.path)
-    {
+    if let Some((first, _)) = outputs.iter().zip(outputs.iter().skip(1)).find(|(one, next)| one.path == next.path) {
         let path = first.path.clone();
-        return Err(TemplateError::Path {
-            template: template.id.clone(),
-            path,
-            reason: "it is made twice",
-        });
+        return Err(TemplateError::Path { template: template.id.clone(), path, reason: "it is made twice" });
     }
     Ok(outputs)
 }
 
 /// The parameters and the template's variables.
-pub(crate) fn context(
-    template: &Template,
-    parameters: &Parameters,
-) -> Result<Map<String, Value>, TemplateError> {
+pub(crate) fn context(template: &Template, parameters: &Parameters) -> Result<Map<String, Value>, TemplateError> {
     let mut context = parameters.members().clone();
     add_variables(template, &template.definition.variables, &mut context)?;
     Ok(context)
@@ -124,10 +95,7 @@ pub(crate) fn render_text(
     text: &str,
     context: &Map<String, Value>,
 ) -> Result<String, TemplateError> {
-    template
-        .environment
-        .render_named_str(place, text, Serde(context))
-        .map_err(|source| fault(template, place, source))
+    template.environment.render_named_str(place, text, Serde(context)).map_err(|source| fault(template, place, source))
 }
 
 fn contexts(
@@ -138,11 +106,7 @@ fn contexts(
     let Some(each) = each else {
         return Ok(vec![base.clone()]);
     };
-    let items = base
-        .get(&each.over)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let items = base.get(&each.over).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     items
         .iter()
         .map(|item| {
@@ -168,29 +132,19 @@ fn add_variables(
 }
 
 /// Each task's id with its rendered globs.
-fn owners(
-    template: &Template,
-    context: &Map<String, Value>,
-) -> Result<Vec<(String, Vec<String>)>, TemplateError> {
+fn owners(template: &Template, context: &Map<String, Value>) -> Result<Vec<(String, Vec<String>)>, TemplateError> {
     let tasks = template.definition.tasks.iter();
     tasks
         .map(|task| {
             let place = format!("files of task {}", task.id);
-            let globs: Result<Vec<String>, TemplateError> = task
-                .files
-                .iter()
-                .map(|pattern| render_text(template, &place, pattern, context))
-                .collect();
+            let globs: Result<Vec<String>, TemplateError> =
+                task.files.iter().map(|pattern| render_text(template, &place, pattern, context)).collect();
             Ok((task.id.clone(), globs?))
         })
         .collect()
 }
 
-fn owner(
-    template: &Template,
-    owners: &[(String, Vec<String>)],
-    path: &str,
-) -> Result<String, TemplateError> {
+fn owner(template: &Template, owners: &[(String, Vec<String>)], path: &str) -> Result<String, TemplateError> {
     let claims: Vec<&str> = owners
         .iter()
         .filter(|(_, globs)| globs.iter().any(|pattern| glob::matches(pattern, path)))
@@ -201,11 +155,7 @@ fn owner(
         _ => Err(TemplateError::Ownership {
             template: template.id.clone(),
             path: path.to_owned(),
-            owners: if claims.is_empty() {
-                "none".to_owned()
-            } else {
-                claims.join(", ")
-            },
+            owners: if claims.is_empty() { "none".to_owned() } else { claims.join(", ") },
         }),
     }
 }
@@ -218,19 +168,12 @@ fn path_fault(path: &str) -> Option<&'static str> {
     if path.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Some("it leaves the project");
     }
-    let plain = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '/' | '.' | '_' | '-')
-    };
-    (!path.chars().all(plain))
-        .then_some("it has characters other than letters, digits, dot, hyphen and underscore")
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '/' | '.' | '_' | '-');
+    (!path.chars().all(plain)).then_some("it has characters other than letters, digits, dot, hyphen and underscore")
 }
 
 fn fault(template: &Template, place: &str, source: minijinja::Error) -> TemplateError {
-    TemplateError::Render {
-        template: template.id.clone(),
-        place: place.to_owned(),
-        source: Box::new(source),
-    }
+    TemplateError::Render { template: template.id.clone(), place: place.to_owned(), source: Box::new(source) }
 }
 
 #[cfg(test)]
@@ -239,17 +182,7 @@ mod tests {
 
     #[test]
     fn paths_stay_inside_the_project() {
-        for path in [
-            "",
-            "/etc/passwd",
-            "a//b",
-            "../a",
-            "a/./b",
-            "a b",
-            "a\\b",
-            "a/",
-            "é",
-        ] {
+        for path in ["", "/etc/passwd", "a//b", "../a", "a/./b", "a b", "a\\b", "a/", "é"] {
             assert!(path_fault(path).is_some(), "{path}");
         }
         for path in ["a", ".github/workflows/ci.yml", "src/a-b/__init__.py"] {

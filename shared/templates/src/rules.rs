@@ -4,13 +4,7 @@ use crate::error::ParameterProblem;
 use crate::{literals, names};
 use serde_json::{Map, Value};
 
-const RULES: [&str; 5] = [
-    "unique-names",
-    "unique-values",
-    "site-pages",
-    "entities",
-    "entity-field",
-];
+const RULES: [&str; 5] = ["unique-names", "unique-values", "site-pages", "entities", "entity-field"];
 
 /// Whether there is a rule of this name.
 pub(crate) fn is_known(rule: &str) -> bool {
@@ -18,27 +12,16 @@ pub(crate) fn is_known(rule: &str) -> bool {
 }
 
 /// Applies a rule to a value that fits its schema and has its defaults.
-pub(crate) fn check(
-    rule: &str,
-    pointer: &str,
-    value: &Value,
-    problems: &mut Vec<ParameterProblem>,
-) {
+pub(crate) fn check(rule: &str, pointer: &str, value: &Value, problems: &mut Vec<ParameterProblem>) {
     match (rule, value) {
-        ("unique-names", Value::Array(items)) => unique(pointer, "name", items, problems, |item| {
-            names::snake(text(item, "name"))
-        }),
-        ("site-pages", Value::Array(pages)) => site_pages(pointer, pages, problems),
-        ("unique-values", Value::Array(items)) => {
-            unique(pointer, "", items, problems, |item| item.to_string())
+        ("unique-names", Value::Array(items)) => {
+            unique(pointer, "name", items, problems, |item| names::snake(text(item, "name")))
         }
+        ("site-pages", Value::Array(pages)) => site_pages(pointer, pages, problems),
+        ("unique-values", Value::Array(items)) => unique(pointer, "", items, problems, |item| item.to_string()),
         ("entities", Value::Array(items)) => {
-            unique(pointer, "name", items, problems, |item| {
-                names::snake(text(item, "name"))
-            });
-            unique(pointer, "name", items, problems, |item| {
-                names::plural(text(item, "name"))
-            });
+            unique(pointer, "name", items, problems, |item| names::snake(text(item, "name")));
+            unique(pointer, "name", items, problems, |item| names::plural(text(item, "name")));
         }
         ("entity-field", Value::Object(field)) => entity_field(pointer, field, problems),
         _ => {}
@@ -59,20 +42,14 @@ fn unique(
 ) {
     let keys: Vec<String> = items.iter().map(key).collect();
     for (index, found) in keys.iter().enumerate() {
-        let place = if member.is_empty() {
-            format!("{pointer}/{index}")
-        } else {
-            format!("{pointer}/{index}/{member}")
-        };
+        let place =
+            if member.is_empty() { format!("{pointer}/{index}") } else { format!("{pointer}/{index}/{member}") };
         let earlier = keys.iter().take(index).position(|key| key == found);
         if let Some(first) = earlier
             && !problems.iter().any(|problem| problem.pointer == place)
         {
             let message = format!("{found:?} is used by {pointer}/{first} already; choose another");
-            problems.push(ParameterProblem::new(
-                place,
-                message.replace("\"\\\"", "\"").replace("\\\"\"", "\""),
-            ));
+            problems.push(ParameterProblem::new(place, message.replace("\"\\\"", "\"").replace("\\\"\"", "\"")));
         }
     }
 }
@@ -85,7 +62,8 @@ fn site_pages(pointer: &str, pages: &[Value], problems: &mut Vec<ParameterProble
     }
     for (index, page) in pages.iter().enumerate() {
         if text(page, "slug") == "404" {
-            let message = "\"404\" is the page for addresses that do not exist, which every site has; choose another slug";
+            let message =
+                "\"404\" is the page for addresses that do not exist, which every site has; choose another slug";
             problems.push(ParameterProblem::new(format!("{pointer}/{index}/slug"), message));
         }
         if literals::line(text(page, "title")).eq_ignore_ascii_case("page not found") {
@@ -94,7 +72,10 @@ fn site_pages(pointer: &str, pages: &[Value], problems: &mut Vec<ParameterProble
         }
         for member in ["title", "body"] {
             if literals::line(text(page, member)).is_empty() {
-                problems.push(ParameterProblem::new(format!("{pointer}/{index}/{member}"), "has no visible text; write some"));
+                problems.push(ParameterProblem::new(
+                    format!("{pointer}/{index}/{member}"),
+                    "has no visible text; write some",
+                ));
             }
         }
     }
@@ -102,45 +83,23 @@ fn site_pages(pointer: &str, pages: &[Value], problems: &mut Vec<ParameterProble
 
 fn entity_field(pointer: &str, field: &Map<String, Value>, problems: &mut Vec<ParameterProblem>) {
     let mut report = |member: &str, message: String| {
-        problems.push(ParameterProblem::new(
-            format!("{pointer}/{member}"),
-            message,
-        ));
+        problems.push(ParameterProblem::new(format!("{pointer}/{member}"), message));
     };
-    let kind = field
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let kind = field.get("type").and_then(Value::as_str).unwrap_or_default();
     match (kind, field.contains_key("values")) {
-        ("enum", false) => report(
-            "values",
-            "is missing; list the values that the enum allows".to_owned(),
-        ),
+        ("enum", false) => report("values", "is missing; list the values that the enum allows".to_owned()),
         ("enum", true) | (_, false) => {}
-        (_, true) => report(
-            "values",
-            format!("belongs to type enum; remove it or change the type {kind}"),
-        ),
+        (_, true) => report("values", format!("belongs to type enum; remove it or change the type {kind}")),
     }
     let limit = |member: &str| field.get(member).and_then(Value::as_f64);
     for member in ["min", "max"] {
         let Some(value) = limit(member) else { continue };
         match kind {
             "string" if value.fract() != 0.0 || !(0.0..=10_000.0).contains(&value) => {
-                report(
-                    member,
-                    format!(
-                        "{value} is not a length; for a string use a whole number from 0 to 10000"
-                    ),
-                );
+                report(member, format!("{value} is not a length; for a string use a whole number from 0 to 10000"));
             }
             "integer" if value.fract() != 0.0 || value.abs() > 9_007_199_254_740_991.0 => {
-                report(
-                    member,
-                    format!(
-                        "{value} is not an exact integer; use one between -(2^53-1) and 2^53-1"
-                    ),
-                );
+                report(member, format!("{value} is not an exact integer; use one between -(2^53-1) and 2^53-1"));
             }
             "string" | "integer" | "number" => {}
             _ => report(member, format!("does not apply to type {kind}; remove it")),
@@ -149,17 +108,11 @@ fn entity_field(pointer: &str, field: &Map<String, Value>, problems: &mut Vec<Pa
     if let (Some(least), Some(most)) = (limit("min"), limit("max"))
         && least > most
     {
-        report(
-            "min",
-            format!("{least} is greater than max {most}; lower min or raise max"),
-        );
+        report("min", format!("{least} is greater than max {most}; lower min or raise max"));
     }
     let required = field.get("required").and_then(Value::as_bool) == Some(true);
     if kind == "string" && required && limit("max") == Some(0.0) {
-        report(
-            "max",
-            "0 leaves no value for a required string; raise max".to_owned(),
-        );
+        report("max", "0 leaves no value for a required string; raise max".to_owned());
     }
 }
 
@@ -203,36 +156,11 @@ mod tests {
     #[test]
     fn checks_fields() {
         assert_eq!(problems("entity-field", json!({"type": "enum"})).len(), 1);
-        assert_eq!(
-            problems("entity-field", json!({"type": "string", "values": ["a"]})).len(),
-            1
-        );
-        assert_eq!(
-            problems("entity-field", json!({"type": "string", "min": -1})).len(),
-            1
-        );
-        assert_eq!(
-            problems("entity-field", json!({"type": "integer", "min": 1.5})).len(),
-            1
-        );
-        assert_eq!(
-            problems("entity-field", json!({"type": "boolean", "max": 1})).len(),
-            1
-        );
-        assert_eq!(
-            problems(
-                "entity-field",
-                json!({"type": "number", "min": 2, "max": 1})
-            )
-            .len(),
-            1
-        );
-        assert!(
-            problems(
-                "entity-field",
-                json!({"type": "number", "min": 0.5, "max": 1})
-            )
-            .is_empty()
-        );
+        assert_eq!(problems("entity-field", json!({"type": "string", "values": ["a"]})).len(), 1);
+        assert_eq!(problems("entity-field", json!({"type": "string", "min": -1})).len(), 1);
+        assert_eq!(problems("entity-field", json!({"type": "integer", "min": 1.5})).len(), 1);
+        assert_eq!(problems("entity-field", json!({"type": "boolean", "max": 1})).len(), 1);
+        assert_eq!(problems("entity-field", json!({"type": "number", "min": 2, "max": 1})).len(), 1);
+        assert!(problems("entity-field", json!({"type": "number", "min": 0.5, "max": 1})).is_empty());
     }
 }

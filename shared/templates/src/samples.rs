@@ -11,22 +11,14 @@ pub(crate) fn valid(field: &Map<String, Value>) -> Value {
         "number" => json!(within(1.5, minimum, maximum)),
         "boolean" => json!(true),
         "datetime" => json!("2024-05-01T12:30:00Z"),
-        "enum" => field
-            .get("values")
-            .and_then(Value::as_array)
-            .and_then(|values| values.first())
-            .cloned()
-            .unwrap_or_default(),
+        "enum" => {
+            field.get("values").and_then(Value::as_array).and_then(|values| values.first()).cloned().unwrap_or_default()
+        }
         _ => {
             let least = minimum.unwrap_or_default() as usize;
             let most = maximum.map_or(usize::MAX, |limit| limit as usize);
             let text = "Example text";
-            json!(
-                text.chars()
-                    .chain(std::iter::repeat('x'))
-                    .take(text.len().max(least).min(most))
-                    .collect::<String>()
-            )
+            json!(text.chars().chain(std::iter::repeat('x')).take(text.len().max(least).min(most)).collect::<String>())
         }
     }
 }
@@ -50,51 +42,29 @@ pub(crate) fn out_of_range(field: &Map<String, Value>) -> Vec<Value> {
             .into_iter()
             .chain(maximum.map(|most| json!(most as i64 + 1)))
             .collect(),
-        "number" => minimum
-            .map(below)
-            .into_iter()
-            .chain(maximum.map(above))
-            .collect(),
+        "number" => minimum.map(below).into_iter().chain(maximum.map(above)).collect(),
         "boolean" => Vec::new(),
-        "datetime" => vec![
-            json!("2024-02-30T12:30:00Z"),
-            json!("2024-05-01 12:30"),
-            json!("yesterday"),
-        ],
+        "datetime" => vec![json!("2024-02-30T12:30:00Z"), json!("2024-05-01 12:30"), json!("yesterday")],
         "enum" => vec![json!("no such value of this field")],
         _ => {
             let (least, most) = text_limits(field);
             let short = (least > 0).then(|| json!("x".repeat(least - 1)));
-            short
-                .into_iter()
-                .chain([json!("x".repeat(most + 1))])
-                .collect()
+            short.into_iter().chain([json!("x".repeat(most + 1))]).collect()
         }
     }
 }
 
 /// Least and greatest length, in characters, of a text field: a required text is not empty unless `min` says so.
 pub(crate) fn text_limits(field: &Map<String, Value>) -> (usize, usize) {
-    let required = field
-        .get("required")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
-    let most = field
-        .get("max")
-        .and_then(Value::as_f64)
-        .map_or(1000, |limit| limit as usize);
-    let least = field
-        .get("min")
-        .and_then(Value::as_f64)
-        .map_or(usize::from(required && most > 0), |limit| limit as usize);
+    let required = field.get("required").and_then(Value::as_bool).unwrap_or_default();
+    let most = field.get("max").and_then(Value::as_f64).map_or(1000, |limit| limit as usize);
+    let least =
+        field.get("min").and_then(Value::as_f64).map_or(usize::from(required && most > 0), |limit| limit as usize);
     (least, most.max(least))
 }
 
 fn kind(field: &Map<String, Value>) -> &str {
-    field
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or("string")
+    field.get("type").and_then(Value::as_str).unwrap_or("string")
 }
 
 fn within(wish: f64, minimum: Option<f64>, maximum: Option<f64>) -> f64 {
@@ -103,19 +73,11 @@ fn within(wish: f64, minimum: Option<f64>, maximum: Option<f64>) -> f64 {
 }
 
 fn below(limit: f64) -> Value {
-    json!(if limit.abs() < 1e15 {
-        limit - 1.0
-    } else {
-        limit - limit.abs() / 2.0
-    })
+    json!(if limit.abs() < 1e15 { limit - 1.0 } else { limit - limit.abs() / 2.0 })
 }
 
 fn above(limit: f64) -> Value {
-    json!(if limit.abs() < 1e15 {
-        limit + 1.0
-    } else {
-        limit + limit.abs() / 2.0
-    })
+    json!(if limit.abs() < 1e15 { limit + 1.0 } else { limit + limit.abs() / 2.0 })
 }
 
 #[cfg(test)]
@@ -128,36 +90,12 @@ mod tests {
 
     #[test]
     fn samples_keep_the_limits() {
-        assert_eq!(
-            valid(&field(json!({"type": "string", "min": 20})))
-                .as_str()
-                .unwrap()
-                .len(),
-            20
-        );
-        assert_eq!(
-            valid(&field(json!({"type": "string", "max": 3}))),
-            json!("Exa")
-        );
-        assert_eq!(
-            valid(&field(json!({"type": "integer", "min": 5}))),
-            json!(5)
-        );
-        assert_eq!(
-            valid(&field(json!({"type": "number", "max": 0.5}))),
-            json!(0.5)
-        );
-        assert_eq!(
-            out_of_range(&field(json!({"type": "integer", "min": 5, "max": 7}))),
-            [json!(4), json!(8)]
-        );
-        assert_eq!(
-            text_limits(&field(json!({"type": "string", "required": true}))),
-            (1, 1000)
-        );
-        assert_eq!(
-            text_limits(&field(json!({"type": "string", "min": 2000}))),
-            (2000, 2000)
-        );
+        assert_eq!(valid(&field(json!({"type": "string", "min": 20}))).as_str().unwrap().len(), 20);
+        assert_eq!(valid(&field(json!({"type": "string", "max": 3}))), json!("Exa"));
+        assert_eq!(valid(&field(json!({"type": "integer", "min": 5}))), json!(5));
+        assert_eq!(valid(&field(json!({"type": "number", "max": 0.5}))), json!(0.5));
+        assert_eq!(out_of_range(&field(json!({"type": "integer", "min": 5, "max": 7}))), [json!(4), json!(8)]);
+        assert_eq!(text_limits(&field(json!({"type": "string", "required": true}))), (1, 1000));
+        assert_eq!(text_limits(&field(json!({"type": "string", "min": 2000}))), (2000, 2000));
     }
 }

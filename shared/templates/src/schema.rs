@@ -80,29 +80,22 @@ impl Schema {
     }
 
     fn parse_at(value: &Value, languages: &[String], place: &str) -> Result<Self, String> {
-        let written =
-            Written::deserialize(value).map_err(|error| format!("schema at {place:?}: {error}"))?;
+        let written = Written::deserialize(value).map_err(|error| format!("schema at {place:?}: {error}"))?;
         let fault = |text: &str| format!("schema at {place:?}: {text}");
         let pattern = match (written.pattern, written.hint) {
-            (Some(pattern), Some(hint)) => Some((
-                Regex::new(&pattern).map_err(|error| fault(&format!("pattern: {error}")))?,
-                hint,
-            )),
+            (Some(pattern), Some(hint)) => {
+                Some((Regex::new(&pattern).map_err(|error| fault(&format!("pattern: {error}")))?, hint))
+            }
             (None, None) => None,
             _ => return Err(fault("pattern and x-hint belong together")),
         };
         let mut properties = Vec::new();
         for (name, property) in written.properties.unwrap_or_default() {
-            let schema =
-                Self::parse_at(&property, languages, &format!("{place}/{}", escaped(&name)))?;
+            let schema = Self::parse_at(&property, languages, &format!("{place}/{}", escaped(&name)))?;
             properties.push((name, schema));
         }
         let items = match &written.items {
-            Some(items) => Some(Box::new(Self::parse_at(
-                items,
-                languages,
-                &format!("{place}/items"),
-            )?)),
+            Some(items) => Some(Box::new(Self::parse_at(items, languages, &format!("{place}/items"))?)),
             None => None,
         };
         match written.kind {
@@ -112,27 +105,14 @@ impl Schema {
             Kind::Array if items.is_none() => return Err(fault("an array needs items")),
             _ => {}
         }
-        if let Some(name) = written
-            .required
-            .iter()
-            .find(|name| !properties.iter().any(|(known, _)| known == *name))
-        {
-            return Err(fault(&format!(
-                "required names the unknown property {name}"
-            )));
+        if let Some(name) = written.required.iter().find(|name| !properties.iter().any(|(known, _)| known == *name)) {
+            return Err(fault(&format!("required names the unknown property {name}")));
         }
         let mut reserved = Vec::new();
         for set in written.reserved {
-            if set == "languages" {
-                reserved.extend(languages.iter().cloned())
-            } else {
-                reserved.push(set)
-            }
+            if set == "languages" { reserved.extend(languages.iter().cloned()) } else { reserved.push(set) }
         }
-        if let Some(set) = reserved
-            .iter()
-            .find(|set| names::is_reserved(set, "x").is_none())
-        {
+        if let Some(set) = reserved.iter().find(|set| names::is_reserved(set, "x").is_none()) {
             return Err(fault(&format!("x-reserved names the unknown set {set}")));
         }
         if let Some(rule) = written.rules.iter().find(|rule| !rules::is_known(rule)) {
@@ -166,12 +146,7 @@ impl Schema {
     }
 
     /// Checks a value and returns it with defaults filled in; every problem is added to `problems`.
-    pub(crate) fn check(
-        &self,
-        pointer: &str,
-        value: &Value,
-        problems: &mut Vec<ParameterProblem>,
-    ) -> Value {
+    pub(crate) fn check(&self, pointer: &str, value: &Value, problems: &mut Vec<ParameterProblem>) -> Value {
         let found_before = problems.len();
         let checked = match (self.kind, value) {
             (Kind::String, Value::String(text)) => {
@@ -196,12 +171,8 @@ impl Schema {
                 value.clone()
             }
             (Kind::Boolean, Value::Bool(_)) => value.clone(),
-            (Kind::Object, Value::Object(members)) => {
-                Value::Object(self.check_members(pointer, members, problems))
-            }
-            (Kind::Array, Value::Array(items)) => {
-                Value::Array(self.check_items(pointer, items, problems))
-            }
+            (Kind::Object, Value::Object(members)) => Value::Object(self.check_members(pointer, members, problems)),
+            (Kind::Array, Value::Array(items)) => Value::Array(self.check_items(pointer, items, problems)),
             _ => {
                 problems.push(ParameterProblem::new(pointer, self.type_message(value)));
                 return value.clone();
@@ -236,19 +207,10 @@ impl Schema {
             problems.push(ParameterProblem::new(pointer, message));
         }
         if length > most {
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("has {length} characters; shorten it to {most}"),
-            ));
+            problems.push(ParameterProblem::new(pointer, format!("has {length} characters; shorten it to {most}")));
         }
-        if let Some(control) = text
-            .chars()
-            .find(|it| it.is_control() && !matches!(it, '\n' | '\r' | '\t'))
-        {
-            let message = format!(
-                "has the control character U+{:04X}; remove it",
-                u32::from(control)
-            );
+        if let Some(control) = text.chars().find(|it| it.is_control() && !matches!(it, '\n' | '\r' | '\t')) {
+            let message = format!("has the control character U+{:04X}; remove it", u32::from(control));
             problems.push(ParameterProblem::new(pointer, message));
         }
         if let Some((pattern, hint)) = &self.pattern
@@ -256,15 +218,8 @@ impl Schema {
             && !pattern.is_match(text)
         {
             let shown: String = text.chars().take(40).collect();
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("{shown:?} does not fit; {hint}"),
-            ));
-        } else if let Some(set) = self
-            .reserved
-            .iter()
-            .find(|set| names::is_reserved(set, text) == Some(true))
-        {
+            problems.push(ParameterProblem::new(pointer, format!("{shown:?} does not fit; {hint}")));
+        } else if let Some(set) = self.reserved.iter().find(|set| names::is_reserved(set, text) == Some(true)) {
             let why = match set.as_str() {
                 "record-fields" => "the name of a member that every record has".to_owned(),
                 "modules" => "the name of a part that every service has".to_owned(),
@@ -274,11 +229,7 @@ impl Schema {
             };
             problems.push(ParameterProblem::new(
                 pointer,
-                format!(
-                    "{text:?} is {why}; choose another name, for example \"{}_{}\"",
-                    names::snake(text),
-                    "value"
-                ),
+                format!("{text:?} is {why}; choose another name, for example \"{}_{}\"", names::snake(text), "value"),
             ));
         }
     }
@@ -286,16 +237,10 @@ impl Schema {
     fn check_range(&self, pointer: &str, number: &Number, problems: &mut Vec<ParameterProblem>) {
         let value = number.as_f64().unwrap_or(f64::NAN);
         if let Some(least) = self.range.0.filter(|least| value < *least) {
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("{number} is too small; use at least {least}"),
-            ));
+            problems.push(ParameterProblem::new(pointer, format!("{number} is too small; use at least {least}")));
         }
         if let Some(most) = self.range.1.filter(|most| value > *most) {
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("{number} is too large; use at most {most}"),
-            ));
+            problems.push(ParameterProblem::new(pointer, format!("{number} is too large; use at most {most}")));
         }
     }
 
@@ -317,23 +262,13 @@ impl Schema {
                     checked.insert(name.clone(), schema.check(&place, default, problems));
                 }
                 (None, None) if self.required.contains(name) => {
-                    problems.push(ParameterProblem::new(
-                        place,
-                        format!("is missing; {} is required", schema.noun()),
-                    ));
+                    problems.push(ParameterProblem::new(place, format!("is missing; {} is required", schema.noun())));
                 }
                 (None, None) => {}
             }
         }
-        for name in members
-            .keys()
-            .filter(|name| !self.properties.iter().any(|(known, _)| known == *name))
-        {
-            let known: Vec<&str> = self
-                .properties
-                .iter()
-                .map(|(known, _)| known.as_str())
-                .collect();
+        for name in members.keys().filter(|name| !self.properties.iter().any(|(known, _)| known == *name)) {
+            let known: Vec<&str> = self.properties.iter().map(|(known, _)| known.as_str()).collect();
             problems.push(ParameterProblem::new(
                 format!("{pointer}/{}", escaped(name)),
                 format!("is unknown; remove it (known: {})", known.join(", ")),
@@ -342,25 +277,14 @@ impl Schema {
         checked
     }
 
-    fn check_items(
-        &self,
-        pointer: &str,
-        items: &[Value],
-        problems: &mut Vec<ParameterProblem>,
-    ) -> Vec<Value> {
+    fn check_items(&self, pointer: &str, items: &[Value], problems: &mut Vec<ParameterProblem>) -> Vec<Value> {
         let (least, most) = self.length;
         let count = items.len();
         if count < least {
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("has {count} items; give at least {least}"),
-            ));
+            problems.push(ParameterProblem::new(pointer, format!("has {count} items; give at least {least}")));
         }
         if count > most {
-            problems.push(ParameterProblem::new(
-                pointer,
-                format!("has {count} items; give at most {most}"),
-            ));
+            problems.push(ParameterProblem::new(pointer, format!("has {count} items; give at most {most}")));
             return items.to_vec();
         }
         let Some(schema) = &self.items else {
@@ -400,12 +324,7 @@ impl Schema {
 /// The number as an integer, also when it is written as `3.0`.
 fn whole(number: &Number) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    number.as_i64().or_else(|| {
-        number
-            .as_f64()
-            .filter(|it| it.fract() == 0.0 && it.abs() <= EXACT)
-            .map(|it| it as i64)
-    })
+    number.as_i64().or_else(|| number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() <= EXACT).map(|it| it as i64))
 }
 
 /// A member's name as a token of a JSON pointer.
@@ -458,10 +377,7 @@ mod tests {
     #[test]
     fn fills_in_defaults() {
         let (checked, problems) = check(example(), json!({"name": "abc", "share": 0.5}));
-        assert_eq!(
-            (checked, problems),
-            (json!({"name": "abc", "size": 2, "share": 0.5}), vec![])
-        );
+        assert_eq!((checked, problems), (json!({"name": "abc", "size": 2, "share": 0.5}), vec![]));
     }
 
     #[test]
@@ -482,10 +398,7 @@ mod tests {
                 "/a~1b: is unknown; remove it (known: name, size, share, tags, flag)",
             ]
         );
-        let (_, problems) = check(
-            example(),
-            json!({"name": "class", "size": 1.5, "tags": ["c"]}),
-        );
+        let (_, problems) = check(example(), json!({"name": "class", "size": 1.5, "tags": ["c"]}));
         assert_eq!(
             problems,
             [
@@ -494,14 +407,8 @@ mod tests {
                 "/tags/0: \"c\" is not allowed; use one of \"a\", \"b\"",
             ]
         );
-        assert_eq!(
-            check(example(), json!({})).1,
-            ["/name: is missing; a string is required"]
-        );
-        assert_eq!(
-            check(example(), json!([])).1,
-            ["parameters: is an array; write an object"]
-        );
+        assert_eq!(check(example(), json!({})).1, ["/name: is missing; a string is required"]);
+        assert_eq!(check(example(), json!([])).1, ["parameters: is an array; write an object"]);
         assert_eq!(
             check(json!({"type": "string"}), json!("a\u{0}")).1,
             ["parameters: has the control character U+0000; remove it"]
@@ -514,18 +421,9 @@ mod tests {
             (json!({"type": "string", "format": "uri"}), "unknown field"),
             (json!({"type": "object"}), "additionalProperties"),
             (json!({"type": "array"}), "items"),
-            (
-                json!({"type": "string", "x-rules": ["nothing"]}),
-                "unknown rule",
-            ),
-            (
-                json!({"type": "string", "x-reserved": ["nothing"]}),
-                "unknown set",
-            ),
-            (
-                json!({"type": "integer", "default": "x"}),
-                "default does not fit",
-            ),
+            (json!({"type": "string", "x-rules": ["nothing"]}), "unknown rule"),
+            (json!({"type": "string", "x-reserved": ["nothing"]}), "unknown set"),
+            (json!({"type": "integer", "default": "x"}), "default does not fit"),
         ] {
             let error = Schema::parse(&schema, &[]).unwrap_err();
             assert!(error.contains(text), "{error}");

@@ -10,17 +10,8 @@ fn tests_run(made: &Made) -> usize {
     let mut count = 0;
     for command in &made.project.commands.test {
         let output = run(&made.root, command);
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(
-            output.status.success(),
-            "{} in {}:\n{text}",
-            command,
-            made.root.display()
-        );
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{} in {}:\n{text}", command, made.root.display());
         count += support::count_tests(&text);
     }
     count
@@ -29,10 +20,7 @@ fn tests_run(made: &Made) -> usize {
 fn check(id: &str) {
     for case in ["defaults", "rich", "hostile"] {
         let made = make(id, case, &parameters(id, case));
-        assert!(
-            tests_run(&made) > 0,
-            "no tests ran for {id} with {case} parameters"
-        );
+        assert!(tests_run(&made) > 0, "no tests ran for {id} with {case} parameters");
         support::check_files(&made);
         support::check_readme(&made);
     }
@@ -59,6 +47,11 @@ fn static_site() {
 }
 
 #[test]
+fn python_cli() {
+    check("python-cli");
+}
+
+#[test]
 fn every_authentication_is_a_valid_stack() {
     for id in ["python-rest-api", "node-rest-api", "rust-lambda"] {
         for authentication in ["jwt", "none"] {
@@ -73,10 +66,6 @@ fn every_authentication_is_a_valid_stack() {
 fn every_template_has_a_test_here() {
     let source = include_str!("made_projects.rs");
     for template in catalogue().list() {
-        assert!(
-            source.contains(&format!("check(\"{}\")", template.id)),
-            "{} is not made in this file",
-            template.id
-        );
+        assert!(source.contains(&format!("check(\"{}\")", template.id)), "{} is not made in this file", template.id);
     }
 }

@@ -20,27 +20,16 @@ pub(crate) struct Made {
 /// Renders every task into an empty folder.
 pub(crate) fn make(id: &str, case: &str, parameters: &Value) -> Made {
     let template = catalogue().get(id).unwrap();
-    let parameters = template
-        .validate(parameters)
-        .unwrap_or_else(|problems| panic!("{id} {case}: {problems:?}"));
+    let parameters = template.validate(parameters).unwrap_or_else(|problems| panic!("{id} {case}: {problems:?}"));
     let project = template.plan(&parameters).unwrap();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("made")
-        .join(format!("{id}-{case}"));
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("made").join(format!("{id}-{case}"));
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
     }
     let mut files = Vec::new();
     for task in &project.tasks {
-        let made = template
-            .render_task(&parameters, &task.id)
-            .unwrap_or_else(|error| panic!("{id} {case}: {error:?}"));
-        assert_eq!(
-            made.iter()
-                .map(|file| file.path.clone())
-                .collect::<Vec<_>>(),
-            task.files
-        );
+        let made = template.render_task(&parameters, &task.id).unwrap_or_else(|error| panic!("{id} {case}: {error:?}"));
+        assert_eq!(made.iter().map(|file| file.path.clone()).collect::<Vec<_>>(), task.files);
         for file in made {
             let path = root.join(&file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -48,11 +37,7 @@ pub(crate) fn make(id: &str, case: &str, parameters: &Value) -> Made {
             files.push(file);
         }
     }
-    Made {
-        project,
-        files,
-        root,
-    }
+    Made { project, files, root }
 }
 
 /// Parameters of a case: `defaults`, `rich` or `hostile`.
@@ -99,6 +84,19 @@ pub(crate) fn parameters(id: &str, case: &str) -> Value {
                 {"slug": "other", "title": "</title><script>x()</script>", "body": "<img src=x onerror=alert(1)>\n\n{% include 'x' %}"},
             ],
         }),
+        ("python-cli", _) => {
+            let description = if case == "rich" { "Plain text" } else { HOSTILE };
+            let cut = |length: usize| format!("%(prog)s %s {description}").chars().take(length).collect::<String>();
+            let actions = ["count", "filter", "replace", "sort", "frequency", "statistics"];
+            let commands: Vec<Value> = actions
+                .iter()
+                .enumerate()
+                .map(
+                    |(index, action)| json!({"name": format!("do-{index}"), "action": action, "description": cut(200)}),
+                )
+                .collect();
+            json!({"name": name, "description": cut(250), "commands": commands})
+        }
         _ => panic!("no parameters for {id} {case}"),
     }
 }
@@ -141,9 +139,7 @@ pub(crate) fn run(folder: &Path, command: &str) -> Output {
 /// The number of passed tests that the output of unittest, `node --test` or cargo reports.
 pub(crate) fn count_tests(output: &str) -> usize {
     let number = |line: &str, before: &str, after: &str| {
-        let rest = line
-            .trim_start_matches(['#', 'ℹ', ' '])
-            .strip_prefix(before)?;
+        let rest = line.trim_start_matches(['#', 'ℹ', ' ']).strip_prefix(before)?;
         rest.split(after).next()?.trim().parse::<usize>().ok()
     };
     output
@@ -175,12 +171,7 @@ for path in sys.argv[1:]:
         .current_dir(&made.root)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}: {}",
-        made.root.display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}: {}", made.root.display(), String::from_utf8_lossy(&output.stderr));
     for file in &made.files {
         let place = made.root.join(&file.path);
         if file.path.ends_with(".yaml") || file.path.ends_with(".yml") {
@@ -189,16 +180,8 @@ for path in sys.argv[1:]:
             assert!(parsed.is_ok(), "{}: {:?}", place.display(), parsed.err());
         }
         if file.path.ends_with(".js") {
-            let output = Command::new("node")
-                .arg("--check")
-                .arg(&place)
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            let output = Command::new("node").arg("--check").arg(&place).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
         assert!(
             file.contents.ends_with('\n') && !file.contents.ends_with("\n\n"),
@@ -206,27 +189,19 @@ for path in sys.argv[1:]:
             place.display()
         );
         for (index, line) in file.contents.lines().enumerate() {
-            assert_eq!(
-                line,
-                line.trim_end(),
-                "{}:{} ends in white space",
-                place.display(),
-                index + 1
-            );
+            assert_eq!(line, line.trim_end(), "{}:{} ends in white space", place.display(), index + 1);
         }
-        assert!(
-            !file.contents.contains("\n\n\n\n"),
-            "{} has a gap",
-            place.display()
-        );
+        assert!(!file.contents.contains("\n\n\n\n"), "{} has a gap", place.display());
     }
     lint_template(made);
 }
 
 fn lint_template(made: &Made) {
-    for file in made.files.iter().filter(|file| {
-        file.path.ends_with(".yaml") && file.contents.starts_with("AWSTemplateFormatVersion")
-    }) {
+    for file in made
+        .files
+        .iter()
+        .filter(|file| file.path.ends_with(".yaml") && file.contents.starts_with("AWSTemplateFormatVersion"))
+    {
         match Command::new("cfn-lint")
             .args(["--regions", "us-east-1", "--"])
             .arg(&file.path)
@@ -236,12 +211,9 @@ fn lint_template(made: &Made) {
             Ok(output) if output.status.code() == Some(127) => {
                 println!("cfn-lint cannot be run; {} is not linted", file.path)
             }
-            Ok(output) => assert!(
-                output.status.success(),
-                "{}: {}",
-                made.root.display(),
-                String::from_utf8_lossy(&output.stdout)
-            ),
+            Ok(output) => {
+                assert!(output.status.success(), "{}: {}", made.root.display(), String::from_utf8_lossy(&output.stdout))
+            }
             Err(_) => println!("cfn-lint is missing; {} is not linted", file.path),
         }
     }
@@ -249,21 +221,8 @@ fn lint_template(made: &Made) {
 
 /// The README of a made project names its test commands.
 pub(crate) fn check_readme(made: &Made) {
-    let readme = made
-        .files
-        .iter()
-        .find(|file| file.path == "README.md")
-        .unwrap();
-    for command in made
-        .project
-        .commands
-        .test
-        .iter()
-        .chain(&made.project.commands.run)
-    {
-        assert!(
-            readme.contents.lines().any(|line| line == command),
-            "README.md does not name {command:?}"
-        );
+    let readme = made.files.iter().find(|file| file.path == "README.md").unwrap();
+    for command in made.project.commands.test.iter().chain(&made.project.commands.run) {
+        assert!(readme.contents.lines().any(|line| line == command), "README.md does not name {command:?}");
     }
 }
