@@ -1,0 +1,72 @@
+# The only entry points. `make demo` and `make up` need Rust; `make test` also needs Python 3.11 and Node 20, and
+# installs what else it uses (pinned) below .venv and target.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+TOOLS := $(VENV)/.installed
+BIN := $(CURDIR)/$(VENV)/bin
+PORT ?= 7420
+DATA ?= data/local
+
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+rust:
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs, then run this again." >&2; exit 1; }
+
+target/release/millrace: rust
+	@cargo build --release --locked -p millrace-cli
+
+demo: target/release/millrace ## Make a project from a template on a fresh local server, and run its tests
+	@target/release/millrace demo
+
+up: target/release/millrace ## Start the local server and stay (PORT, DATA)
+	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
+
+test: format lint unit docs deny template e2e ## Set up and run everything, as CI does
+	@echo "all checks passed"
+
+check: format lint unit ## The quick part of it, for every commit
+
+$(TOOLS): tests/requirements.txt
+	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is missing." >&2; exit 1; }
+	@[ -x $(BIN)/python ] || python3 -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+format: rust
+	cargo fmt --all --check
+
+lint: rust
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: rust $(TOOLS)
+	PATH="$(BIN):$$PATH" cargo nextest run --workspace --locked --profile $(if $(CI),ci,default)
+	cargo test --workspace --doc --locked --quiet
+
+docs: rust
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+deny: $(TOOLS)
+	PATH="$(BIN):$$PATH" cargo deny --log-level error check bans licenses sources
+
+template: $(TOOLS)
+	$(BIN)/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template-file template.yaml
+
+build-release: rust
+	cargo build --release --locked -p millrace-cli
+
+e2e: build-release $(TOOLS)
+	$(BIN)/python -m pytest -q tests
+
+deploy: $(TOOLS) ## Build and deploy the stack (ENV=dev|staging|production)
+	PATH="$(BIN):$$PATH" sam build
+	PATH="$(BIN):$$PATH" sam deploy --config-env $(or $(ENV),dev)
+
+clean: ## Remove what was built and the local server's data
+	rm -rf target .aws-sam data
