@@ -1,8 +1,10 @@
 //! Test ports with a virtual clock and planned faults, and the contract every adapter passes.
 //!
-//! For tests only. [`memory`] holds ports in memory; [`watched`] wraps any ports to count calls and plan faults;
-//! [`world`] runs executions over them with crashes, lost and repeated messages, in virtual time.
+//! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`watched`]
+//! wraps any ports to count calls and plan faults; [`world`] runs executions over them with crashes, lost and repeated
+//! messages, in virtual time.
 
+pub mod contract;
 pub mod memory;
 pub mod watched;
 pub mod world;
