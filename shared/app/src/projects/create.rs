@@ -6,13 +6,14 @@
 use millrace_asl::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::delivery;
 use super::limits;
 use super::model::{Budget, Project, ProjectStatus, RunKind, Stored, Usage, rfc3339};
 use super::store::{self, Happening};
+use crate::digest::sha256_hex;
 use crate::error::{Error, FieldProblem};
+use crate::executions::check_definition;
 use crate::ids::ProjectId;
 use crate::keys;
 use crate::ports::{Clock, Condition, Ports, Record, RecordStore, StoreError, Write};
@@ -199,6 +200,7 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
     }
     if let Some(text) = &new.workflow {
         limits::workflow(text, &mut problems);
+        check_workflow(text, &mut problems);
     }
     limits::budget(new.budget, &mut problems);
     if !problems.is_empty() {
@@ -208,6 +210,20 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
         return Err(words_need_a_model());
     }
     Ok((name.unwrap_or_default(), parameters))
+}
+
+/// Only what the engine can run is stored.
+fn check_workflow(text: &str, problems: &mut Vec<FieldProblem>) {
+    if problems.iter().any(|problem| problem.field == "/workflow") {
+        return;
+    }
+    if let Err(Error::Invalid(found)) = check_definition(text) {
+        let told = found.into_iter().map(|at| match at.field.as_str() {
+            "" => FieldProblem::new("/workflow", at.message),
+            place => FieldProblem::new("/workflow", format!("at {place}: {}", at.message)),
+        });
+        problems.extend(told);
+    }
 }
 
 fn check_template(
@@ -254,11 +270,6 @@ fn request_digest(new: &NewProject) -> Result<String, Error> {
     let mut request = serde_json::to_value(new).map_err(Error::internal)?;
     request.sort_all_objects();
     Ok(sha256_hex(request.to_string().as_bytes()))
-}
-
-/// SHA-256 in lower-case hexadecimal.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is known of an idempotency key.

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::artifacts::read_blob;
-use super::create::sha256_hex;
 use super::model::{
     DeploymentRecord, Event, FileRecord, Plan, PlanContents, Project, ProjectStatus, Stage, Stored, TestRecord,
     TestSummary, rfc3339,
 };
 use super::store::{self, Change, Happening};
+use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::ids::{DeploymentId, EventId, PlanId, ProjectId, TestId};
 use crate::keys;

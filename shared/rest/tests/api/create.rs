@@ -217,3 +217,23 @@ async fn a_start_that_was_lost_is_repaired() {
     server.call("POST", "/api/projects", &key, Some(&body)).await.ok(201);
     assert_eq!(pending(&read().await), None);
 }
+
+const OWN_WORKFLOW: &str = "StartAt: Done\nStates:\n  Done: {Type: Succeed}\n";
+
+#[tokio::test]
+async fn a_project_may_have_a_workflow_of_its_own() {
+    let server = Server::new();
+    let mut body = from_template("own");
+    body["workflow"] = json!("StartAt: Nowhere\nStates:\n  Done: {Type: Succeed}\n");
+    let problems = server.post("/api/projects", &body).await.problems();
+    assert!(!problems.is_empty() && problems.iter().all(|one| one.starts_with("/workflow: ")), "{problems:?}");
+    body["workflow"] = json!("{");
+    assert!(server.post("/api/projects", &body).await.problems()[0].starts_with("/workflow: "));
+    assert_eq!(server.get("/api/projects").await.ok(200)["items"], json!([]), "nothing was stored");
+
+    body["workflow"] = json!(OWN_WORKFLOW);
+    let project = server.post("/api/projects", &body).await.ok(201);
+    assert_eq!(project["workflow"], OWN_WORKFLOW);
+    // It waits for nothing, so it has ended already.
+    assert_eq!(project["status"], "completed");
+}

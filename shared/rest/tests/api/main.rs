@@ -11,6 +11,7 @@
 mod artifacts;
 mod create;
 mod description;
+mod faults;
 mod http;
 mod lifecycle;
 mod listing;

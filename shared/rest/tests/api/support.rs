@@ -1,5 +1,6 @@
 //! A client that calls the router and holds every answer against the description.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use millrace_app::ids::ProjectId;
 use millrace_app::ports::{Ports, Record, RecordKey, RecordStore};
 use millrace_app::projects::{self, Stage, work};
 use millrace_rest::{AuthMode, RestConfig, openapi, router};
+use millrace_simulation::watched::{Watched, Watcher};
 use millrace_sqlite::{LocalClock, ManualClock, Options, SqlitePorts};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -68,17 +70,31 @@ pub(crate) fn from_template(name: &str) -> Value {
     json!({ "template_id": "python-rest-api", "parameters": { "name": name } })
 }
 
+fn ports() -> (SqlitePorts, ManualClock) {
+    let clock = ManualClock::new(Timestamp::from_millis(1_780_000_000_000));
+    let options = Options { clock: LocalClock::manual(clock.clone()), ..Options::default() };
+    (SqlitePorts::in_memory_with(options).unwrap(), clock)
+}
+
 impl Server {
     pub(crate) fn new() -> Self {
         Self::with(RestConfig { auth_mode: AuthMode::Off, ..RestConfig::default() })
     }
 
     pub(crate) fn with(config: RestConfig) -> Self {
-        let clock = ManualClock::new(Timestamp::from_millis(1_780_000_000_000));
-        let options = Options { clock: LocalClock::manual(clock.clone()), ..Options::default() };
-        let ports = SqlitePorts::in_memory_with(options).unwrap();
-        let document = serde_json::to_value(openapi()).unwrap();
-        Self { router: router(ports.clone(), config), ports, clock, document }
+        let (ports, clock) = ports();
+        Self::over(router(ports.clone(), config), ports, clock)
+    }
+
+    /// A server whose calls of ports are watched; those of `ports` are not.
+    pub(crate) fn watched<W: Watcher>(watcher: Arc<W>) -> Self {
+        let (ports, clock) = ports();
+        let config = RestConfig { auth_mode: AuthMode::Off, ..RestConfig::default() };
+        Self::over(router(Watched::new(ports.clone(), watcher), config), ports, clock)
+    }
+
+    fn over(router: Router, ports: SqlitePorts, clock: ManualClock) -> Self {
+        Self { router, ports, clock, document: serde_json::to_value(openapi()).unwrap() }
     }
 
     /// Lets a millisecond pass; what happens in one has no order.
