@@ -1,5 +1,7 @@
 //! The contract of the ports, in memory and on disk, on a clock that the tests move.
 
+#![expect(clippy::expect_used, reason = "these are tests")]
+
 use std::time::Duration;
 
 use millrace_app::Timestamp;

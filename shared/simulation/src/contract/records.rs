@@ -226,7 +226,7 @@ pub async fn a_transaction_takes_a_hundred_writes<E: ContractEnv>(env: &E) {
     let (records, partition) = (env.ports().records(), fresh(env));
     let other = fresh(env);
     let put = |number: usize| {
-        let partition = if number % 2 == 0 { &partition } else { &other };
+        let partition = if number.is_multiple_of(2) { &partition } else { &other };
         Write::Put(record(partition, &format!("{number:03}"), json!({ "number": number })), Condition::Absent)
     };
     records.write((0..100).map(put).collect()).await.unwrap();
