@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A language this crate knows by name. Only those with a grammar are judged.
+/// A language this crate knows by name. See [`Language::is_judged`] for those that are more than counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -58,7 +58,13 @@ impl Language {
         }
     }
 
-    /// The tree-sitter grammar, if the language is judged.
+    /// Whether the syntax of this language is checked.
+    #[must_use]
+    pub const fn is_judged(self) -> bool {
+        !matches!(self, Self::Markdown | Self::Text | Self::Other)
+    }
+
+    /// The tree-sitter grammar, for the languages that are parsed with one.
     #[must_use]
     pub fn grammar(self) -> Option<tree_sitter::Language> {
         let grammar = match self {
@@ -72,8 +78,7 @@ impl Language {
             Self::Toml => tree_sitter_toml_ng::LANGUAGE,
             Self::Tsx => tree_sitter_typescript::LANGUAGE_TSX,
             Self::TypeScript => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
-            Self::Yaml => tree_sitter_yaml::LANGUAGE,
-            Self::Markdown | Self::Text | Self::Other => return None,
+            Self::Markdown | Self::Text | Self::Yaml | Self::Other => return None,
         };
         Some(grammar.into())
     }
@@ -113,7 +118,8 @@ pub fn detect(path: &str, contents: &[u8]) -> Language {
         "css" => Language::Css,
         "html" | "htm" => Language::Html,
         "js" | "mjs" | "cjs" | "jsx" => Language::JavaScript,
-        "json" | "jsonc" | "webmanifest" | "map" => Language::Json,
+        "json" | "jsonc" | "webmanifest" => Language::Json,
+        "map" if lower.ends_with(".js.map") || lower.ends_with(".css.map") => Language::Json,
         "md" | "markdown" => Language::Markdown,
         "py" | "pyi" => Language::Python,
         "rs" => Language::Rust,
@@ -215,7 +221,6 @@ mod tests {
             Language::Toml,
             Language::Tsx,
             Language::TypeScript,
-            Language::Yaml,
         ] {
             let grammar = language.grammar().unwrap();
             let mut parser = tree_sitter::Parser::new();

@@ -19,6 +19,13 @@ fn number(value: impl TryInto<u32>) -> u32 {
     value.try_into().unwrap_or(u32::MAX).max(1)
 }
 
+/// A column in characters, from one in bytes.
+fn characters(text: &str, line: usize, bytes: usize) -> u32 {
+    let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or("").as_bytes();
+    let head = line.get(..bytes.min(line.len())).unwrap_or_default();
+    number(head.iter().filter(|&&byte| byte & 0xc0 != 0x80).count())
+}
+
 /// RFC 8259 JSON: no comments, no trailing commas, one value.
 pub(crate) fn json(text: &str) -> Outcome {
     match serde_json::from_str::<IgnoredAny>(text) {
@@ -26,7 +33,11 @@ pub(crate) fn json(text: &str) -> Outcome {
         Err(error) => {
             let full = error.to_string();
             let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text);
-            Outcome::Invalid { line: number(error.line()), column: number(error.column()), message: message.to_owned() }
+            Outcome::Invalid {
+                line: number(error.line()),
+                column: characters(text, error.line(), error.column()),
+                message: message.to_owned(),
+            }
         }
     }
 }
@@ -35,7 +46,12 @@ pub(crate) fn json(text: &str) -> Outcome {
 /// template expressions (`{{ … }}` or `{% … %}`, as in Helm charts) that does not parse is taken as
 /// a template.
 pub(crate) fn yaml(text: &str) -> Outcome {
-    match serde_saphyr::from_multiple::<IgnoredAny>(text) {
+    let options = serde_saphyr::options! {
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        with_snippet: false,
+        ignore_binary_tag_for_string: true,
+    };
+    match serde_saphyr::from_multiple_with_options::<IgnoredAny>(text, options) {
         Ok(_) => Outcome::Valid,
         Err(error) => {
             let error = error.without_snippet();

@@ -235,7 +235,7 @@ mod tests {
             "## Checks",
             "| tests: x | failed |  | a \\| b<br>second &lt;b&gt; |",
             "## Findings",
-            "a\\|b.py:1:6",
+            "a\\|b.py:1:",
             "## Languages",
             "| g | c.js:1 | 1 | 2 | 1 |",
             "## How the score is made",

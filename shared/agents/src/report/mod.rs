@@ -251,7 +251,7 @@ fn languages(files: &[FileMetrics]) -> Vec<LanguageSummary> {
 fn checks(files: &[SourceFile], analysis: &Analysis) -> Vec<Check> {
     let mut checks = Vec::new();
     for file in &analysis.files {
-        if file.language.grammar().is_none() {
+        if !file.language.is_judged() {
             continue;
         }
         let of_file =

@@ -39,6 +39,8 @@ struct Counter<'a, 't> {
     path: Vec<Step<'t>>,
     frames: Vec<Frame>,
     nesting: u32,
+    /// Where the last outermost string ended.
+    string_end: usize,
     /// All decisions of the file.
     decisions: u32,
     code_rows: Vec<bool>,
@@ -64,6 +66,7 @@ pub(super) fn count(text: &str, tree: &Tree, kinds: &'static Kinds, out: &mut Me
             recursive: false,
         }],
         nesting: 0,
+        string_end: 0,
         decisions: 0,
         code_rows: vec![false; rows],
         comment_rows: vec![false; rows],
@@ -96,7 +99,8 @@ impl<'t> Counter<'_, 't> {
             self.path.push(step);
             return Next::Skip;
         }
-        if kind.contains("string") && node.is_named() {
+        if kind == "string" && node.is_named() && node.start_byte() >= self.string_end {
+            self.string_end = node.end_byte();
             let (start, end) = (node.start_position().row, node.end_position().row);
             out.string_rows.extend(start + 1..=end);
         }

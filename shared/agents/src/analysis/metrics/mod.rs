@@ -6,6 +6,7 @@
 
 mod count;
 mod kinds;
+mod yaml;
 
 use std::collections::BTreeSet;
 
@@ -42,7 +43,7 @@ pub struct FileMetrics {
     pub bytes: u64,
     /// Lines; 0 for files that are not text.
     pub lines: u32,
-    /// Lines with code. 0 for files that are counted but not judged.
+    /// Lines with code; all lines that are not blank when the parser gave up. 0 for files that are counted but not judged.
     pub sloc: u32,
     /// Lines with nothing but a comment. Python's docstrings are code here.
     pub comment_lines: u32,
@@ -175,8 +176,14 @@ pub fn measure(file: &SourceFile, parsed: &Parsed<'_>) -> Measured {
         comments: Vec::new(),
         string_rows: BTreeSet::new(),
     };
-    if let (Some(text), Some(tree)) = (parsed.text, &parsed.tree) {
-        count::count(text, tree, kinds::of(parsed.language), &mut measured);
+    match (parsed.text, &parsed.tree) {
+        (Some(text), Some(tree)) => count::count(text, tree, kinds::of(parsed.language), &mut measured),
+        (Some(text), None) if parsed.language == Language::Yaml => yaml::count(text, &mut measured),
+        (Some(text), None) if parsed.language.is_judged() => {
+            let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+            measured.metrics.sloc = u32::try_from(lines).unwrap_or(u32::MAX);
+        }
+        _ => {}
     }
     measured
 }
@@ -209,8 +216,8 @@ mod tests {
         assert_eq!((m.lines, m.sloc, m.maintainability_index), (2, 0, None));
         let m = metrics("a.toml", "# c\na = 1\n");
         assert_eq!((m.sloc, m.comment_lines), (1, 1));
-        let m = metrics("a.yaml", "# c\na: 1\nb:\n  - 2\n");
-        assert_eq!((m.sloc, m.comment_lines), (3, 1));
+        let m = metrics("a.yaml", "# c\na: 1 # d\nb:\n  - |\n    # code\n\n    x\n  # e\n");
+        assert_eq!((m.sloc, m.comment_lines), (5, 2));
     }
 
     /// The two methods that the white paper on cognitive complexity begins with: the same

@@ -1,7 +1,7 @@
 //! Merge-conflict markers and notes of unfinished work.
 
 use super::super::metrics::Measured;
-use super::super::syntax::position;
+use super::super::walk::Lines;
 use super::super::{Finding, Language, Severity};
 use super::{finding, id};
 
@@ -29,6 +29,7 @@ pub(super) fn conflicts(path: &str, language: Language, text: &str, findings: &m
 
 /// Reports TODO (information) and FIXME or XXX (minor) in comments.
 pub(super) fn todos(path: &str, text: &str, measured: &Measured, findings: &mut Vec<Finding>) {
+    let lines = Lines::new(text);
     for comment in &measured.comments {
         let Some(body) = text.get(comment.start..comment.end) else {
             continue;
@@ -39,7 +40,7 @@ pub(super) fn todos(path: &str, text: &str, measured: &Measured, findings: &mut 
             let Some(at) = find_word(body, word) else {
                 continue;
             };
-            let place = position(text, comment.start + at);
+            let place = lines.position(comment.start + at);
             let message = format!("{word} comment: do the work or track it outside of the code");
             findings.push(finding(id::TODO, severity, path, place, message, minutes));
         }

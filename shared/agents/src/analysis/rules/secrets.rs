@@ -1,11 +1,12 @@
 //! Credentials in files. The finding names the kind and the place, never the value.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::super::language::file_name;
-use super::super::syntax::position;
+use super::super::walk::Lines;
 use super::super::{Finding, Severity};
 use super::{finding, id};
 
@@ -98,20 +99,21 @@ fn is_sample(path: &str) -> bool {
 }
 
 pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
-    let mut lines = Vec::new();
+    let lines = Lines::new(text);
+    let mut reported = BTreeSet::new();
     for (kind, pattern) in PATTERNS.iter() {
         for captures in pattern.captures_iter(text) {
             let Some(value) = captures.iter().skip(1).flatten().last() else {
                 continue;
             };
-            let place = position(text, value.start());
-            if lines.contains(&place.0) {
+            let place = lines.position(value.start());
+            if reported.contains(&place.0) {
                 continue;
             }
             let Some(severity) = judge(kind, value.as_str(), path) else {
                 continue;
             };
-            lines.push(place.0);
+            reported.insert(place.0);
             let message = format!(
                 "{kind} in the file ({} characters, not shown): revoke it, and read it from the environment or a secret store",
                 value.as_str().chars().count()

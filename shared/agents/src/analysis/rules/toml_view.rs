@@ -3,13 +3,14 @@
 //! Made from the syntax tree, so it costs no TOML library. It knows tables, arrays of tables,
 //! dotted and quoted keys and inline tables; it reports keys and tables defined twice.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use tree_sitter::{Node, Tree};
 
 use super::super::Language;
-use super::super::syntax::position;
-use super::super::walk::parse_tree;
+use super::super::walk::{Lines, parse_tree};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +38,17 @@ impl View {
     /// Reads a document; None when it does not parse.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let grammar = Language::Toml.grammar()?;
-        let tree = parse_tree(&grammar, text, 2_000 + text.len())?;
+        let tree = parse_tree(&grammar, text, Instant::now() + Duration::from_secs(2))?;
         if tree.root_node().has_error() {
             return None;
         }
-        let mut reader = Reader { text, view: Self::default(), tables: BTreeSet::new(), elements: BTreeMap::new() };
+        let mut reader = Reader {
+            text,
+            lines: Lines::new(text),
+            view: Self::default(),
+            tables: BTreeSet::new(),
+            elements: BTreeMap::new(),
+        };
         reader.document(&tree);
         Some(reader.view)
     }
@@ -78,6 +85,7 @@ impl View {
 
 struct Reader<'a> {
     text: &'a str,
+    lines: Lines<'a>,
     view: View,
     tables: BTreeSet<Vec<String>>,
     elements: BTreeMap<Vec<String>, usize>,
@@ -114,7 +122,7 @@ impl Reader<'_> {
         } else if !self.tables.insert(key.clone()) {
             self.duplicate(header, format!("table [{}] is defined twice", key.join(".")));
         }
-        let (line, _) = position(self.text, header.start_byte());
+        let (line, _) = self.lines.position(header.start_byte());
         self.view.values.entry(key.clone()).or_insert((Value::Table, line));
         let pairs: Vec<_> = children.filter(|child| child.kind() == "pair").collect();
         // The stack is taken from its end.
@@ -157,17 +165,21 @@ impl Reader<'_> {
                 let pairs: Vec<_> = value_node.named_children(&mut inner).filter(|c| c.kind() == "pair").collect();
                 stack.extend(pairs.into_iter().rev().map(|pair| (key.clone(), pair)));
             }
-            let (line, _) = position(self.text, key_node.start_byte());
-            if self.view.values.contains_key(&key) {
-                self.duplicate(key_node, format!("key `{}` is defined twice", key.join(".")));
-            } else {
-                self.view.values.insert(key, (value, line));
+            let (line, _) = self.lines.position(key_node.start_byte());
+            match self.view.values.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert((value, line));
+                }
+                Entry::Occupied(taken) => {
+                    let message = format!("key `{}` is defined twice", taken.key().join("."));
+                    self.duplicate(key_node, message);
+                }
             }
         }
     }
 
     fn duplicate(&mut self, node: Node<'_>, message: String) {
-        let (line, column) = position(self.text, node.start_byte());
+        let (line, column) = self.lines.position(node.start_byte());
         self.view.duplicates.push((line, column, message));
     }
 }
