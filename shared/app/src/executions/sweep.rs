@@ -41,13 +41,14 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
     now.plus_millis(GRACE_MILLIS)
 }
 
-/// Looks at every execution that is due, and at the projects that are.
+/// Looks at every execution that is due, and at the projects that are, the deleted ones too.
 ///
 /// # Errors
 /// [`Error::Store`]; what was looked at before stays looked at.
 pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepReport, Error> {
     let now = ports.clock().now();
     projects::repair_due(ports, now).await?;
+    projects::purge(ports, now).await?;
     let mut report = SweepReport::default();
     for shard in 0..keys::DUE_SHARDS {
         let mut cursor = None;

@@ -190,6 +190,8 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
         Some(name) => limits::name(name, &mut problems),
         // A missing parameter `name` has its own problem.
         None if new.template_id.is_some() && parameters.is_none() => {}
+        // A plan made of words brings a name.
+        None if new.requirements.is_some() => {}
         None => problems.push(FieldProblem::new("/name", "is missing: give the project a name")),
     }
     if let Some(text) = &new.description {
