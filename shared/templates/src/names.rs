@@ -124,17 +124,16 @@ pub(crate) fn is_reserved(set: &str, name: &str) -> Option<bool> {
         "record-fields" => RECORD_FIELDS,
         "modules" => MODULES,
         "cli-names" => CLI_NAMES,
-        "html" | "css" | "yaml" => "",
+        "html" | "css" | "python-types" | "javascript-types" => "",
         _ => return None,
     };
     let forms = [name.to_owned(), snake(name), camel(name)];
     Some(kept.split_ascii_whitespace().any(|word| forms.iter().any(|form| form == word)))
 }
 
-/// Keywords and soft keywords of Python 3.13, with the constants in lower case.
-const PYTHON: &str = "False None True and as assert async await break case class continue def del elif else except \
-    finally for from global if import in is lambda match nonlocal not or pass raise return try type while with yield \
-    false none true";
+/// Keywords of Python 3.13, with the constants in lower case. Soft keywords such as `type` are free.
+const PYTHON: &str = "False None True and as assert async await break class continue def del elif else except finally for \
+    from global if import in is lambda nonlocal not or pass raise return try while with yield false none true";
 
 /// Reserved words of ECMAScript 2024 in modules, and names that strict mode does not let a binding have.
 const JAVASCRIPT: &str = "arguments async await break case catch class const continue debugger default delete do else \
@@ -147,9 +146,8 @@ const RUST: &str = "abstract as async await become box break const continue crat
     fn for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct super trait \
     true try type typeof unsafe unsized use virtual where while yield";
 
-/// Type names that generated Rust code needs for itself.
-const RUST_TYPES: &str = "bool box err error fields map none ok option problem record repository request response \
-    result self service some store str string value vec";
+/// Type and trait names that generated Rust code needs for itself.
+const RUST_TYPES: &str = "deserialize deserialize_owned entity fields option serialize string";
 
 /// Members that every stored record has besides its own fields.
 const RECORD_FIELDS: &str = "id version created_at updated_at pk sk";

@@ -18,7 +18,9 @@ pub(crate) fn check(rule: &str, pointer: &str, value: &Value, problems: &mut Vec
             unique(pointer, "name", items, problems, |item| names::snake(text(item, "name")))
         }
         ("site-pages", Value::Array(pages)) => site_pages(pointer, pages, problems),
-        ("unique-values", Value::Array(items)) => unique(pointer, "", items, problems, |item| item.to_string()),
+        ("unique-values", Value::Array(items)) => {
+            unique(pointer, "", items, problems, |item| item.as_str().unwrap_or_default().to_owned())
+        }
         ("entities", Value::Array(items)) => {
             unique(pointer, "name", items, problems, |item| names::snake(text(item, "name")));
             unique(pointer, "name", items, problems, |item| names::plural(text(item, "name")));
@@ -49,7 +51,7 @@ fn unique(
             && !problems.iter().any(|problem| problem.pointer == place)
         {
             let message = format!("{found:?} is used by {pointer}/{first} already; choose another");
-            problems.push(ParameterProblem::new(place, message.replace("\"\\\"", "\"").replace("\\\"\"", "\"")));
+            problems.push(ParameterProblem::new(place, message));
         }
     }
 }

@@ -58,8 +58,10 @@ pub(crate) fn out_of_range(field: &Map<String, Value>) -> Vec<Value> {
 pub(crate) fn text_limits(field: &Map<String, Value>) -> (usize, usize) {
     let required = field.get("required").and_then(Value::as_bool).unwrap_or_default();
     let most = field.get("max").and_then(Value::as_f64).map_or(1000, |limit| limit as usize);
-    let least =
-        field.get("min").and_then(Value::as_f64).map_or(usize::from(required && most > 0), |limit| limit as usize);
+    let least = field
+        .get("min")
+        .and_then(Value::as_f64)
+        .map_or_else(|| usize::from(required && most > 0), |limit| limit as usize);
     (least, most.max(least))
 }
 

@@ -2,9 +2,14 @@
 //!
 //! Keywords: `type`, `title`, `description`, `default`, `examples`, `enum`, `pattern`, `minLength`, `maxLength`,
 //! `minimum`, `maximum`, `items`, `minItems`, `maxItems`, `properties`, `required`, `additionalProperties` (only
-//! `false`, on every object). Three more steer this validator and are not published: `x-hint` (what to write when
-//! `pattern` does not match), `x-reserved` (sets of words that a name must not be, see `names`) and `x-rules` (checks
-//! over several members, see `rules`). An unknown keyword is an error when the catalogue is loaded.
+//! `false`, on every object). Three more steer this validator and are not published:
+//!
+//! - `x-hint`: what to write when `pattern` does not match
+//! - `x-reserved`: sets of words that a name must not be, see `names`; `languages` and `types` stand for the sets of the
+//!   template's languages
+//! - `x-rules`: checks over several members, see `rules`
+//!
+//! An unknown keyword is an error when the catalogue is loaded.
 
 use crate::error::ParameterProblem;
 use crate::{names, rules};
@@ -110,7 +115,11 @@ impl Schema {
         }
         let mut reserved = Vec::new();
         for set in written.reserved {
-            if set == "languages" { reserved.extend(languages.iter().cloned()) } else { reserved.push(set) }
+            match set.as_str() {
+                "languages" => reserved.extend(languages.iter().cloned()),
+                "types" => reserved.extend(languages.iter().map(|language| format!("{language}-types"))),
+                _ => reserved.push(set),
+            }
         }
         if let Some(set) = reserved.iter().find(|set| names::is_reserved(set, "x").is_none()) {
             return Err(fault(&format!("x-reserved names the unknown set {set}")));

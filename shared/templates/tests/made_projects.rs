@@ -3,6 +3,7 @@
 mod support;
 
 use millrace_templates::catalogue;
+use serde_json::json;
 use support::{Made, make, parameters, run};
 
 /// Runs the test commands of a made project and returns how many tests ran.
@@ -42,6 +43,17 @@ fn rust_lambda() {
 }
 
 #[test]
+#[ignore = "builds the AWS SDK, which takes minutes"]
+fn rust_lambda_function() {
+    for case in ["defaults", "rich", "hostile"] {
+        let made = make("rust-lambda", case, &parameters("rust-lambda", case));
+        let output =
+            run(&made.root, "cargo clippy --workspace --all-targets --locked -- -D warnings && cargo test -p function");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn static_site() {
     check("static-site");
 }
@@ -59,6 +71,24 @@ fn every_authentication_is_a_valid_stack() {
             parameters["authentication"] = authentication.into();
             support::check_files(&make(id, authentication, &parameters));
         }
+    }
+}
+
+/// Names that mean something to the language or to the made code, but may be used.
+#[test]
+fn awkward_names_work() {
+    let names = [
+        "result", "service", "request", "record", "error", "value", "handler", "storage", "Memory", "field", "json",
+        "test",
+    ];
+    for id in ["python-rest-api", "node-rest-api", "rust-lambda"] {
+        let field = |name: &str| json!({"name": name, "type": "integer", "required": true});
+        let fields: Vec<_> =
+            ["text", "kind", "number", "body", "entity", "name", "fields", "values", "min", "path"].map(field).into();
+        let entities: Vec<_> = names.iter().map(|name| json!({"name": name, "fields": fields})).collect();
+        let made = make(id, "names", &json!({"name": "json", "entities": entities}));
+        assert!(tests_run(&made) > names.len());
+        support::check_files(&made);
     }
 }
 

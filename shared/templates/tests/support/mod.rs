@@ -1,8 +1,11 @@
 //! Making projects in a folder below the target folder, and looking at what was made.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use millrace_templates::{PlannedProject, RenderedFile, catalogue};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -34,6 +37,9 @@ pub(crate) fn make(id: &str, case: &str, parameters: &Value) -> Made {
             let path = root.join(&file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &file.contents).unwrap();
+            if file.executable {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
             files.push(file);
         }
     }
