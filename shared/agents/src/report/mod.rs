@@ -256,7 +256,7 @@ fn checks(files: &[SourceFile], analysis: &Analysis) -> Vec<Check> {
         }
         let of_file =
             |rule: &'static str| analysis.findings.iter().filter(move |f| f.path == file.path && f.rule == rule);
-        let errors: Vec<_> = of_file(rules::id::SYNTAX).collect();
+        let errors: Vec<_> = of_file(rules::id::SYNTAX).filter(|f| f.severity != Severity::Info).collect();
         let unread = [rules::id::FILE_TOO_LARGE, rules::id::FILE_TOO_COMPLEX, rules::id::ENCODING]
             .into_iter()
             .find_map(|rule| of_file(rule).next());

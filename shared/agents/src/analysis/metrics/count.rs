@@ -21,6 +21,8 @@ struct Frame {
     /// How many of its increments grow with nesting.
     nested_increments: u32,
     recursive: bool,
+    /// The part of `cognitive` that functions inside of it brought.
+    inner: u32,
 }
 
 /// A node on the way from the root to the current one.
@@ -64,6 +66,7 @@ pub(super) fn count(text: &str, tree: &Tree, kinds: &'static Kinds, out: &mut Me
             cognitive: 0,
             nested_increments: 0,
             recursive: false,
+            inner: 0,
         }],
         nesting: 0,
         string_end: 0,
@@ -210,6 +213,7 @@ impl<'t> Counter<'_, 't> {
             lines: u32::try_from(end - start + 1).unwrap_or(u32::MAX),
             cyclomatic: 1,
             cognitive: 0,
+            own_cognitive: 0,
             nested,
         });
         self.frames.push(Frame {
@@ -221,6 +225,7 @@ impl<'t> Counter<'_, 't> {
             cognitive: 0,
             nested_increments: 0,
             recursive: false,
+            inner: 0,
         });
     }
 
@@ -311,6 +316,7 @@ impl<'t> Counter<'_, 't> {
         if let Some(function) = frame.index.and_then(|i| out.metrics.functions.get_mut(i)) {
             function.cyclomatic = 1 + frame.decisions;
             function.cognitive = frame.cognitive;
+            function.own_cognitive = frame.cognitive.saturating_sub(frame.inner);
         }
         if let Some(outer) = self.frames.last_mut() {
             // What grew with nesting grows by the levels between the two beginnings. A function
@@ -319,7 +325,9 @@ impl<'t> Counter<'_, 't> {
                 Some(_) => frame.base.saturating_sub(outer.base),
                 None => 0,
             };
-            outer.cognitive += frame.cognitive + frame.nested_increments.saturating_mul(levels);
+            let inner = frame.cognitive + frame.nested_increments.saturating_mul(levels);
+            outer.cognitive += inner;
+            outer.inner += inner;
             outer.nested_increments += frame.nested_increments;
         }
     }

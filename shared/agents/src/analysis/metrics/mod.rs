@@ -26,8 +26,10 @@ pub struct FunctionMetrics {
     pub lines: u32,
     /// McCabe's cyclomatic complexity.
     pub cyclomatic: u32,
-    /// `SonarSource`'s cognitive complexity.
+    /// `SonarSource`'s cognitive complexity, with the functions inside of it.
     pub cognitive: u32,
+    /// The same without the functions inside of it.
+    pub own_cognitive: u32,
     /// Whether another function holds it.
     pub nested: bool,
 }
@@ -264,9 +266,12 @@ mod tests {
             "a.ts",
             "const outer = () => {\n const inner = function () { if (a) { b(); } };\n if (c) { d(); }\n};\nif (e) {}\n",
         );
-        let names: Vec<_> =
-            m.functions.iter().map(|f| (f.name.as_str(), f.cyclomatic, f.cognitive, f.nested)).collect();
-        assert_eq!(names, [("outer", 2, 3, false), ("inner", 2, 1, true)]);
+        let names: Vec<_> = m
+            .functions
+            .iter()
+            .map(|f| (f.name.as_str(), f.cyclomatic, (f.cognitive, f.own_cognitive), f.nested))
+            .collect();
+        assert_eq!(names, [("outer", 2, (3, 1), false), ("inner", 2, (1, 1), true)]);
         assert_eq!((m.cyclomatic, m.cognitive), (4, 4));
     }
 

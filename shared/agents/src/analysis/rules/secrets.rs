@@ -69,6 +69,10 @@ const PLACEHOLDERS: [&str; 19] = [
 fn is_placeholder(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let first = value.chars().next();
+    let names_a_secret = ["password", "passwd", "secret", "token", "key"].iter().any(|word| lower.contains(word));
+    if names_a_secret && is_plain_words(value) {
+        return true;
+    }
     PLACEHOLDERS.iter().any(|word| lower.contains(word))
         || matches!(first, Some('$' | '{' | '<' | '%' | '/' | '#' | '.' | '['))
         || ["arn:", "ssm:", "env:", "file:", "http:", "https:", "vault:"].iter().any(|p| lower.starts_with(p))
@@ -100,6 +104,8 @@ fn is_sample(path: &str) -> bool {
 
 pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
     let lines = Lines::new(text);
+    // Rust keeps unit tests at the end of the file they test.
+    let tests = if path.ends_with(".rs") { text.rfind("#[cfg(test)]") } else { None };
     let mut reported = BTreeSet::new();
     for (kind, pattern) in PATTERNS.iter() {
         for captures in pattern.captures_iter(text) {
@@ -110,7 +116,9 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
             if reported.contains(&place.0) {
                 continue;
             }
-            let Some(severity) = judge(kind, value.as_str(), path) else {
+            let Some(severity) =
+                judge(kind, value.as_str(), is_sample(path) || tests.is_some_and(|start| value.start() > start))
+            else {
                 continue;
             };
             reported.insert(place.0);
@@ -124,16 +132,16 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
 }
 
 /// How bad a match is; None when it is a placeholder.
-fn judge(kind: &str, value: &str, path: &str) -> Option<Severity> {
+fn judge(kind: &str, value: &str, is_sample: bool) -> Option<Severity> {
     match kind {
         "private key" => Some(Severity::Blocker),
         "credential" | "password in a URL" if is_placeholder(value) => None,
-        "credential" | "password in a URL" if is_sample(path) => Some(Severity::Info),
+        "credential" | "password in a URL" if is_sample => Some(Severity::Info),
         "credential" if is_plain_words(value) => Some(Severity::Major),
         "credential" => Some(Severity::Blocker),
         "password in a URL" if is_plain_words(value) => Some(Severity::Minor),
         "password in a URL" => Some(Severity::Blocker),
-        "JSON web token" if is_sample(path) => Some(Severity::Minor),
+        "JSON web token" if is_sample => Some(Severity::Minor),
         _ if value.contains("EXAMPLE") || value.to_ascii_lowercase().contains("xxxx") => None,
         _ => Some(Severity::Blocker),
     }
@@ -198,6 +206,8 @@ mod tests {
             assert_eq!(severity("src/a.txt", text).as_deref(), Some("blocker"), "{text}");
         }
         assert_eq!(severity("a.txt", "password = 'letmein'").as_deref(), Some("major"));
+        let rust = "fn f() {}\n#[cfg(test)]\nmod tests { const PASSWORD: &str = \"hunter2\"; }\n";
+        assert_eq!(severity("src/a.rs", rust).as_deref(), Some("info"));
         assert_eq!(severity("tests/test_a.py", "password = 'hunter2'\n").as_deref(), Some("info"));
     }
 
@@ -214,6 +224,8 @@ mod tests {
             "password: \"{{resolve:ssm-secure:a1}}\"",
             "passwordHash = compute('x1')",
             "password = ''",
+            "PASSWORD_KEY = 'db-password'",
+            "token_secret: 'secret'",
             "https://user@example.com/a:b@c",
             "postgres://user:${PASSWORD}@db/x",
             "AKIAIOSFODNN7EXAMPLE",

@@ -20,8 +20,8 @@ impl Reporter<'_> {
             };
             if node.is_error() {
                 let text = self.slice(node).trim_start();
-                // `>` is ordinary text in HTML, and XHTML begins with a declaration.
-                if text.starts_with('<') && !text.starts_with("<?xml") {
+                // `>` is ordinary text in HTML, XHTML begins with `<?xml`, and `<%` is a template's.
+                if text.starts_with('<') && !text.starts_with("<?") && !text.starts_with("<%") {
                     self.push(node.start_byte(), format!("the tag is not complete: `{}`", snippet(text)));
                 }
                 return Next::Descend;

@@ -112,7 +112,7 @@ pub(super) fn parse_within<'a>(file: &'a SourceFile, options: &AnalysisOptions, 
         Language::Css => {
             reporter.css();
             if reporter.findings.is_empty() {
-                reporter.severity = Severity::Minor;
+                reporter.severity = Severity::Info;
                 reporter.errors(tree);
             }
         }
@@ -249,6 +249,13 @@ mod tests {
         ] {
             assert_eq!(findings(path, good), [], "{path}");
         }
+    }
+
+    #[test]
+    fn css_that_is_newer_than_the_grammar_does_not_block() {
+        let file = SourceFile::new("a.css", "@import url(\"a.css\") layer(base);\n@page :first { margin: 1in; }\n");
+        let parsed = parse(&file, &AnalysisOptions::default());
+        assert!(parsed.findings.iter().all(|f| f.severity == Severity::Info && f.remediation_minutes == 0));
     }
 
     #[test]

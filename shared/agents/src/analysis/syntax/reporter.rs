@@ -62,7 +62,11 @@ impl<'a> Reporter<'a> {
             line,
             column,
             message,
-            remediation_minutes: if self.severity == Severity::Blocker { SYNTAX_MINUTES } else { 5 },
+            remediation_minutes: match self.severity {
+                Severity::Blocker => SYNTAX_MINUTES,
+                Severity::Major | Severity::Minor => 5,
+                Severity::Info => 0,
+            },
         });
     }
 
