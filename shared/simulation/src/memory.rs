@@ -255,19 +255,18 @@ impl RecordStore for MemoryPorts {
             found.reverse();
         }
         let name = cursor_name(query);
-        let mut start = 0;
+        let place = |sort: &str, record: &Record| format!("{sort}\n{}\n{}", record.key.partition, record.key.sort);
         if let Some(cursor) = &query.cursor {
-            let (owner, after) = cursor.split_once('.').ok_or(StoreError::InvalidCursor)?;
-            if owner != name {
-                return Err(StoreError::InvalidCursor);
-            }
-            start = after.parse().map_err(|_| StoreError::InvalidCursor)?;
+            let after = cursor_place(&name, cursor)?;
+            found.retain(|(sort, record)| match query.order {
+                Order::Ascending => place(sort, record) > after,
+                Order::Descending => place(sort, record) < after,
+            });
         }
-        let items: Vec<Record> =
-            found.iter().skip(start).take(query.limit).map(|(_, record)| (*record).clone()).collect();
-        let end = start + items.len();
-        let next = (end < found.len()).then(|| format!("{name}.{end}"));
-        Ok(Page { items, next })
+        let more = found.len() > query.limit;
+        found.truncate(query.limit);
+        let next = found.last().filter(|_| more).map(|(sort, record)| cursor_at(&name, &place(sort, record)));
+        Ok(Page { items: found.into_iter().map(|(_, record)| record.clone()).collect(), next })
     }
 }
 
@@ -282,21 +281,39 @@ fn cursor_name(query: &Query) -> String {
     millrace_app::digest::sha256_hex(text.as_bytes()).chars().take(16).collect()
 }
 
-impl MessageQueues for MemoryPorts {
-    async fn send(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> StoreResult<()> {
-        let now = self.now();
-        let mut state = self.state();
-        for message in messages {
-            state.last_message += 1;
-            let id = state.last_message;
-            let visible_at = message.deliver_at.unwrap_or(now).max(now);
-            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0 };
-            state.queues.entry(queue).or_default().push(message);
-        }
-        Ok(())
-    }
+/// A URL-safe cursor: whose it is, and the place after which the next page begins.
+fn cursor_at(name: &str, place: &str) -> String {
+    place.bytes().fold(format!("{name}."), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
 
-    async fn receive(&self, queue: Queue, max: usize, visibility: Duration, _: Duration) -> StoreResult<Vec<Delivery>> {
+fn cursor_place(name: &str, cursor: &str) -> StoreResult<String> {
+    let place = cursor.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).ok_or(StoreError::InvalidCursor)?;
+    let bytes = place.as_bytes().chunks(2).map(|pair| {
+        let digits = std::str::from_utf8(pair).ok().filter(|digits| digits.len() == 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    });
+    let bytes = bytes.collect::<Option<Vec<u8>>>().ok_or(StoreError::InvalidCursor)?;
+    String::from_utf8(bytes).map_err(|_| StoreError::InvalidCursor)
+}
+
+/// Lets other tasks of the same thread run.
+async fn give_way() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+impl MemoryPorts {
+    fn take(&self, queue: Queue, max: usize, visibility: Duration) -> Vec<Delivery> {
         let now = self.now();
         let mut guard = self.state();
         let state = &mut *guard;
@@ -320,7 +337,45 @@ impl MessageQueues for MemoryPorts {
                 receive_count: message.receives,
             });
         }
-        Ok(deliveries)
+        deliveries
+    }
+}
+
+impl MessageQueues for MemoryPorts {
+    async fn send(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> StoreResult<()> {
+        let limit = OutgoingMessage::MAX_BYTES;
+        if let Some(size) = messages.iter().map(|message| message.body.len()).find(|size| *size > limit) {
+            return Err(StoreError::TooLarge { what: "a message", size, limit });
+        }
+        let now = self.now();
+        let mut state = self.state();
+        for message in messages {
+            state.last_message += 1;
+            let id = state.last_message;
+            let visible_at = message.deliver_at.unwrap_or(now).max(now);
+            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0 };
+            state.queues.entry(queue).or_default().push(message);
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        queue: Queue,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> StoreResult<Vec<Delivery>> {
+        /// Virtual time doesn't pass while a caller waits; others only get their turns.
+        const TURNS: usize = 1000;
+        for _ in 0..if wait.is_zero() { 0 } else { TURNS } {
+            let taken = self.take(queue, max, visibility);
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            give_way().await;
+        }
+        Ok(self.take(queue, max, visibility))
     }
 
     async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
@@ -394,18 +449,21 @@ impl BlobStore for MemoryPorts {
 
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Page<BlobInfo>> {
         let state = self.state();
+        let name: String = millrace_app::digest::sha256_hex(prefix.as_bytes()).chars().take(16).collect();
+        let after = cursor.map(|cursor| cursor_place(&name, cursor)).transpose()?;
         let mut found = state
             .blobs
             .iter()
-            .filter(|(key, _)| key.starts_with(prefix) && cursor.is_none_or(|cursor| key.as_str() > cursor))
+            .filter(|(key, _)| key.starts_with(prefix) && after.as_ref().is_none_or(|after| *key > after))
             .map(|(key, bytes)| BlobInfo { key: key.clone(), size: bytes.len() as u64 });
         let items: Vec<BlobInfo> = found.by_ref().take(limit).collect();
-        let next = found.next().and_then(|_| items.last().map(|last| last.key.clone()));
+        let next = found.next().and_then(|_| items.last().map(|last| cursor_at(&name, &last.key)));
         Ok(Page { items, next })
     }
 
     async fn download_url(&self, key: &str, filename: &str, valid_for: Duration) -> StoreResult<String> {
-        Ok(format!("/memory/{key}?filename={filename}&seconds={}", valid_for.as_secs()))
+        let seconds = valid_for.as_secs();
+        Ok(format!("/memory/{}?filename={}&seconds={seconds}", cursor_at("k", key), cursor_at("f", filename)))
     }
 }
 

@@ -1,0 +1,70 @@
+//! Which crates may depend on which: what keeps builds short and the interpreter pure.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Every crate that `package` is built from, its tests aside.
+fn built_from(package: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+        .args(["--package", package])
+        .current_dir(root)
+        .output()
+        .expect("cargo tree runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).expect("UTF-8");
+    text.lines().filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
+fn assert_without(package: &str, unwanted: &[&str]) {
+    let crates = built_from(package);
+    let found: Vec<&String> =
+        crates.iter().filter(|name| unwanted.iter().any(|unwanted| name.starts_with(unwanted))).collect();
+    assert!(found.is_empty(), "{package} is built from {found:?}");
+}
+
+const LAMBDAS: [&str; 6] = [
+    "millrace-api",
+    "millrace-pm-agent",
+    "millrace-dev-agent",
+    "millrace-qa-agent",
+    "millrace-ops-agent",
+    "millrace-orchestrator",
+];
+
+#[test]
+fn the_local_server_does_not_compile_the_aws_sdk() {
+    assert_without("millrace-cli", &["aws-", "millrace-aws", "lambda_"]);
+}
+
+#[test]
+fn the_lambdas_do_not_compile_sqlite() {
+    for lambda in LAMBDAS {
+        assert_without(lambda, &["rusqlite", "libsqlite3", "millrace-sqlite"]);
+    }
+}
+
+#[test]
+fn the_api_and_the_orchestrator_do_without_the_agents() {
+    for lambda in ["millrace-api", "millrace-orchestrator"] {
+        assert_without(lambda, &["millrace-agents", "tree-sitter"]);
+    }
+}
+
+#[test]
+fn the_use_cases_know_no_store_and_no_http() {
+    assert_without("millrace-app", &["aws-", "rusqlite", "axum", "hyper", "tokio", "millrace-sqlite", "millrace-aws"]);
+}
+
+#[test]
+fn the_interpreter_is_pure() {
+    assert_without("millrace-asl", &["tokio", "async", "futures", "rand", "getrandom", "aws-", "chrono", "tracing"]);
+}
+
+#[test]
+fn only_tests_use_the_simulation() {
+    for package in LAMBDAS.into_iter().chain(["millrace-cli"]) {
+        assert_without(package, &["millrace-simulation", "proptest"]);
+    }
+}
