@@ -2,7 +2,8 @@
 //!
 //! It owns what a project is, when it may be changed, and which delivery runs for it. Agents store their work through
 //! [`work`]; the engine tells the end of a delivery through [`execution_ended`]; the sweeper calls [`repair_due`] and
-//! [`purge`]. It does no agent's work and knows nothing of HTTP. Start reading at [`model`](self) and `create.rs`.
+//! [`purge`]. It does no agent's work and knows nothing of HTTP. Start reading at
+//! `model.rs` and `create.rs`.
 //!
 //! Every change of a project's record goes through `store::change`: one transaction, conditional on the version that
 //! was read, together with the event that tells of it. What must happen outside of the table is noted in the same
