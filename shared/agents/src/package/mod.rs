@@ -1,7 +1,7 @@
 //! Delivery packages: a reproducible zip with a manifest and checksums, and its reverse.
 //!
-//! [`build`] gives the same bytes for the same files in any order, on any day. [`unpack`] trusts
-//! nothing in an archive. [`detect`] says what kind of project the files are and how to deploy it.
+//! [`build()`] gives the same bytes for the same files in any order, on any day. [`unpack()`] trusts
+//! nothing in an archive. [`detect()`] says what kind of project the files are and how to deploy it.
 //! This module reads and writes no disk.
 
 mod archive;
