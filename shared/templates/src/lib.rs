@@ -6,7 +6,7 @@
 //! parameters always give the same bytes.
 //!
 //! Parameters are untrusted text: every template writes them through an escaping filter of the target language (see
-//! [`filters`](mod@filters) in the source), and rendering is strict, so a misspelt variable is an error.
+//! `filters` in the source), and rendering is strict, so a misspelt variable is an error.
 //!
 //! Start reading at [`catalogue`] and [`Template`]; how to add a template is in this crate's `README.md`.
 

@@ -12,7 +12,7 @@
 //! An unknown keyword is an error when the catalogue is loaded.
 
 use crate::error::ParameterProblem;
-use crate::{names, rules};
+use crate::{literals, names, rules};
 use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
@@ -215,6 +215,9 @@ impl Schema {
             };
             problems.push(ParameterProblem::new(pointer, message));
         }
+        if least > 0 && length >= least && literals::line(text).is_empty() {
+            problems.push(ParameterProblem::new(pointer, "has no visible text; write some"));
+        }
         if length > most {
             problems.push(ParameterProblem::new(pointer, format!("has {length} characters; shorten it to {most}")));
         }
@@ -407,6 +410,8 @@ mod tests {
                 "/a~1b: is unknown; remove it (known: name, size, share, tags, flag)",
             ]
         );
+        let blank = json!({"type": "string", "minLength": 1});
+        assert_eq!(check(blank, json!(" \n")).1, ["parameters: has no visible text; write some"]);
         let (_, problems) = check(example(), json!({"name": "class", "size": 1.5, "tags": ["c"]}));
         assert_eq!(
             problems,

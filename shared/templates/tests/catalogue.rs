@@ -1,5 +1,7 @@
 //! What every template promises, without running what it makes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which the test settings of clippy miss")]
+
 mod support;
 
 use millrace_templates::{Parameters, Template, TemplateError, catalogue};

@@ -1,6 +1,13 @@
 //! Making projects in a folder below the target folder, and looking at what was made.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "test support, of which each test file uses a part"
+)]
 
 use millrace_templates::{PlannedProject, RenderedFile, catalogue};
 use serde_json::{Value, json};
