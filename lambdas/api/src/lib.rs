@@ -72,3 +72,85 @@ async fn from_gateway(mut request: Request) -> Request {
     }
     request
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION};
+    use http_body_util::BodyExt;
+    use millrace_simulation::MemoryPorts;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Sends an event through the routes as `lambda_http::run` does.
+    async fn answer(ports: &MemoryPorts, authorized: bool, event: &str) -> (axum::http::response::Parts, Value) {
+        let config = ApiConfig { authorized, cors_origins: vec!["https://console.example.com".into()] };
+        let mut context = lambda_http::Context::default();
+        context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
+        let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);
+        let response =
+            router(ports.clone(), config).oneshot(request.map(|body| Body::from(body.to_vec()))).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    macro_rules! event {
+        ($name:literal) => {
+            include_str!(concat!("../../../events/api/", $name, ".json"))
+        };
+    }
+
+    #[tokio::test]
+    async fn a_project_belongs_to_the_caller_whom_the_gateway_names() {
+        let ports = MemoryPorts::new(1);
+        let (parts, project) = answer(&ports, true, event!("create-project")).await;
+        assert_eq!(parts.status, StatusCode::CREATED, "{project}");
+        assert!(parts.headers[LOCATION].to_str().unwrap().starts_with("/api/projects/prj_"));
+        let (_, again) = answer(&ports, true, event!("create-project")).await;
+        assert_eq!(again["id"], project["id"], "the Idempotency-Key is honoured");
+        let (parts, encoded) = answer(&ports, true, event!("create-project-base64")).await;
+        assert_eq!(parts.status, StatusCode::CREATED, "{encoded}");
+        let (parts, _) = answer(&ports, false, event!("get-project-unknown")).await;
+        assert_eq!(parts.status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn every_event_is_answered_as_it_should_be() {
+        let ports = MemoryPorts::new(1);
+        for (event, status) in [
+            (event!("create-project-malformed"), 400),
+            (event!("list-projects"), 200),
+            (event!("list-projects-unauthorized"), 401),
+            (event!("get-project-unknown"), 404),
+            (event!("list-templates"), 200),
+            (event!("health"), 200),
+            (event!("no-such-route"), 404),
+        ] {
+            let (parts, body) = answer(&ports, true, event).await;
+            assert_eq!(parts.status.as_u16(), status, "{body}");
+            assert_eq!(parts.headers["x-request-id"], "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
+            if status >= 400 {
+                assert_eq!(parts.headers[CONTENT_TYPE], "application/problem+json");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_browser_is_told_that_it_may_call() {
+        let (parts, _) = answer(&MemoryPorts::new(1), true, event!("preflight")).await;
+        assert!(parts.status.is_success());
+        assert_eq!(parts.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://console.example.com");
+    }
+
+    #[test]
+    fn the_environment() {
+        let config = ApiConfig::parse("AWS_IAM", " https://a.example, ,https://b.example").unwrap();
+        assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);
+        assert!(config.authorized && !ApiConfig::parse("NONE", "").unwrap().authorized);
+        assert!(ApiConfig::parse("", "").unwrap_err().to_string().contains("API_AUTHORIZATION"));
+    }
+}

@@ -61,3 +61,41 @@ pub async fn handle<P: Ports>(ports: &P, event: Value) -> Result<Answer, HandleE
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_simulation::MemoryPorts;
+    use serde_json::{from_str, json, to_value};
+
+    use super::*;
+
+    async fn answer(event: &str) -> Value {
+        to_value(handle(&MemoryPorts::new(1), from_str(event).unwrap()).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn messages_of_executions_that_are_gone_are_done() {
+        let answer = answer(include_str!("../../../events/orchestrator/messages.json")).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+
+    #[tokio::test]
+    async fn malformed_messages_fail_alone() {
+        let answer = answer(include_str!("../../../events/orchestrator/malformed.json")).await;
+        let failed = |id| json!({"itemIdentifier": id});
+        let failures = ["2e1424d4-f796-459a-8184-9c92662be6da", "9f1d7b6c-5c3a-4a59-9b0e-0b7a3f6f2d11"].map(failed);
+        assert_eq!(answer, json!({"batchItemFailures": failures}));
+    }
+
+    #[tokio::test]
+    async fn a_schedule_sweeps() {
+        let answer = answer(include_str!("../../../events/orchestrator/sweep.json")).await;
+        assert_eq!(answer, json!({"looked_at": 0, "repaired": 0}));
+    }
+
+    #[tokio::test]
+    async fn another_event_is_refused() {
+        let event = from_str(include_str!("../../../events/orchestrator/unknown.json")).unwrap();
+        assert!(matches!(handle(&MemoryPorts::new(1), event).await, Err(HandleError::UnknownEvent)));
+    }
+}

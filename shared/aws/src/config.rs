@@ -89,26 +89,36 @@ impl Function {
         }
     }
 
-    /// Does it ask models, and so read their keys?
-    const fn needs_secrets(self) -> bool {
-        matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent)
+    /// Who asks models reads their keys; who shows the stack's health looks at dead letters.
+    #[must_use]
+    pub const fn needs(self) -> Needs {
+        Needs {
+            secrets: matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent),
+            dead_letters: matches!(self, Self::Api),
+        }
     }
+}
 
-    /// Does it look at dead letters?
-    const fn needs_dead_letters(self) -> bool {
-        matches!(self, Self::Api)
-    }
+/// What is used beside the table, the bucket, the queues and the timers: every function moves workflows on, so every one
+/// knows those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Secrets: `SECRETS_PREFIX`.
+    pub secrets: bool,
+    /// Looking at dead letters and sending them back: the `…_DLQ_URL` of every queue.
+    pub dead_letters: bool,
+}
 
-    /// The variables that it must have, beside the ones that Lambda sets. Every function moves workflows on, so every
-    /// one knows the table, the bucket, the queues and the timers.
+impl Needs {
+    /// The variables that there must be, beside the ones that Lambda sets.
     #[must_use]
     pub fn variables(self) -> Vec<&'static str> {
         let mut names = vec![TABLE_NAME, BUCKET_NAME, SCHEDULE_GROUP, SCHEDULE_ROLE_ARN];
         names.extend(Queue::ALL.map(queue_variable));
-        if self.needs_dead_letters() {
+        if self.dead_letters {
             names.extend(Queue::ALL.map(dead_letter_variable));
         }
-        if self.needs_secrets() {
+        if self.secrets {
             names.push(SECRETS_PREFIX);
         }
         names
@@ -147,19 +157,19 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads a function's environment.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing or malformed variable.
     pub fn from_env(function: Function) -> Result<Self, ConfigError> {
-        Self::from_lookup(function, |name| std::env::var(name).ok())
+        Self::from_lookup(function.needs(), |name| std::env::var(name).ok())
     }
 
     /// The same from any lookup. An empty variable counts as a missing one.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing or malformed variable.
-    pub fn from_lookup(function: Function, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub fn from_lookup(needs: Needs, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader { lookup, problems: Vec::new() };
         let region = reader.required("AWS_REGION", "the stack's region");
         let endpoint_url = reader.optional("AWS_ENDPOINT_URL");
@@ -167,7 +177,7 @@ impl Config {
         let table = reader.required(TABLE_NAME, "the name of the DynamoDB table");
         let bucket = reader.required(BUCKET_NAME, "the name of the S3 bucket");
         let queues = Queue::ALL.map(|queue| (queue, reader.url(queue_variable(queue), "the URL of the SQS queue")));
-        let dead_letter_queues = if function.needs_dead_letters() {
+        let dead_letter_queues = if needs.dead_letters {
             Queue::ALL
                 .map(|queue| {
                     (queue, reader.url(dead_letter_variable(queue), "the URL of the queue's dead-letter queue"))
@@ -176,9 +186,8 @@ impl Config {
         } else {
             HashMap::new()
         };
-        let secrets_prefix = function
-            .needs_secrets()
-            .then(|| reader.required(SECRETS_PREFIX, "the path of the SSM parameters, like /millrace/"));
+        let secrets_prefix =
+            needs.secrets.then(|| reader.required(SECRETS_PREFIX, "the path of the SSM parameters, like /millrace/"));
         if let Some(prefix) = secrets_prefix.as_deref().filter(|prefix| !prefix.is_empty())
             && !(prefix.starts_with('/') && prefix.ends_with('/'))
         {
@@ -219,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_variable_is_read() {
-        let config = Config::from_lookup(Function::Api, value).unwrap();
+        let config = Config::from_lookup(Function::Api.needs(), value).unwrap();
         assert_eq!(config.table, "table_name");
         assert_eq!(config.queues.len(), Queue::ALL.len());
         assert!(config.queues[&Queue::Dev].ends_with("/DEV_QUEUE_URL"));
@@ -228,8 +237,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_reported_together() {
-        let function = Function::DevAgent;
-        let error = Config::from_lookup(function, |name| match name {
+        let needs = Function::DevAgent.needs();
+        let error = Config::from_lookup(needs, |name| match name {
             "AWS_REGION" => Some("eu-west-1".into()),
             "AWS_ENDPOINT_URL" => Some("localhost:4566".into()),
             "SECRETS_PREFIX" => Some("millrace".into()),
@@ -239,23 +248,24 @@ mod tests {
         })
         .unwrap_err();
         let text = error.to_string();
-        for variable in function.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
+        for variable in needs.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
             assert!(text.contains(variable), "{variable}: {text}");
         }
-        assert_eq!(error.problems.len(), function.variables().len() + 1);
+        assert_eq!(error.problems.len(), needs.variables().len() + 1);
     }
 
     #[test]
     fn only_what_a_function_needs_is_required() {
         for function in Function::ALL {
-            let needs = function.variables();
-            let lookup = |name: &str| (name == "AWS_REGION" || needs.contains(&name)).then(|| value(name)).flatten();
-            let config = Config::from_lookup(function, lookup).unwrap();
-            assert_eq!(config.secrets_prefix.is_some(), function.needs_secrets());
-            assert_eq!(config.dead_letter_queues.is_empty(), !function.needs_dead_letters());
-            for missing in &needs {
-                let error =
-                    Config::from_lookup(function, |name| lookup(name).filter(|_| name != *missing)).unwrap_err();
+            let needs = function.needs();
+            let variables = needs.variables();
+            let lookup =
+                |name: &str| (name == "AWS_REGION" || variables.contains(&name)).then(|| value(name)).flatten();
+            let config = Config::from_lookup(needs, lookup).unwrap();
+            assert_eq!(config.secrets_prefix.is_some(), needs.secrets);
+            assert_eq!(config.dead_letter_queues.is_empty(), !needs.dead_letters);
+            for missing in &variables {
+                let error = Config::from_lookup(needs, |name| lookup(name).filter(|_| name != *missing)).unwrap_err();
                 assert_eq!(error.problems.len(), 1, "{}: {error}", function.name());
             }
         }

@@ -7,9 +7,8 @@
 //! | --- | --- | --- |
 //! | entry of an execution's own log | `EXECUTION#{id}` | `LOG#{seq}` |
 //! | entry of a child's log | `{fan-out}#{shard}` | `{index}#{seq}` |
-//! | how many children of a shard have ended | `{fan-out}#{shard}` | `JOIN` |
-//! | how many groups of a group are full | `{fan-out}#L{level}#{group}` | `JOIN` |
-//! | that a group has been counted | `{fan-out}#L{level}#{group}` | `FULL#{group below}` |
+//! | which children of a shard have ended | `{fan-out}#{shard}` | `JOIN` |
+//! | which of 256 shards, or of 256 such groups, are full | `{fan-out}#L{level}#{group}` | `JOIN` |
 //!
 //! `{fan-out}` is `EXECUTION#{id}#{path of the parent}/{number of the fan-out}`. A shard holds 256 children, so that
 //! no partition takes more writes than DynamoDB allows for one. Start reading at [`log_entry`] and [`JoinTree`].
@@ -29,8 +28,8 @@ pub(crate) const AT: &str = "at";
 pub(crate) const EXPIRES_AT: &str = "expires_at";
 /// By how many milliseconds `expires_at` was rounded up; left out where it is 0.
 pub(crate) const EXPIRES_EARLY: &str = "expires_early";
-/// A counter of a join.
-pub(crate) const COUNT: &str = "count";
+/// What a counter has counted: a set of numbers, so that counting twice is counting once. Full, it is below 1 KB.
+pub(crate) const COUNTED: &str = "counted";
 
 /// How many children, or groups, are counted by one item.
 pub(crate) const FAN: u32 = 256;
@@ -136,16 +135,11 @@ impl JoinTree {
 
     /// The counter's key.
     pub(crate) fn counter(&self, level: u32, node: u32) -> ItemKey {
-        ItemKey { partition: self.partition(level, node), sort: "JOIN".to_owned() }
+        ItemKey { partition: self.partition(level, node), sort: Self::SORT.to_owned() }
     }
 
-    /// The key that says that an item below has been counted here.
-    pub(crate) fn marker(&self, level: u32, node: u32, below: u32) -> ItemKey {
-        ItemKey { partition: self.partition(level, node), sort: format!("{}{below:010}", Self::MARKERS) }
-    }
-
-    /// What the sort keys of markers begin with.
-    pub(crate) const MARKERS: &str = "FULL#";
+    /// The sort key of counters: behind all entries of children.
+    const SORT: &str = "JOIN";
 }
 
 #[cfg(test)]
@@ -180,7 +174,7 @@ mod tests {
         assert!(log_entry(&root, 9).sort < log_entry(&root, 10).sort);
         assert!(log_entry(&root, MAX_SEQ - 1).sort < log_entry(&root, MAX_SEQ).sort);
         assert!(child_prefix(&root, 0, 255).sort > log_entry(&root.child(0, 254), MAX_SEQ).sort);
-        assert!(child_prefix(&root, 0, u32::MAX).sort.as_str() < JoinTree::MARKERS);
+        assert!(child_prefix(&root, 0, u32::MAX).sort.as_str() < JoinTree::SORT);
     }
 
     #[test]
@@ -214,6 +208,5 @@ mod tests {
         let tree = JoinTree::of(&arm(1_000)).unwrap();
         assert!(tree.counter(0, 1).partition.ends_with("#0#1"));
         assert!(tree.counter(1, 1).partition.ends_with("#0#L1#1"));
-        assert_ne!(tree.counter(1, 0), tree.marker(1, 0, 0));
     }
 }

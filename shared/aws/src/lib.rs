@@ -24,7 +24,7 @@ use millrace_app::ports::Ports;
 
 pub use blobs::S3BlobStore;
 pub use clock::{SystemClock, SystemRandom};
-pub use config::{Config, ConfigError, Function};
+pub use config::{Config, ConfigError, Function, Needs};
 pub use log::DynamoExecutionLog;
 pub use queues::SqsQueues;
 pub use records::DynamoRecordStore;

@@ -1,31 +1,33 @@
 //! The executions' logs on DynamoDB.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::num::ParseIntError;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
 use millrace_app::Timestamp;
 use millrace_app::executions::{ChildRef, JoinArm, LogEntry, LogId};
 use millrace_app::ports::{ExecutionLog, StoreError, StoreResult};
 
 use crate::clients::Clients;
 use crate::dynamo::{
-    Item, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist, refused,
+    Item, Refused, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist, refused,
     set_expiry, text,
 };
 use crate::keys::{
-    AT, BODY, COUNT, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix, parse_child_sort,
+    AT, BODY, COUNTED, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix, parse_child_sort,
     parse_seq,
 };
 
 /// Logs in the table. A transition is one conditional `PutItem`; the end of a child of a fan-out is one transaction
-/// with the count of its shard (see [`crate::keys`]).
+/// with the count in its shard (see [`crate::keys`]).
 #[derive(Debug, Clone)]
 pub struct DynamoExecutionLog {
     clients: Arc<Clients>,
 }
 
+const APPEND: &str = "ExecutionLog::append";
 const ABSENT: &str = "attribute_not_exists(PK)";
 
 fn to_item(entry: &LogEntry) -> StoreResult<Item> {
@@ -64,49 +66,41 @@ impl DynamoExecutionLog {
         &self.clients.config.table
     }
 
-    fn put(&self, item: Item) -> StoreResult<TransactWriteItem> {
-        let put = Put::builder().table_name(self.table()).set_item(Some(item)).condition_expression(ABSENT).build();
-        let put = put.map_err(|error| StoreError::unavailable("ExecutionLog::append", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// Adds one to a counter. A counter goes when the log's entries go.
-    fn count(&self, key: ItemKey, expires: &Item) -> StoreResult<TransactWriteItem> {
-        let mut sets = Vec::new();
-        let mut values = HashMap::from([(":one".to_owned(), number(1))]);
-        for (name, value) in expires {
-            sets.push(format!("{name} = :{name}"));
-            values.insert(format!(":{name}"), value.clone());
-        }
+    /// How a counter counts a member. It goes when what it counts goes.
+    fn count(member: u32, expires_at: Option<Timestamp>) -> (String, Item) {
+        let mut values = Item::new();
+        set_expiry(&mut values, expires_at);
+        let mut sets: Vec<String> = values.keys().map(|name| format!("{name} = :{name}")).collect();
+        sets.sort_unstable();
         let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
-        let update = Update::builder()
-            .table_name(self.table())
-            .set_key(Some(item_of(key)))
-            .update_expression(format!("ADD #count :one{set}"))
-            .expression_attribute_names("#count", COUNT)
-            .set_expression_attribute_values(Some(values))
-            .build()
-            .map_err(|error| StoreError::unavailable("ExecutionLog::append", error))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        let mut values: Item = values.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
+        values.insert(":member".to_owned(), AttributeValue::Ns(vec![(member % FAN).to_string()]));
+        (format!("ADD {COUNTED} :member{set}"), values)
     }
 
-    /// Puts an item that must not exist and counts it, in one transaction.
-    async fn put_and_count(&self, item: Item, counter: ItemKey, expires_at: Option<Timestamp>) -> StoreResult<()> {
-        let mut expires = Item::new();
-        set_expiry(&mut expires, expires_at);
-        let items = vec![self.put(item)?, self.count(counter, &expires)?];
+    /// Appends the entry and counts its child, in one transaction.
+    async fn append_and_count(&self, entry: &LogEntry, item: Item, tree: &JoinTree, position: u32) -> StoreResult<()> {
+        let built = |error| StoreError::unavailable(APPEND, error);
+        let put = Put::builder().table_name(self.table()).set_item(Some(item)).condition_expression(ABSENT);
+        let (expression, values) = Self::count(position, entry.expires_at);
+        let count = Update::builder()
+            .table_name(self.table())
+            .set_key(Some(item_of(tree.counter(0, position / FAN))))
+            .update_expression(expression)
+            .set_expression_attribute_values(Some(values));
+        let items = vec![
+            TransactWriteItem::builder().put(put.build().map_err(built)?).build(),
+            TransactWriteItem::builder().update(count.build().map_err(built)?).build(),
+        ];
         persist(|| {
             let call = self.clients.dynamodb().transact_write_items().set_transact_items(Some(items.clone()));
-            async move {
-                let answer = call.send().await;
-                answer.map(|_| ()).map_err(|error| cancelled("ExecutionLog::append", error))
-            }
+            async move { call.send().await.map(|_| ()).map_err(|error| cancelled(APPEND, error)) }
         })
         .await
     }
 
-    /// How many a counter has counted, and when it goes.
-    async fn counted(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<(u32, Option<Timestamp>)> {
+    /// What a counter has counted.
+    async fn counted(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<Counted> {
         let call = self.clients.dynamodb().get_item().table_name(self.table());
         let answer = call
             .set_key(Some(item_of(tree.counter(level, node))))
@@ -114,93 +108,91 @@ impl DynamoExecutionLog {
             .send()
             .await
             .map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
-        answer.item.map_or(Ok((0, None)), |item| Ok((get_number(&item, COUNT)?, get_expiry(&item)?)))
+        answer.item.as_ref().map_or_else(|| Ok(Counted::default()), Counted::of)
     }
 
-    /// Counts a full item of a level in the item above it, once.
-    async fn mark(
+    /// Counts a full item in the item above it.
+    async fn count_full(
         &self,
         tree: &JoinTree,
         level: u32,
         node: u32,
-        below: u32,
         expires_at: Option<Timestamp>,
-    ) -> StoreResult<()> {
-        let mut marker = item_of(tree.marker(level, node, below));
-        set_expiry(&mut marker, expires_at);
-        match self.put_and_count(marker, tree.counter(level, node), expires_at).await {
-            Err(StoreError::Conflict) => Ok(()),
-            done => done,
-        }
+    ) -> StoreResult<Counted> {
+        let (expression, values) = Self::count(node, expires_at);
+        let counted = Mutex::new(Counted::default());
+        persist(|| {
+            let call = self.clients.dynamodb().update_item().table_name(self.table());
+            let call = call
+                .set_key(Some(item_of(tree.counter(level + 1, node / FAN))))
+                .update_expression(&expression)
+                .set_expression_attribute_values(Some(values.clone()))
+                .return_values(ReturnValue::AllNew);
+            let counted = &counted;
+            async move {
+                let answer = call.send().await.map_err(|error| refused("ExecutionLog::joined", error))?;
+                let new = answer.attributes.as_ref().map_or_else(|| Ok(Counted::default()), Counted::of);
+                *counted.lock().unwrap_or_else(PoisonError::into_inner) = new.map_err(Refused::Final)?;
+                Ok(())
+            }
+        })
+        .await?;
+        Ok(counted.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Follows a count upwards as far as items are full.
     async fn count_up(&self, tree: &JoinTree, position: u32, expires_at: Option<Timestamp>) -> StoreResult<bool> {
-        let mut node = position / FAN;
-        for level in 0..=tree.top() {
-            if self.counted(tree, level, node).await?.0 < tree.full(level, node) {
-                return Ok(false);
+        let (mut level, mut node) = (0, position / FAN);
+        let mut counted = self.counted(tree, level, node).await?;
+        while counted.members.len() >= tree.full(level, node) as usize {
+            if level == tree.top() {
+                return Ok(true);
             }
-            if level < tree.top() {
-                self.mark(tree, level + 1, node / FAN, node, expires_at).await?;
-                node /= FAN;
-            }
+            counted = self.count_full(tree, level, node, expires_at).await?;
+            (level, node) = (level + 1, node / FAN);
         }
-        Ok(true)
+        Ok(false)
     }
 
-    async fn marked(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<HashSet<u32>> {
-        let below = tree.below(level, node);
-        let (first, last) = (tree.marker(level, node, below.start), tree.marker(level, node, below.end));
-        let mut pages = self
-            .clients
-            .dynamodb()
-            .query()
-            .table_name(self.table())
-            .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", text(first.partition))
-            .expression_attribute_values(":first", text(first.sort))
-            .expression_attribute_values(":last", text(last.sort))
-            .projection_expression(SK)
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut marked = HashSet::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
-            let number = parse_seq(get_text(&item, SK)?).and_then(|number| u32::try_from(number).ok());
-            marked.insert(number.ok_or_else(|| corrupt(&item, "SK holds no number"))?);
-        }
-        Ok(marked)
-    }
-
-    /// Is an item full? Counts full items below it that a crash left uncounted.
-    fn is_full<'a>(
+    /// The item's content if it is full. Counts full items below it that a crash left uncounted.
+    fn full<'a>(
         &'a self,
         tree: &'a JoinTree,
         level: u32,
         node: u32,
-    ) -> Pin<Box<dyn Future<Output = StoreResult<bool>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = StoreResult<Option<Counted>>> + Send + 'a>> {
         Box::pin(async move {
-            let full = tree.full(level, node);
-            if self.counted(tree, level, node).await?.0 >= full {
-                return Ok(true);
-            }
-            let Some(lower) = level.checked_sub(1) else {
-                return Ok(false);
-            };
-            let marked = self.marked(tree, level, node).await?;
-            let mut repaired = false;
-            for below in tree.below(level, node).filter(|below| !marked.contains(below)) {
-                if self.is_full(tree, lower, below).await? {
-                    let (_, expires_at) = self.counted(tree, lower, below).await?;
-                    self.mark(tree, level, node, below, expires_at).await?;
-                    repaired = true;
+            let full = tree.full(level, node) as usize;
+            let mut counted = self.counted(tree, level, node).await?;
+            if counted.members.len() < full
+                && let Some(lower) = level.checked_sub(1)
+            {
+                let below = tree.below(level, node);
+                for below in below.filter(|below| !counted.members.contains(&(below % FAN))).collect::<Vec<_>>() {
+                    if let Some(uncounted) = self.full(tree, lower, below).await? {
+                        counted = self.count_full(tree, lower, below, uncounted.expires_at).await?;
+                    }
                 }
             }
-            Ok(repaired && self.counted(tree, level, node).await?.0 >= full)
+            Ok((counted.members.len() >= full).then_some(counted))
         })
+    }
+}
+
+/// A counter's content.
+#[derive(Debug, Default)]
+struct Counted {
+    members: HashSet<u32>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Counted {
+    fn of(item: &Item) -> StoreResult<Self> {
+        let members: Result<_, ParseIntError> = match item.get(COUNTED) {
+            Some(AttributeValue::Ns(numbers)) => numbers.iter().map(|number| number.parse()).collect(),
+            _ => return Err(corrupt(item, "it has no set of numbers")),
+        };
+        Ok(Self { members: members.map_err(|error| corrupt(item, error))?, expires_at: get_expiry(item)? })
     }
 }
 
@@ -211,21 +203,18 @@ impl ExecutionLog for DynamoExecutionLog {
             persist(|| {
                 let call = self.clients.dynamodb().put_item().table_name(self.table());
                 let call = call.set_item(Some(item.clone())).condition_expression(ABSENT);
-                async move {
-                    let answer = call.send().await;
-                    answer.map(|_| ()).map_err(|error| refused("ExecutionLog::append", error))
-                }
+                async move { call.send().await.map(|_| ()).map_err(|error| refused(APPEND, error)) }
             })
             .await?;
             return Ok(false);
         };
-        self.put_and_count(item, tree.counter(0, arm.position / FAN), entry.expires_at).await?;
+        self.append_and_count(entry, item, &tree, arm.position).await?;
         self.count_up(&tree, arm.position, entry.expires_at).await
     }
 
     async fn joined(&self, arm: &JoinArm) -> StoreResult<bool> {
         match JoinTree::of(arm) {
-            Some(tree) => self.is_full(&tree, tree.top(), 0).await,
+            Some(tree) => self.full(&tree, tree.top(), 0).await.map(|full| full.is_some()),
             None => Ok(false),
         }
     }

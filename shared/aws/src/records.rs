@@ -37,18 +37,21 @@ struct Expression {
 
 impl Expression {
     fn of(condition: Condition, now: Timestamp) -> Self {
+        // What has expired counts as absent, though it may still be there.
+        let now = (":now".to_owned(), number(now.millis().div_euclid(1_000)));
         match condition {
             Condition::Any => Self::default(),
-            // What has expired counts as absent.
             Condition::Absent => Self {
                 text: Some(format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :now")),
                 names: None,
-                values: Some(Item::from([(":now".to_owned(), number(now.millis().div_euclid(1_000)))])),
+                values: Some(Item::from([now])),
             },
             Condition::Version(version) => Self {
-                text: Some("#version = :version".to_owned()),
+                text: Some(format!(
+                    "#version = :version AND (attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now)"
+                )),
                 names: Some([("#version".to_owned(), VERSION.to_owned())].into()),
-                values: Some(Item::from([(":version".to_owned(), number(version))])),
+                values: Some(Item::from([now, (":version".to_owned(), number(version))])),
             },
         }
     }

@@ -136,3 +136,92 @@ where
     }
     BatchResponse { failures }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use millrace_app::ports::{OutgoingMessage, StoreError};
+    use millrace_simulation::MemoryPorts;
+    use serde_json::json;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn record(delivery: &Delivery) -> Value {
+        json!({
+            "messageId": delivery.id,
+            "receiptHandle": delivery.receipt,
+            "body": delivery.body,
+            "attributes": {"ApproximateReceiveCount": delivery.receive_count.to_string()},
+        })
+    }
+
+    /// An event with the messages that wait in the PM queue.
+    async fn event(ports: &MemoryPorts) -> SqsEvent {
+        let taken = ports.queues().receive(Queue::Pm, 10, HOUR, Duration::ZERO).await.unwrap();
+        SqsEvent { records: taken.iter().map(record).collect() }
+    }
+
+    async fn send(ports: &MemoryPorts, bodies: &[&str]) {
+        let message = |body: &&str| OutgoingMessage { name: "n".into(), body: (*body).to_owned(), deliver_at: None };
+        ports.queues().send(Queue::Pm, bodies.iter().map(message).collect()).await.unwrap();
+    }
+
+    async fn work(delivery: Delivery) -> Result<(), Error> {
+        match delivery.body.as_str() {
+            "panic" => panic!("as asked"),
+            "unavailable" => Err(StoreError::unavailable("test", "down").into()),
+            "internal" => Err(Error::internal("bug")),
+            _ => Ok(()),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_or_panics_fails_alone() {
+        let ports = MemoryPorts::new(1);
+        send(&ports, &["good", "panic", "good", "unavailable", "internal"]).await;
+        let mut event = event(&ports).await;
+        let ids: Vec<String> =
+            event.records.iter().map(|record| record["messageId"].as_str().unwrap().into()).collect();
+        event.records.push(json!({"messageId": "odd", "body": 1}));
+        event.records.push(json!("no record at all"));
+        let handled = Mutex::new(0);
+        let response = handle_batch(&ports, Queue::Pm, event, async |delivery| {
+            *handled.lock().unwrap() += 1;
+            work(delivery).await
+        })
+        .await;
+        let failed: Vec<&str> = response.failures.iter().map(|failure| failure.id.as_str()).collect();
+        assert_eq!(failed, [&ids[1], &ids[3], &ids[4], "odd", ""]);
+        assert_eq!(*handled.lock().unwrap(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_failed_message_comes_again_after_a_pause_that_fits_the_failure() {
+        let ports = MemoryPorts::new(1);
+        send(&ports, &["unavailable", "internal"]).await;
+        handle_batch(&ports, Queue::Pm, event(&ports).await, work).await;
+        let bodies = |event: &SqsEvent| event.records.iter().map(|record| record["body"].clone()).collect::<Vec<_>>();
+        let again = event(&ports).await;
+        assert_eq!(bodies(&again), ["internal"], "repeating won't mend it: the dead letters are next");
+        ports.pass(Duration::from_secs(5));
+        let again = event(&ports).await;
+        assert_eq!(bodies(&again), ["unavailable"]);
+        handle_batch(&ports, Queue::Pm, again, work).await;
+        ports.pass(Duration::from_secs(59));
+        assert!(event(&ports).await.records.is_empty());
+        ports.pass(Duration::from_secs(1));
+        assert_eq!(bodies(&event(&ports).await), ["unavailable"]);
+    }
+
+    #[test]
+    fn the_answer_is_what_lambda_reads() {
+        let failures = vec![BatchItemFailure { id: "a".into() }];
+        assert_eq!(
+            serde_json::to_value(BatchResponse { failures }).unwrap(),
+            json!({"batchItemFailures": [{"itemIdentifier": "a"}]})
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! `template.yaml` gives each function what its configuration reads, and what the ports promise of the queues.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "these are tests")]
+
+use std::collections::BTreeSet;
+
+use millrace_app::ports::Queue;
+use millrace_aws::Function;
+use serde_json::Value;
+
+/// The template as plain YAML: without the tags of CloudFormation's functions (`!Ref Table` is the text `Table`).
+fn template() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
+    let text = std::fs::read_to_string(path).expect("template.yaml is there");
+    let plain: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let mut line = line.to_owned();
+            for tag in ["!Ref ", "!Sub ", "!GetAtt ", "!If ", "!Equals "] {
+                line = line.replace(tag, "");
+            }
+            line
+        })
+        .collect();
+    serde_saphyr::from_str(&plain.join("\n")).expect("template.yaml is YAML")
+}
+
+fn logical_id(function: Function) -> &'static str {
+    match function {
+        Function::Api => "ApiFunction",
+        Function::PmAgent => "PmAgentFunction",
+        Function::DevAgent => "DevAgentFunction",
+        Function::QaAgent => "QaAgentFunction",
+        Function::OpsAgent => "OpsAgentFunction",
+        Function::Orchestrator => "OrchestratorFunction",
+    }
+}
+
+fn variables(environment: &Value) -> BTreeSet<&str> {
+    environment["Environment"]["Variables"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn each_function_has_the_variables_that_it_reads() {
+    let template = template();
+    let global = variables(&template["Globals"]["Function"]);
+    for function in Function::ALL {
+        let properties = &template["Resources"][logical_id(function)]["Properties"];
+        assert_eq!(properties["CodeUri"], format!("lambdas/{}", function.name()));
+        let given: BTreeSet<&str> = variables(properties).union(&global).copied().collect();
+        let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
+        // Every function's log filter, and what only the api reads, in its own crate.
+        read.insert("LOG_LEVEL");
+        if function == Function::Api {
+            read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
+        }
+        assert_eq!(given, read, "{}", function.name());
+    }
+}
+
+#[test]
+fn each_queue_is_as_the_ports_say() {
+    let template = template();
+    for (queue, name, function) in [
+        (Queue::Engine, "Engine", Function::Orchestrator),
+        (Queue::Pm, "Pm", Function::PmAgent),
+        (Queue::Dev, "Dev", Function::DevAgent),
+        (Queue::Qa, "Qa", Function::QaAgent),
+        (Queue::Ops, "Ops", Function::OpsAgent),
+    ] {
+        let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
+        assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");
+        assert_eq!(properties["RedrivePolicy"]["maxReceiveCount"], Queue::MAX_RECEIVES, "{name}");
+        assert_eq!(properties["RedrivePolicy"]["deadLetterTargetArn"], format!("{name}Dlq.Arn"));
+        assert_eq!(properties["QueueName"], format!("${{AWS::StackName}}-{}-queue", queue.name()));
+        let function = &template["Resources"][logical_id(function)]["Properties"];
+        assert_eq!(function["Timeout"], queue.function_timeout().as_secs(), "{name}");
+        let events = function["Events"].as_object().expect("the function has events");
+        let mapping = events.values().find(|event| event["Type"] == "SQS").expect("the queue triggers the function");
+        assert_eq!(mapping["Properties"]["Queue"], format!("{name}Queue.Arn"));
+        assert_eq!(mapping["Properties"]["FunctionResponseTypes"][0], "ReportBatchItemFailures");
+    }
+}
+
+#[test]
+fn no_policy_of_ours_is_for_everything() {
+    let template = template();
+    let mut statements = 0;
+    for (id, resource) in template["Resources"].as_object().expect("there are resources") {
+        let properties = &resource["Properties"];
+        let policies = match resource["Type"].as_str() {
+            Some("AWS::IAM::Role") => properties["Policies"].as_array().cloned().unwrap_or_default(),
+            Some("AWS::IAM::ManagedPolicy") => vec![properties.clone()],
+            _ => continue,
+        };
+        for statement in policies.iter().filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array()).flatten()
+        {
+            statements += 1;
+            assert_eq!(statement["Effect"], "Allow", "{id}");
+            let texts = |value: &Value| match value {
+                Value::Array(all) => all.clone(),
+                one => vec![one.clone()],
+            };
+            for action in texts(&statement["Action"]) {
+                assert!(!action.as_str().expect("an action is a text").contains('*'), "{id}: {action}");
+            }
+            for target in texts(&statement["Resource"]) {
+                let target = target.as_str().expect("a resource is a text");
+                // `*` may stand for the objects of one bucket or the names below one path, never for everything.
+                assert!(!target.trim_end_matches("/*").contains('*') && target != "/*", "{id}: {target}");
+            }
+        }
+    }
+    assert!(statements > 20, "{statements} statements were found");
+}
