@@ -1,5 +1,7 @@
 //! Which crates may depend on which: what keeps builds short and the interpreter pure.
 
+#![expect(clippy::expect_used, reason = "these are tests")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -1,8 +1,11 @@
 //! The delivery pipeline with the real agents over ports in memory: from a request to a package.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
 use std::time::Duration;
 
 use millrace_agents::AllAgents;
+use millrace_app::Error;
 use millrace_app::executions::{Patience, history, sweep};
 use millrace_app::ports::{BlobStore, Clock, MessageQueues, OutgoingMessage, Ports, Queue};
 use millrace_app::projects::{
@@ -10,7 +13,6 @@ use millrace_app::projects::{
     get_project, list_deployments, list_events, list_files, list_tests, modify_project, resume_project,
 };
 use millrace_app::workers::handle;
-use millrace_app::Error;
 use millrace_simulation::MemoryPorts;
 use serde_json::{Map, Value, json};
 
@@ -138,7 +140,8 @@ async fn a_message_that_comes_again_finds_nothing_to_do() {
 #[tokio::test]
 async fn a_poison_message_reaches_the_dead_letters_alone() {
     let ports = MemoryPorts::new(3);
-    let poison = OutgoingMessage { name: "poison".to_owned(), body: "{\"type\":\"nonsense\"}".to_owned(), deliver_at: None };
+    let poison =
+        OutgoingMessage { name: "poison".to_owned(), body: "{\"type\":\"nonsense\"}".to_owned(), deliver_at: None };
     ports.send(Queue::Pm, vec![poison.clone()]).await.unwrap();
     let project = deliver(&ports, from_template("static-site", json!({ "name": "site" }))).await;
     assert_eq!(project.status, ProjectStatus::Completed, "{:?}", project.failure);
@@ -217,7 +220,9 @@ async fn a_workflow_of_ones_own_replaces_the_pipeline_and_its_failure_is_told() 
     let failure = project.failure.expect("why it failed");
     assert_eq!((failure.error.as_str(), failure.cause.as_str()), ("Review.Refused", "We do no sites."));
     let mut new = from_template("static-site", json!({ "name": "site" }));
-    new.workflow = Some(json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Resource": "x", "End": true } } }).to_string());
+    new.workflow = Some(
+        json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Resource": "x", "End": true } } }).to_string(),
+    );
     let refused = create_project(&ports, OWNER, new, None).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid(_)), "{refused:?}");
 }

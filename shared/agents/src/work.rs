@@ -2,8 +2,8 @@
 
 use millrace_app::Error;
 use millrace_app::ids::{PlanId, ProjectId, TestId};
-use millrace_app::projects::{Plan, PlanContents, Project, work};
 use millrace_app::ports::{Ports, StoreError};
+use millrace_app::projects::{Plan, PlanContents, Project, work};
 use millrace_app::workers::{Task, TaskError};
 use millrace_templates::{Parameters, Template, catalogue};
 use serde::Deserialize;
@@ -33,7 +33,10 @@ pub(crate) struct TaskInput {
 /// Reads a task's input; it must name the project that the execution delivers.
 pub(crate) fn input(task: &Task) -> Result<WorkInput, TaskError> {
     let input: WorkInput = serde_json::from_value(task.input.clone()).map_err(|problem| {
-        TaskError::failed("Millrace.InvalidInput", format!("The input of '{}' is not an agent's: {problem}.", task.state))
+        TaskError::failed(
+            "Millrace.InvalidInput",
+            format!("The input of '{}' is not an agent's: {problem}.", task.state),
+        )
     })?;
     if task.project.as_ref() == Some(&input.project_id) {
         return Ok(input);
@@ -90,7 +93,10 @@ pub(crate) async fn plan_of<P: Ports>(ports: &P, input: &WorkInput) -> Result<Pl
 }
 
 /// Tasks in waves, each an array of objects: the form that the workflow maps over.
-pub(crate) fn waves<'a, T>(plan: &'a PlanContents, of: impl Fn(&'a millrace_app::projects::PlanTask) -> Option<T>) -> Value
+pub(crate) fn waves<'a, T>(
+    plan: &'a PlanContents,
+    of: impl Fn(&'a millrace_app::projects::PlanTask) -> Option<T>,
+) -> Value
 where
     T: Into<Value>,
 {

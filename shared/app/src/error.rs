@@ -64,7 +64,9 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Invalid(_) | Self::Store(StoreError::InvalidCursor | StoreError::TooLarge { .. }) => "invalid-request",
+            Self::Invalid(_) | Self::Store(StoreError::InvalidCursor | StoreError::TooLarge { .. }) => {
+                "invalid-request"
+            }
             Self::NotFound { .. } => "not-found",
             Self::WrongState(_) => "wrong-state",
             Self::VersionMismatch { .. } | Self::Store(StoreError::Conflict) => "version-mismatch",
@@ -78,7 +80,10 @@ impl Error {
     /// Can the same call succeed later without a change?
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Unavailable { .. } | StoreError::Conflict) | Self::VersionMismatch { .. })
+        matches!(
+            self,
+            Self::Store(StoreError::Unavailable { .. } | StoreError::Conflict) | Self::VersionMismatch { .. }
+        )
     }
 
     /// An invalid request with one problem.

@@ -214,38 +214,6 @@ pub mod artifacts {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_spelt_as_the_contract_says() {
-        let id = ProjectId::derived("p");
-        let text = |key: RecordKey| format!("{}/{}", key.partition, key.sort);
-        assert_eq!(text(project(&id)), format!("PROJECT#{id}/METADATA"));
-        assert_eq!(text(file(&id, "src/main.py")), format!("PROJECT#{id}/FILE#src/main.py"));
-        assert_eq!(text(plan(&id, &PlanId::derived("x"))), format!("PROJECT#{id}/PLAN#{}", PlanId::derived("x")));
-        assert_eq!(text(test(&id, &TestId::derived("x"))), format!("PROJECT#{id}/TEST#{}", TestId::derived("x")));
-        assert_eq!(text(event(&id, &EventId::derived("x"))), format!("PROJECT#{id}/EVENT#{}", EventId::derived("x")));
-        let modified = ModificationId::derived("x");
-        assert_eq!(text(modification(&id, &modified)), format!("PROJECT#{id}/MOD#{modified}"));
-        let deployed = DeploymentId::derived("x");
-        assert_eq!(text(deployment(&id, &deployed)), format!("PROJECT#{id}/DEPLOY#{deployed}"));
-        assert_eq!(artifacts::file(&id, "ab"), format!("projects/{id}/files/ab"));
-        assert_eq!(
-            artifacts::deployment(&id, "shop", "0123456789abcdef"),
-            format!("deployments/{id}/shop-0123456789ab")
-        );
-    }
-
-    #[test]
-    fn what_is_due_now_sorts_up_to_the_bound() {
-        let now = Timestamp::from_millis(1_000);
-        assert!(by_time(now, "prj_zzz") < due_to(now));
-        assert!(by_time(Timestamp::from_millis(1_001), "prj_000") > due_to(now));
-    }
-}
-
 /// An execution.
 #[must_use]
 pub fn execution(id: &crate::ids::ExecutionId) -> RecordKey {
@@ -290,4 +258,36 @@ pub fn definition(digest: &str) -> String {
 #[must_use]
 pub fn payload(digest: &str) -> String {
     format!("payloads/{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spelt_as_the_contract_says() {
+        let id = ProjectId::derived("p");
+        let text = |key: RecordKey| format!("{}/{}", key.partition, key.sort);
+        assert_eq!(text(project(&id)), format!("PROJECT#{id}/METADATA"));
+        assert_eq!(text(file(&id, "src/main.py")), format!("PROJECT#{id}/FILE#src/main.py"));
+        assert_eq!(text(plan(&id, &PlanId::derived("x"))), format!("PROJECT#{id}/PLAN#{}", PlanId::derived("x")));
+        assert_eq!(text(test(&id, &TestId::derived("x"))), format!("PROJECT#{id}/TEST#{}", TestId::derived("x")));
+        assert_eq!(text(event(&id, &EventId::derived("x"))), format!("PROJECT#{id}/EVENT#{}", EventId::derived("x")));
+        let modified = ModificationId::derived("x");
+        assert_eq!(text(modification(&id, &modified)), format!("PROJECT#{id}/MOD#{modified}"));
+        let deployed = DeploymentId::derived("x");
+        assert_eq!(text(deployment(&id, &deployed)), format!("PROJECT#{id}/DEPLOY#{deployed}"));
+        assert_eq!(artifacts::file(&id, "ab"), format!("projects/{id}/files/ab"));
+        assert_eq!(
+            artifacts::deployment(&id, "shop", "0123456789abcdef"),
+            format!("deployments/{id}/shop-0123456789ab")
+        );
+    }
+
+    #[test]
+    fn what_is_due_now_sorts_up_to_the_bound() {
+        let now = Timestamp::from_millis(1_000);
+        assert!(by_time(now, "prj_zzz") < due_to(now));
+        assert!(by_time(Timestamp::from_millis(1_001), "prj_000") > due_to(now));
+    }
 }

@@ -50,11 +50,7 @@ impl MemoryPorts {
     /// Empty ports, whose randomness follows from a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            state: Arc::default(),
-            now: Arc::new(AtomicI64::new(EPOCH)),
-            random: Arc::new(AtomicU64::new(seed)),
-        }
+        Self { state: Arc::default(), now: Arc::new(AtomicI64::new(EPOCH)), random: Arc::new(AtomicU64::new(seed)) }
     }
 
     /// Lets time pass.

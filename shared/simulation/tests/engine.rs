@@ -2,6 +2,8 @@
 //!
 //! `MILLRACE_SEEDS=1000000 cargo nextest run -p millrace-simulation` tries a million; `MILLRACE_SEED=N` tries one.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
+
 use std::collections::BTreeMap;
 
 use millrace_app::executions::{ExecutionStatus, HistoryItem};
@@ -45,51 +47,74 @@ fn cases() -> BTreeMap<&'static str, (Value, Value)> {
             "ItemProcessor": { "StartAt": "Build", "States": { "Build": retried.clone() } },
         }}},
     });
-    let items = |work: &[bool]| work.iter().enumerate().map(|(n, work)| json!({"n": n, "work": work})).collect::<Vec<_>>();
+    let items =
+        |work: &[bool]| work.iter().enumerate().map(|(n, work)| json!({"n": n, "work": work})).collect::<Vec<_>>();
     BTreeMap::from([
         ("chain", (json!({ "StartAt": "A", "States": { "A": task("B"), "B": task("C"), "C": task("") } }), json!({}))),
         ("retry", (json!({ "StartAt": "A", "States": { "A": retried } }), json!({ "fail_until": 3 }))),
-        ("fail", (json!({ "StartAt": "A", "States": { "A": task("B"), "B": task("") } }), json!({ "fail": "Test.Broken" }))),
-        ("wait", (
-            json!({ "StartAt": "A", "States": {
+        (
+            "fail",
+            (json!({ "StartAt": "A", "States": { "A": task("B"), "B": task("") } }), json!({ "fail": "Test.Broken" })),
+        ),
+        (
+            "wait",
+            (
+                json!({ "StartAt": "A", "States": {
                 "A": { "Type": "Wait", "Seconds": 1800, "Next": "B" }, "B": task("C"),
                 "C": { "Type": "Wait", "Seconds": 3, "End": true } } }),
-            json!({}),
-        )),
-        ("timeout", (
-            json!({ "StartAt": "A", "TimeoutSeconds": 60, "States": { "A": { "Type": "Wait", "Seconds": 600, "End": true } } }),
-            json!({}),
-        )),
-        ("parallel", (
-            json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "End": true, "Branches": [
+                json!({}),
+            ),
+        ),
+        (
+            "timeout",
+            (
+                json!({ "StartAt": "A", "TimeoutSeconds": 60, "States": { "A": { "Type": "Wait", "Seconds": 600, "End": true } } }),
+                json!({}),
+            ),
+        ),
+        (
+            "parallel",
+            (
+                json!({ "StartAt": "P", "States": { "P": { "Type": "Parallel", "End": true, "Branches": [
                 { "StartAt": "P1", "States": { "P1": { "Type": "Pass", "End": true } } },
                 { "StartAt": "T1", "States": { "T1": task("T2"), "T2": task("") } },
                 { "StartAt": "W1", "States": { "W1": { "Type": "Wait", "Seconds": 5, "End": true } } },
             ] } } }),
-            json!({}),
-        )),
-        ("map", (json!({ "StartAt": "M", "States": { "M": map(0, task("")) } }), json!({ "items": items(&[true; 7]) }))),
-        ("map in turn", (
-            json!({ "StartAt": "M", "States": { "M": mixed } }),
-            json!({ "items": items(&[true, false, true, true, false, true, false]) }),
-        )),
-        ("map caught", (
-            json!({ "StartAt": "M", "States": { "M": failing, "After": task("") } }),
-            json!({ "items": [{ "fail": "Test.Broken" }] }),
-        )),
-        ("waves", (
-            json!({ "StartAt": "W", "States": { "W": nested, "Check": task("") } }),
-            json!({ "waves": [[{ "n": 1 }, { "n": 2, "fail_until": 2 }], [{ "n": 3 }]] }),
-        )),
+                json!({}),
+            ),
+        ),
+        (
+            "map",
+            (json!({ "StartAt": "M", "States": { "M": map(0, task("")) } }), json!({ "items": items(&[true; 7]) })),
+        ),
+        (
+            "map in turn",
+            (
+                json!({ "StartAt": "M", "States": { "M": mixed } }),
+                json!({ "items": items(&[true, false, true, true, false, true, false]) }),
+            ),
+        ),
+        (
+            "map caught",
+            (
+                json!({ "StartAt": "M", "States": { "M": failing, "After": task("") } }),
+                json!({ "items": [{ "fail": "Test.Broken" }] }),
+            ),
+        ),
+        (
+            "waves",
+            (
+                json!({ "StartAt": "W", "States": { "W": nested, "Check": task("") } }),
+                json!({ "waves": [[{ "n": 1 }, { "n": 2, "fail_until": 2 }], [{ "n": 3 }]] }),
+            ),
+        ),
     ])
 }
 
 /// What must be the same in every run: each event with its details, in order where only one thread runs.
 fn essence(history: &[HistoryItem]) -> Vec<String> {
-    let mut events: Vec<String> = history
-        .iter()
-        .map(|item| format!("{} {}", item.kind.name(), Value::Object(item.details.clone())))
-        .collect();
+    let mut events: Vec<String> =
+        history.iter().map(|item| format!("{} {}", item.kind.name(), Value::Object(item.details.clone()))).collect();
     if history.iter().any(|item| item.kind.name().starts_with("Map") || item.kind.name().starts_with("Parallel")) {
         events.sort();
     }
@@ -101,7 +126,10 @@ async fn undisturbed(name: &str, definition: &Value, input: &Value) -> Ending {
         World { definition: definition.to_string(), input: input.clone(), seed: 0, trouble: Trouble::default() };
     let ending = world.run().await;
     assert_ne!(ending.status, ExecutionStatus::Running, "{name}: lost although nothing went wrong");
-    assert!(ending.tasks.values().all(|times| *times == 1), "{name}: a task was done twice although nothing went wrong");
+    assert!(
+        ending.tasks.values().all(|times| *times == 1),
+        "{name}: a task was done twice although nothing went wrong"
+    );
     assert_eq!(ending.dead, 0, "{name}");
     ending
 }
@@ -134,8 +162,7 @@ async fn whatever_goes_wrong_the_end_and_the_history_are_the_same() {
         let calm = undisturbed(name, &definition, &input).await;
         let found = FOUND.iter().filter(|(case, _)| *case == name).map(|(_, seed)| *seed);
         for seed in seeds().into_iter().chain(found) {
-            let world =
-                World { definition: definition.to_string(), input: input.clone(), seed, trouble: Trouble::ALL };
+            let world = World { definition: definition.to_string(), input: input.clone(), seed, trouble: Trouble::ALL };
             let ending = world.run().await;
             check(name, seed, &calm, &ending);
         }
@@ -160,9 +187,8 @@ async fn an_undisturbed_history_reads_as_the_service_writes_it() {
 #[tokio::test]
 async fn a_chain_of_tasks_keeps_the_cost_budget() {
     use millrace_simulation::Call;
-    let states: serde_json::Map<String, Value> = (0..10)
-        .map(|n| (format!("T{n}"), task(&if n < 9 { format!("T{}", n + 1) } else { String::new() })))
-        .collect();
+    let states: serde_json::Map<String, Value> =
+        (0..10).map(|n| (format!("T{n}"), task(&if n < 9 { format!("T{}", n + 1) } else { String::new() }))).collect();
     let definition = json!({ "StartAt": "T0", "States": states });
     let ending = undisturbed("budget", &definition, &json!({})).await;
     let count = |call: Call| ending.calls.get(&call).copied().unwrap_or_default();

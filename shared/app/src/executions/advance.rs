@@ -1,9 +1,8 @@
 //! One transition: load what the thread is, decide, commit, send.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
-use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snapshot, StateMachine, Timestamp};
+use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snapshot, Timestamp};
 
 use super::body::{self, EntryBody, Header};
 use super::load::load;
@@ -69,7 +68,7 @@ pub(crate) enum Advanced {
     /// It was decided, committed, and its effects were sent.
     Committed,
     /// It came late or again: nothing was written. The thread as it is.
-    Late(Thread),
+    Late(Box<Thread>),
     /// There is no such thread.
     Gone,
 }
@@ -103,9 +102,9 @@ pub(crate) fn advance<'a, P: Ports>(
             let at = ports.clock().now().max(thread.at).max(after.at);
             let moment = Moment { now: at, seed: seed(ports) };
             let Some(decision) = millrace_asl::decide(&machine, &thread.snapshot, event.clone(), moment) else {
-                return Ok(Advanced::Late(thread));
+                return Ok(Advanced::Late(Box::new(thread)));
             };
-            match commit(ports, &machine, thread, decision, at, after.tick).await {
+            match commit(ports, thread, decision, at, after.tick).await {
                 Ok(()) => return Ok(Advanced::Committed),
                 Err(Error::Store(StoreError::Conflict)) => {}
                 Err(error) => return Err(error),
@@ -123,7 +122,6 @@ pub(crate) fn seed<P: Ports>(ports: &P) -> u64 {
 /// The one conditional write of a transition, and after it the effects.
 async fn commit<P: Ports>(
     ports: &P,
-    machine: &Arc<StateMachine>,
     thread: Thread,
     decision: Decision,
     at: Timestamp,
@@ -143,7 +141,7 @@ async fn commit<P: Ports>(
     let arm = arm(&entry.log, &body.snapshot);
     let joined = ports.log().append(&entry, arm.as_ref()).await?;
     let thread = Thread::from_body(entry.log, seq, at, body);
-    dispatch::send(ports, machine, &thread, effects).await?;
+    dispatch::send(ports, &thread, effects).await?;
     if thread.snapshot.outcome().is_some() {
         close::settle_knowing(ports, &thread, joined).await?;
     }

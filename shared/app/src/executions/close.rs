@@ -5,10 +5,10 @@
 use millrace_asl::{Event, Outcome};
 
 use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
-use super::log::LogId;
-use super::messages::Message;
 use super::inspect::status_of;
 use super::load;
+use super::log::LogId;
+use super::messages::Message;
 use super::record::{self, ExecutionStatus};
 use crate::error::Error;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};

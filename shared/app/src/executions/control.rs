@@ -3,8 +3,8 @@
 use millrace_asl::{Event, Failure};
 
 use super::advance::{Advanced, After, advance};
-use super::{close, load};
 use super::log::LogId;
+use super::{close, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::ports::Ports;

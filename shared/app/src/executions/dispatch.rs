@@ -1,9 +1,8 @@
 //! Effects become messages.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use millrace_asl::{Effect, Failure, StateMachine};
+use millrace_asl::{Effect, Failure};
 
 use super::advance::Thread;
 use super::messages::{Carried, Message, TaskMessage, queue_of};
@@ -11,14 +10,9 @@ use crate::error::Error;
 use crate::ports::{MessageQueues, OutgoingMessage, Ports, Queue};
 
 /// Sends what a decision wants done. All of it may be sent again.
-pub(crate) async fn send<P: Ports>(
-    ports: &P,
-    machine: &Arc<StateMachine>,
-    thread: &Thread,
-    effects: Vec<Effect>,
-) -> Result<(), Error> {
+pub(crate) async fn send<P: Ports>(ports: &P, thread: &Thread, effects: Vec<Effect>) -> Result<(), Error> {
     let mut messages = BTreeMap::new();
-    collect(machine, thread, effects, &mut messages)?;
+    collect(thread, effects, &mut messages)?;
     for (queue, messages) in messages {
         ports.queues().send(queue, messages).await?;
     }
@@ -26,7 +20,6 @@ pub(crate) async fn send<P: Ports>(
 }
 
 fn collect(
-    machine: &Arc<StateMachine>,
     thread: &Thread,
     effects: Vec<Effect>,
     messages: &mut BTreeMap<Queue, Vec<OutgoingMessage>>,
@@ -55,7 +48,7 @@ fn collect(
             Effect::StartChild { fanout, index, mut decision } => {
                 let effects = std::mem::take(&mut decision.effects);
                 let child = Thread::implied(thread, fanout, index, *decision);
-                collect(machine, &child, effects, messages)?;
+                collect(&child, effects, messages)?;
                 continue;
             }
             Effect::JoinChildren { fanout } => {

@@ -81,17 +81,12 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
     let Ok(message) = serde_json::from_str::<Message>(&delivery.body) else { return };
     let log = match &message {
         Message::Task(task) => &task.log,
-        Message::Timer { log, .. }
-        | Message::Join { log, .. }
-        | Message::AbortChildren { log, .. } => log,
+        Message::Timer { log, .. } | Message::Join { log, .. } | Message::AbortChildren { log, .. } => log,
     };
     let noted = async {
         let Some(mut stored) = record::load(ports, &log.execution).await? else { return Ok(()) };
-        stored.execution.stuck = Some(Stuck {
-            queue: queue.name().to_owned(),
-            since: ports.clock().now(),
-            error: error.code().to_owned(),
-        });
+        stored.execution.stuck =
+            Some(Stuck { queue: queue.name().to_owned(), since: ports.clock().now(), error: error.code().to_owned() });
         let write = Write::Put(stored.record()?, Condition::Version(stored.version));
         ports.records().write(vec![write]).await.map_err(Error::from)
     };

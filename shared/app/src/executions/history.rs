@@ -143,7 +143,8 @@ fn number(parts: Vec<Part>) -> Vec<HistoryItem> {
         };
         for event in part.events {
             let id = items.len() as u64 + 1;
-            let previous = event.previous.map_or(led.unwrap_or_default(), |place| offset + u64::from(place) + 1);
+            let previous =
+                event.previous.map_or_else(|| led.unwrap_or_default(), |place| offset + u64::from(place) + 1);
             if !is_side(event.kind) {
                 last.insert(part.path.clone(), id);
             }

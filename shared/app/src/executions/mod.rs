@@ -1,7 +1,7 @@
 //! Executions: start, advance, control and inspect them.
 //!
-//! One event goes from left to right: a message ([`messages`]) → the thread that it names ([`load`]) → the interpreter's
-//! decision → one conditional write and then the effects ([`advance`], [`dispatch`]) → the next messages. What may have
+//! One event goes from left to right: a message (`messages`) → the thread that it names (`load`) → the interpreter's
+//! decision → one conditional write and then the effects (`advance`, `dispatch`) → the next messages. What may have
 //! been lost is found again by [`sweep()`].
 
 mod advance;

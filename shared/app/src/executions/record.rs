@@ -99,11 +99,7 @@ impl Versioned {
         let execution = &self.execution;
         let sort = keys::by_time(execution.started_at, execution.id.as_str());
         let mut listings = vec![
-            Listing {
-                index: Index::Owner,
-                partition: keys::owner_executions(&execution.owner),
-                sort: sort.clone(),
-            },
+            Listing { index: Index::Owner, partition: keys::owner_executions(&execution.owner), sort: sort.clone() },
             Listing {
                 index: Index::Status,
                 partition: keys::owner_executions_of_status(&execution.owner, execution.status.name()),

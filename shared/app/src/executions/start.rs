@@ -106,7 +106,7 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
         Err(error) => return Err(error.into()),
     }
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
-    dispatch::send(ports, &machine, &thread, decision.effects).await?;
+    dispatch::send(ports, &thread, decision.effects).await?;
     if thread.snapshot.outcome().is_some() {
         close::settle(ports, &thread).await?;
     }

@@ -172,5 +172,5 @@ pub(crate) async fn repair<P: Ports>(ports: &P, thread: &Thread) -> Result<(), E
             }
         }
     }
-    dispatch::send(ports, &machine, thread, effects).await
+    dispatch::send(ports, thread, effects).await
 }

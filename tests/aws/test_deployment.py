@@ -1,0 +1,334 @@
+"""Deploys the unmodified template with the release binaries into a stand-in for AWS, and uses it.
+
+    .venv/bin/python tests/aws/test_deployment.py
+
+See tests/aws/README.md for what it needs and what the environment can change.
+"""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import boto3
+
+sys.path.insert(0, str(Path(__file__).parent))
+from ministack import REGION, ROOT, Ministack, free_port  # noqa: E402
+
+STACK = "millrace-test"
+BUILD = ROOT / ".aws-sam" / "build"
+QUEUES = ["engine", "pm", "dev", "qa", "ops"]
+FINAL = {"completed", "failed", "cancelled", "paused"}
+PROJECT = {
+    "template_id": os.environ.get("MILLRACE_TEST_TEMPLATE", "python-rest-api"),
+    "parameters": json.loads(
+        os.environ.get(
+            "MILLRACE_TEST_PARAMETERS",
+            json.dumps(
+                {
+                    "name": "book-shop",
+                    "description": "Keeps books and their authors.",
+                    "entities": [
+                        {
+                            "name": "book",
+                            "fields": [
+                                {"name": "title", "type": "string", "required": True},
+                                {"name": "pages", "type": "integer"},
+                            ],
+                        }
+                    ],
+                }
+            ),
+        )
+    ),
+}
+
+
+def run(command, **options):
+    """Runs a command to its end; its output is shown only when it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def until(what, attempt, seconds=60, pause=0.25):
+    """Repeats an attempt until it answers something; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = attempt()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(pause)
+
+
+class Api:
+    """The REST API at a base address."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def call(self, method, path, body=None, headers=None):
+        """Answers status and parsed body."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data=data, method=method)
+        for name, value in {"content-type": "application/json", **(headers or {})}.items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            try:
+                return error.code, json.loads(text or b"null")
+            except ValueError:
+                return error.code, text
+
+    def make(self, start=True):
+        """Creates the project of this test; answers its id."""
+        status, project = self.call("POST", "/api/projects", {**PROJECT, "start": start})
+        assert status == 201, (status, project)
+        return project["id"]
+
+    def finished(self, project, seconds=180):
+        """Waits for the end of a project's delivery."""
+
+        def look():
+            _, found = self.call("GET", f"/api/projects/{project}")
+            return found if found.get("status") in FINAL else None
+
+        return until(f"project {project} has an end", look, seconds, 0.5)
+
+    def events(self, project):
+        """The whole timeline."""
+        events, cursor = [], ""
+        while True:
+            status, page = self.call("GET", f"/api/projects/{project}/events?limit=100{cursor}")
+            assert status == 200, page
+            events += page["items"]
+            if not page.get("next"):
+                return events
+            cursor = "&cursor=" + urllib.parse.quote(page["next"])
+
+    def package(self, project):
+        """The bytes of the newest deployment package."""
+        status, page = self.call("GET", f"/api/projects/{project}/deployments")
+        assert status == 200, page
+        url = page["items"][0]["download_url"]
+        with urllib.request.urlopen(urllib.parse.urljoin(self.base + "/", url), timeout=60) as answer:
+            return answer.read()
+
+
+class Deployment(unittest.TestCase):
+    """One deployed stack for all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        tools = {
+            "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+            # The stand-in runs functions on this machine, so they are built with its own linker and for its processor.
+            "CARGO_LAMBDA_COMPILER": "cargo",
+            "SAM_CLI_TELEMETRY": "0",
+            "AWS_DEFAULT_REGION": REGION,
+        }
+        began = time.monotonic()
+        if os.environ.get("MILLRACE_SKIP_BUILD") != "1":
+            run(
+                ["sam", "build", "--template-file", "template.yaml", "--build-dir", BUILD]
+                + ["--parameter-overrides", "Architecture=x86_64"],
+                cwd=ROOT,
+                env={**os.environ, **tools},
+            )
+        print(f"built in {time.monotonic() - began:.0f} s")
+        for binary in sorted(BUILD.glob("*/bootstrap")):
+            print(f"{binary.parent.name}: {binary.stat().st_size / 1e6:.1f} MB")
+
+        cls.stack = Ministack()
+        cls.stack.__enter__()
+        cls.addClassCleanup(cls.stack.__exit__)
+        cls.environment = {**cls.stack.environment, **tools}
+        began = time.monotonic()
+        run(
+            ["sam", "deploy", "--template-file", BUILD / "template.yaml", "--stack-name", STACK, "--resolve-s3"]
+            + ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset"]
+            + ["--parameter-overrides", "Architecture=x86_64", "ApiAuthorization=NONE"],
+            cwd=BUILD,
+            env=cls.environment,
+        )
+        print(f"deployed in {time.monotonic() - began:.0f} s")
+
+        def client(service):
+            return boto3.client(
+                service,
+                endpoint_url=cls.stack.endpoint,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+
+        cls.sqs, cls.dynamodb, cls.s3 = client("sqs"), client("dynamodb"), client("s3")
+        cls.lambdas, cls.cloudformation = client("lambda"), client("cloudformation")
+        stack = cls.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        cls.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        cls.api = Api(f"{cls.stack.endpoint}/_aws/execute-api/{cls.outputs['ApiId']}/$default")
+
+    def queue(self, name, dead=False):
+        return self.outputs[f"{name.capitalize()}{'Dlq' if dead else 'Queue'}Url"]
+
+    def depth(self, url):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def items(self):
+        """Everything in the table, by key."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["TableName"], ConsistentRead=True)
+        return {(item["PK"]["S"], item["SK"]["S"]): item for page in pages for item in page["Items"]}
+
+    def objects(self):
+        """Every object in the bucket: its hash by its key."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["BucketName"])
+        return {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
+
+    def idle(self):
+        """Are all queues empty?"""
+        return all(self.depth(self.queue(name)) == 0 for name in QUEUES)
+
+    def mapping(self, function):
+        name = f"{STACK}-{function}"
+        return self.lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"][0]
+
+    def enable(self, function, enabled):
+        mapping = self.mapping(function)["UUID"]
+        self.lambdas.update_event_source_mapping(UUID=mapping, Enabled=enabled)
+
+    def test_a_project_becomes_the_package_that_the_local_server_makes(self):
+        began = time.monotonic()
+        project = self.api.make()
+        found = self.api.finished(project)
+        print(f"a package in {time.monotonic() - began:.1f} s")
+        self.assertEqual(found["status"], "completed", json.dumps(found, indent=1))
+        package = self.api.package(project)
+        names = zipfile.ZipFile(io.BytesIO(package)).namelist()
+        self.assertIn("README.md", {name.rsplit("/", 1)[-1] for name in names})
+
+        keys = {key.split("/")[0] for key in self.objects()}
+        self.assertLessEqual({"projects", "plans", "deployments", "test_results"}, keys)
+        sorts = {sort.split("#")[0] for partition, sort in self.items() if partition == f"PROJECT#{project}"}
+        self.assertLessEqual({"METADATA", "FILE", "PLAN", "TEST", "DEPLOY"}, sorts)
+        until("all messages are done", self.idle)
+        for name in QUEUES:
+            self.assertEqual(self.depth(self.queue(name, dead=True)), 0, f"dead letters of {name}")
+
+        server = os.environ.get("MILLRACE_SERVER", str(ROOT / "target" / "release" / "millrace"))
+        with tempfile.TemporaryDirectory() as data:
+            port = free_port()
+            local = subprocess.Popen(
+                [server, "up", "--port", str(port), "--data", data, "--auth", "off"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                api = Api(f"http://127.0.0.1:{port}")
+
+                def ready():
+                    try:
+                        return api.call("GET", "/health")[0] == 200
+                    except OSError:
+                        return False
+
+                until("the local server answers", ready, 30, 0.1)
+                project = api.make()
+                self.assertEqual(api.finished(project)["status"], "completed")
+                self.assertEqual(
+                    hashlib.sha256(api.package(project)).hexdigest(), hashlib.sha256(package).hexdigest(), "same bytes"
+                )
+            finally:
+                local.terminate()
+                local.wait(20)
+
+    def test_a_poison_message_ends_in_the_dead_letters_alone(self):
+        for name in QUEUES:
+            self.sqs.send_message(QueueUrl=self.queue(name), MessageBody=f"poison for {name}")
+        project = self.api.make()
+        for name in QUEUES:
+            dead = self.queue(name, dead=True)
+
+            def look(dead=dead):
+                got = self.sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", [])
+                return [message["Body"] for message in got]
+
+            bodies = until(f"the poison for {name} is a dead letter", look)
+            self.assertEqual(bodies, [f"poison for {name}"])
+            self.sqs.purge_queue(QueueUrl=dead)
+        self.assertEqual(self.api.finished(project)["status"], "completed", "the others go on")
+
+    def test_a_redelivered_message_does_nothing_twice(self):
+        self.enable("pm-agent", False)
+        try:
+            until("the mapping is off", lambda: self.mapping("pm-agent")["State"] == "Disabled")
+            project = self.api.make()
+            receive = lambda: self.sqs.receive_message(  # noqa: E731
+                QueueUrl=self.queue("pm"), VisibilityTimeout=0, WaitTimeSeconds=1
+            ).get("Messages")
+            body = until("the first task is sent", receive)[0]["Body"]
+            # The same message three times at once, and again when all is done.
+            for _ in range(2):
+                self.sqs.send_message(QueueUrl=self.queue("pm"), MessageBody=body)
+        finally:
+            self.enable("pm-agent", True)
+        self.assertEqual(self.api.finished(project)["status"], "completed")
+        until("all messages are done", self.idle)
+        events = self.api.events(project)
+        items, objects = self.items(), self.objects()
+        own = [sort for partition, sort in items if partition == f"PROJECT#{project}"]
+        for kind in ["PLAN#", "DEPLOY#", "TEST#"]:
+            self.assertEqual(len([sort for sort in own if sort.startswith(kind)]), 1, kind)
+        kinds = [json.dumps([event.get("type"), event.get("stage"), event.get("message")]) for event in events]
+        self.assertEqual(len(kinds), len(set(kinds)), "no event is told twice")
+
+        self.sqs.send_message(QueueUrl=self.queue("pm"), MessageBody=body)
+        until("the late message is done", self.idle)
+        time.sleep(1)
+        self.assertEqual(self.items(), items, "nothing is written")
+        self.assertEqual(self.objects(), objects, "nothing is stored")
+        self.assertEqual(self.depth(self.queue("pm", dead=True)), 0)
+
+    def test_the_sweep_runs(self):
+        event = (ROOT / "events" / "orchestrator" / "sweep.json").read_bytes()
+        answer = self.lambdas.invoke(FunctionName=f"{STACK}-orchestrator", Payload=event)
+        report = json.loads(answer["Payload"].read())
+        self.assertNotIn("FunctionError", answer, report)
+        self.assertIn("looked_at", report)
+
+    def test_every_sample_event_is_handled(self):
+        for path in sorted((ROOT / "events").glob("*/*.json")):
+            if path.name == "unknown.json":
+                continue
+            with self.subTest(path.name, function=path.parent.name):
+                answer = self.lambdas.invoke(FunctionName=f"{STACK}-{path.parent.name}", Payload=path.read_bytes())
+                self.assertNotIn("FunctionError", answer, answer["Payload"].read())
+
+    def test_the_contract_holds_against_the_deployed_table_and_bucket(self):
+        environment = {
+            **self.environment,
+            "MILLRACE_AWS_TABLE": self.outputs["TableName"],
+            "MILLRACE_AWS_BUCKET": self.outputs["BucketName"],
+        }
+        run(["cargo", "test", "-p", "millrace-aws", "--test", "contract"], cwd=ROOT, env=environment)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
