@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use millrace_app::ports::Queue;
+
+use crate::exit;
+use crate::logging::LogFormat;
+
+/// Turns a request into tested, deployable code, on this machine.
+///
+/// `millrace up` starts the local server and stays; `millrace demo` starts one for a moment, makes a project from a
+/// template and runs the tests of what came out. Neither needs a cloud account, Docker or a model's key.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, after_help = exit::HELP, after_long_help = exit::HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// How logs look on standard error. MILLRACE_LOG filters them, for example `info` or `warn,millrace_app=debug`.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(Up),
+    Demo(Demo),
+}
+
+/// Start the local server and stay until interrupted.
+///
+/// Prints its URL as the only line on standard output when it is ready, and keeps it with its process id in
+/// DATA/server.json while it runs. On SIGINT or SIGTERM it takes no more work and gives running tasks ten seconds; what
+/// does not end in time, and whatever a crash interrupts, goes on at the next start.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  millrace up                                  http://127.0.0.1:7420, data in ./data/local
+  millrace up --port 0 --data /tmp/try --open  any free port, and open it in the browser
+  MILLRACE_SECRET_MODELS_GEMINI_API_KEY=… millrace up   a secret for this run only")]
+pub(crate) struct Up {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 7420)]
+    pub(crate) port: u16,
+
+    /// The address to listen on. With `--auth off` it must be a loopback address.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+
+    /// The folder of the database and the artifacts; it is made when it does not exist.
+    #[arg(long, default_value = "data/local")]
+    pub(crate) data: PathBuf,
+
+    /// Who may call: `off` lets everybody on this machine, as the owner `local`; `keys` asks for API keys.
+    #[arg(long, value_enum, default_value_t = Auth::Off)]
+    pub(crate) auth: Auth,
+
+    /// Open the URL in the browser when the server is ready.
+    #[arg(long)]
+    pub(crate) open: bool,
+
+    /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops. May be
+    /// repeated or separated by commas. 0 leaves a queue's tasks waiting.
+    #[arg(long, value_name = "QUEUE=NUMBER", value_parser = worker_count, value_delimiter = ',')]
+    pub(crate) workers: Vec<(Queue, usize)>,
+}
+
+/// Make a project from a template on a server of its own, and run the tests of what comes out.
+///
+/// Shows each stage as it happens on standard error. The path of the zip is the last line on standard output.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// The template to make the project from.
+    #[arg(long, default_value = "python-rest-api")]
+    pub(crate) template: String,
+
+    /// The folder of the server's data and of the zip.
+    #[arg(long, default_value = "./data/demo")]
+    pub(crate) data: PathBuf,
+
+    /// Write events to standard output as JSON, one a line; the last line is an object with `zip`, the path, instead.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Give up after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Auth {
+    /// Everybody on this machine may do everything.
+    Off,
+    /// API keys; not available in this version.
+    Keys,
+}
+
+fn worker_count(text: &str) -> Result<(Queue, usize), String> {
+    let (name, number) = text.split_once('=').ok_or("must be QUEUE=NUMBER, for example dev=4")?;
+    let queue = Queue::ALL.into_iter().find(|queue| queue.name() == name);
+    let queue = queue.ok_or_else(|| format!("there is no queue {name:?}: it is engine, pm, dev, qa or ops"))?;
+    match number.parse() {
+        Ok(number @ 0..=64) => Ok((queue, number)),
+        _ => Err(format!("{number:?} is not a number from 0 to 64")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("must be a number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn worker_counts() {
+        let args = Args::try_parse_from(["millrace", "up", "--workers", "dev=4,qa=1", "--workers", "ops=0"]).unwrap();
+        let Command::Up(up) = args.command else { panic!() };
+        assert_eq!(up.workers, [(Queue::Dev, 4), (Queue::Qa, 1), (Queue::Ops, 0)]);
+        for wrong in ["dev", "dev=", "dev=65", "dev=-1", "sales=1"] {
+            let error = Args::try_parse_from(["millrace", "up", "--workers", wrong]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `millrace demo`: a project from the request to a package whose tests pass, in one call.
+
+mod client;
+mod package;
+mod parameters;
+mod show;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::args::Demo;
+use crate::server::{Server, ServerOptions, WorkerCounts};
+use client::Client;
+use show::Show;
+
+/// How often the project is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs the demo.
+pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let runtime = Runtime::new().context("the runtime can't be started")?;
+    let server = runtime.block_on(Server::start(ServerOptions {
+        data: options.data.clone(),
+        host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: 0,
+        workers: WorkerCounts::default(),
+    }))?;
+    runtime.spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("millrace: interrupted; what was made so far is kept");
+            std::process::exit(130);
+        }
+    });
+    let done = deliver(&options, server.url(), started);
+    runtime.block_on(server.stop());
+    runtime.shutdown_background();
+    done
+}
+
+fn deliver(options: &Demo, url: &str, started: Instant) -> anyhow::Result<()> {
+    let client = Client::new(url);
+    let mut show = Show::new(options.json, started);
+    show.say(&format!("The local server runs at {url} with its data in {}", options.data.display()));
+    let template = template(&client, &options.template)?;
+    let parameters = parameters::sample(&options.template, &template);
+    let name = parameters.get("name").and_then(Value::as_str).unwrap_or("demo").to_owned();
+    show.say(&format!("Creating the project {name} from the template {}", options.template));
+    let request = json!({ "template_id": options.template, "parameters": parameters });
+    let project = client.post("/api/projects", &request).context("the project can't be created")?;
+    let id = text(&project, "id")?.to_owned();
+
+    let project = follow(&client, &id, &mut show, started + options.timeout)?;
+    if text(&project, "status")? != "completed" {
+        show.end();
+        bail!("{}", failure(&project));
+    }
+    let delivered = started.elapsed();
+
+    let deployments = client.get(&format!("/api/projects/{id}/deployments"))?;
+    let deployment = deployments.pointer("/items/0").context("the project has no deployment package")?;
+    let bytes = client.download(text(deployment, "download_url")?)?;
+    let sum = millrace_agents::package::sha256_hex(&bytes);
+    ensure!(sum == text(deployment, "sha256")?, "the package that was downloaded has another checksum: {sum}");
+    let zip = options.data.join(format!("{name}.zip"));
+    save(&zip, &bytes)?;
+    show.say(&format!("Package: {} files, {} bytes, SHA-256 {sum}", package::count(&bytes)?, bytes.len()));
+
+    let plan = client.get(&format!("/api/projects/{id}/plan"))?;
+    let tests = package::test(&bytes, &strings(&plan, "/commands/test"), &strings(&plan, "/stack/tools"), &mut show);
+    show.say(&format!(
+        "From the request to the package: {:.1} s; everything: {:.1} s",
+        delivered.as_secs_f64(),
+        started.elapsed().as_secs_f64()
+    ));
+    show.end();
+    // Even when its tests fail: the package exists.
+    show.result(&zip, &sum, delivered, &tests)?;
+    tests.map(drop)
+}
+
+/// The template with its parameter schema.
+fn template(client: &Client, id: &str) -> anyhow::Result<Value> {
+    let list = client.get("/api/templates")?;
+    let known: BTreeMap<&str, &Value> = list
+        .pointer("/items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|template| Some((template.get("id")?.as_str()?, template)))
+        .collect();
+    let ids = || known.keys().copied().collect::<Vec<_>>().join(", ");
+    known
+        .get(id)
+        .map(|template| (*template).clone())
+        .with_context(|| format!("there is no template {id:?}; there are {}", ids()))
+}
+
+/// Shows what happens until the delivery ends.
+fn follow(client: &Client, id: &str, show: &mut Show, deadline: Instant) -> anyhow::Result<Value> {
+    let mut last: Option<String> = None;
+    loop {
+        // The project first: whatever its end recorded is among the events that are read afterwards.
+        let project = client.get(&format!("/api/projects/{id}"))?;
+        loop {
+            let after = last.as_ref().map(|last| format!("&after={last}")).unwrap_or_default();
+            let page = client.get(&format!("/api/projects/{id}/events?limit=100{after}"))?;
+            let events = page.pointer("/items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            events.iter().for_each(|event| show.event(event));
+            match events.last() {
+                Some(event) => last = Some(text(event, "id")?.to_owned()),
+                None => break,
+            }
+        }
+        let status = text(&project, "status")?;
+        if ["completed", "failed", "cancelled", "paused"].contains(&status) {
+            return Ok(project);
+        }
+        show.status(status);
+        ensure!(Instant::now() < deadline, "the delivery did not end in time; it stands at {status}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Why a delivery did not end well, for people.
+fn failure(project: &Value) -> String {
+    let part = |pointer| project.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let what = [part("/failure/cause"), part("/failure/what_to_do")];
+    let what: Vec<&str> = what.into_iter().filter(|text| !text.is_empty()).collect();
+    format!("the delivery ended as {}: {}", part("/status"), what.join(" "))
+}
+
+/// Writes the zip; nobody ever sees half of it.
+fn save(zip: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let new: PathBuf = zip.with_extension("zip.new");
+    let saved = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, zip));
+    saved.with_context(|| format!("{} can't be written", zip.display()))
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {
+    value.get(name).and_then(Value::as_str).with_context(|| format!("the server's answer has no text {name:?}"))
+}
+
+fn strings(value: &Value, pointer: &str) -> Vec<String> {
+    let items = value.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
+}

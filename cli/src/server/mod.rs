@@ -1,0 +1,136 @@
+//! The local server: HTTP, workers and upkeep in one process over one data folder.
+
+mod artifacts;
+mod guard;
+mod note;
+mod workers;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use millrace_agents::AllAgents;
+use millrace_app::executions::{Patience, sweep};
+use millrace_app::ports::{Clock as _, Ports as _};
+use millrace_rest::{AuthMode, RestConfig};
+use millrace_sqlite::{Options, SqlitePorts};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
+
+use crate::exit::ListenError;
+use crate::logging::chain;
+pub(crate) use workers::WorkerCounts;
+
+/// How long running tasks and requests may take after the server was told to stop.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// How often stuck work is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often expired records are removed.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerOptions {
+    pub(crate) data: PathBuf,
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) workers: WorkerCounts,
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    url: String,
+    ports: SqlitePorts,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    note: note::ServerNote,
+}
+
+impl Server {
+    /// Opens the data folder, listens and starts the workers.
+    ///
+    /// # Errors
+    /// [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json` from being written.
+    pub(crate) async fn start(options: ServerOptions) -> anyhow::Result<Self> {
+        let (data, settings) = (options.data.clone(), Options::from_env());
+        let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
+        let address = SocketAddr::new(options.host, options.port);
+        let listener = TcpListener::bind(address).await.map_err(|source| ListenError { address, source })?;
+        let address = listener.local_addr().context("the port that was taken can't be read")?;
+        let url = format!("http://{address}");
+        // Nobody else is at work in this folder: whatever runs lost its worker.
+        match sweep(&ports, Patience::None).await {
+            Ok(report) if report.repaired > 0 => tracing::info!(threads = report.repaired, "moved on what had stopped"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = chain(&error), "the first sweep failed; the next one repeats it"),
+        }
+        let config = RestConfig { base_url: url.clone(), auth_mode: AuthMode::Off, ..RestConfig::default() };
+        let router = millrace_rest::router(ports.clone(), config).merge(artifacts::routes(ports.clone()));
+        let router = guard::surround(router);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let until_stop = wait_for_stop(stopped.clone());
+        tasks.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until_stop).await {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        });
+        workers::start(&mut tasks, &ports, AllAgents, &options.workers, &stopped);
+        tasks.spawn(look_after(ports.clone(), stopped));
+        let started_at = ports.clock().now();
+        let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;
+        Ok(Self { url, ports, stop, tasks, note })
+    }
+
+    /// Where it is reached, without a trailing slash.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Takes no more work, lets what runs end within [`GRACE`], and ends.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.ports.stop_receiving();
+        let ended = timeout(GRACE, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            tracing::warn!(
+                tasks = self.tasks.len(),
+                "some tasks did not end in time; they are done again at the next start"
+            );
+            self.tasks.shutdown().await;
+        }
+        self.note.remove();
+    }
+}
+
+async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
+    // An error means that the server is gone, which stops it too.
+    let _gone = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Finds stuck work and removes what has expired, again and again.
+async fn look_after(ports: SqlitePorts, stopped: watch::Receiver<bool>) {
+    let mut sweeps = interval(SWEEP_EVERY);
+    let mut housekeeping = interval(HOUSEKEEPING_EVERY);
+    // The first tick is at once, and the server swept before it started.
+    sweeps.tick().await;
+    let stop = wait_for_stop(stopped);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            _ = sweeps.tick() => match sweep(&ports, Patience::Grace).await {
+                Ok(report) if report.repaired > 0 => tracing::info!(threads = report.repaired, "moved on what was stuck"),
+                Ok(_) => {}
+                Err(error) => tracing::error!(error = chain(&error), "a sweep failed; the next one repeats it"),
+            },
+            _ = housekeeping.tick() => match ports.remove_expired().await {
+                Ok(removed) => tracing::debug!(?removed, "removed what had expired"),
+                Err(error) => tracing::error!(error = chain(&error), "what has expired could not be removed"),
+            },
+        }
+    }
+}
