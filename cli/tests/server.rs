@@ -1,6 +1,6 @@
 //! The real program: started on a free port over a folder of its own, killed and started again.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;

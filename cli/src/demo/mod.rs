@@ -32,8 +32,10 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         port: 0,
         workers: WorkerCounts::default(),
     }))?;
-    runtime.spawn(async {
+    let note = server.note();
+    runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
+            note.remove();
             eprintln!("millrace: interrupted; what was made so far is kept");
             std::process::exit(130);
         }

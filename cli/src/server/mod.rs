@@ -90,6 +90,11 @@ impl Server {
         &self.url
     }
 
+    /// The file that tells where it is, for who ends the process without [`Server::stop`].
+    pub(crate) fn note(&self) -> note::ServerNote {
+        self.note.clone()
+    }
+
     /// Takes no more work, lets what runs end within [`GRACE`], and ends.
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);

@@ -8,7 +8,7 @@ use millrace_app::Timestamp;
 use serde_json::json;
 
 /// The file while the server runs. After a crash it stays; the next server replaces it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ServerNote {
     path: PathBuf,
 }
