@@ -66,7 +66,7 @@ pub(crate) fn template_of(project: &Project) -> Result<(&'static Template, Param
     let Some(id) = &project.template_id else {
         let templates: Vec<&str> = catalogue().list().iter().map(|template| template.id.as_str()).collect();
         let cause = format!(
-            "Words need a model and none is configured. Configure one, or make the project from a template: {}.",
+            "Words need a model, and this version has no model providers yet. Make the project from a template: {}.",
             templates.join(", ")
         );
         return Err(TaskError::failed("Millrace.ModelNotConfigured", cause));

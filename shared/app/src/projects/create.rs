@@ -252,9 +252,9 @@ fn check_template(
 /// The answer to words where no model is configured.
 pub(super) fn words_need_a_model() -> Error {
     Error::NotConfigured(format!(
-        "Requirements in words need a model, and none is configured. Store a provider's key as the secret \
-         models/<provider>/api-key, where <provider> is gemini, anthropic or openai (on AWS the SSM parameter of that \
-         name under the stack's prefix), or make the project from a template: {}.",
+        "Requirements in words need a model, and none is configured: this version has no model providers yet. They will \
+         take their key from the secret models/<provider>/api-key (on AWS the SSM parameter of that name under the \
+         stack's prefix). Until then make the project from a template, with template_id and parameters: {}.",
         templates::template_names()
     ))
 }
