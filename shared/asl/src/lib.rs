@@ -10,6 +10,7 @@ pub mod definition;
 mod fanout;
 mod history;
 pub mod intrinsics;
+mod numbering;
 pub mod query;
 mod run;
 mod snapshot;
@@ -19,6 +20,7 @@ mod time;
 pub use decide::{Decision, Effect, Event, decide, pending, start, start_child};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
 pub use history::{EventType, HistoryEvent};
+pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use snapshot::{
     Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source,
     StepId,
