@@ -21,7 +21,7 @@ use crate::keys::{
 };
 
 /// Logs in the table. A transition is one conditional `PutItem`; the end of a child of a fan-out is one transaction
-/// with the count in its shard (see [`crate::keys`]).
+/// with the count in its shard (see `keys.rs`).
 #[derive(Debug, Clone)]
 pub struct DynamoExecutionLog {
     clients: Arc<Clients>,
