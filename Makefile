@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 TOOLS := $(VENV)/.installed
+STAND_IN := $(VENV)/ministack/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
 DATA ?= data/local
@@ -38,6 +39,12 @@ $(TOOLS): tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
+# The stand-in for AWS pins other versions of the same libraries, so it has an environment of its own.
+$(STAND_IN): tests/aws/requirements.txt $(TOOLS)
+	@[ -x $(VENV)/ministack/bin/python ] || python3 -m venv $(VENV)/ministack
+	@$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/aws/requirements.txt
+	@touch $@
+
 format: rust
 	cargo fmt --all --check
 
@@ -61,8 +68,8 @@ template: $(TOOLS)
 build-release: rust
 	cargo build --release --locked -p millrace-cli
 
-e2e: build-release $(TOOLS)
-	$(BIN)/python -m pytest -q tests
+e2e: build-release $(TOOLS) $(STAND_IN)
+	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py
 
 deploy: $(TOOLS) ## Build and deploy the stack (ENV=dev|staging|production)
 	PATH="$(BIN):$$PATH" sam build
