@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::Timestamp;
 use crate::decide::{Decision, Effect, STATES_A_DECISION};
 use crate::definition::Kind;
-use crate::history::EventType;
+use crate::history::{EventType, HistoryEvent};
 use crate::run::{Run, Step, broken};
 use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source};
 use crate::states::{map, parallel};
@@ -51,8 +51,8 @@ impl Run<'_> {
         } else {
             Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit }
         };
-        let moment = self.moment;
-        let mut fanout = Fanout { id: thread.fanouts, source, total, outputs: BTreeMap::new(), join, moment };
+        let (moment, events) = (self.moment, self.events());
+        let mut fanout = Fanout { id: thread.fanouts, source, total, outputs: BTreeMap::new(), join, events, moment };
         let started = match &fanout.join {
             Join::Counted { .. } => self.start_all(thread, &attempt, &mut fanout),
             Join::InTurn { .. } => self.start_some(thread, &attempt, &mut fanout),
@@ -76,16 +76,13 @@ impl Run<'_> {
     }
 
     fn start_all(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
-        let (fork, mut waiting, mut decisions) = (self.last, Vec::new(), Vec::new());
+        let (fork, mut started) = (self.last, Vec::new());
         for index in 0..fanout.total {
             self.last = fork;
-            let decision = self.child(thread, attempt, fanout, index, fanout.moment.now);
-            if let Some(decision) = self.settle(decision, fanout, index)? {
-                waiting.push(index);
-                decisions.push(decision);
-            }
+            self.begin(thread, attempt, fanout, index, fanout.moment.now, &mut started)?;
         }
-        for (index, mut decision) in waiting.iter().copied().zip(decisions) {
+        let waiting: Vec<u32> = started.iter().map(|(index, _)| *index).collect();
+        for (index, mut decision) in started {
             if let Some(child) = &mut decision.snapshot.child {
                 child.counted = counted(&waiting, index);
             }
@@ -97,47 +94,89 @@ impl Run<'_> {
 
     /// Starts children until `MaxConcurrency` are out or none is left.
     fn start_some(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
-        loop {
-            let Join::InTurn { running, next, limit, .. } = &mut fanout.join else { return Ok(()) };
-            if *next >= fanout.total || running.len() >= usize::try_from(*limit).unwrap_or(usize::MAX) {
-                return Ok(());
+        let (now, mut started) = (self.moment.now, Vec::new());
+        while let Join::InTurn { running, next, limit, .. } = &mut fanout.join {
+            let out = running.len().saturating_add(started.len());
+            if *next >= fanout.total || out >= usize::try_from(*limit).unwrap_or(usize::MAX) {
+                break;
             }
             let index = *next;
             *next += 1;
-            let now = self.moment.now;
-            let decision = self.child(thread, attempt, fanout, index, now);
-            if let Some(decision) = self.settle(decision, fanout, index)? {
-                if let Join::InTurn { running, .. } = &mut fanout.join {
-                    running.insert(index, now);
-                }
-                self.effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
+            self.begin(thread, attempt, fanout, index, now, &mut started)?;
+        }
+        for (index, decision) in started {
+            if let Join::InTurn { running, .. } = &mut fanout.join {
+                running.insert(index, now);
             }
+            self.effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
+        }
+        Ok(())
+    }
+
+    /// Starts a child: takes over the output and the history of one that ends, puts one that waits to `started`. When
+    /// one fails, those in `started` never come to be: only their history is kept.
+    fn begin(
+        &mut self,
+        thread: &Snapshot,
+        attempt: &Attempt,
+        fanout: &mut Fanout,
+        index: u32,
+        now: Timestamp,
+        started: &mut Vec<(u32, Decision)>,
+    ) -> Result<(), Failure> {
+        let decision = self.child(thread, attempt, fanout, index, now, self.events());
+        let failure = match decision.snapshot.outcome() {
+            None => {
+                // Again, where it would not begin at the number that `start_child` knows.
+                let decision = if self.events() == fanout.events {
+                    decision
+                } else {
+                    self.child(thread, attempt, fanout, index, now, fanout.events)
+                };
+                started.push((index, decision));
+                return Ok(());
+            }
+            Some(Outcome::Succeeded { output }) => {
+                fanout.outputs.insert(index, output.clone());
+                self.take_over(decision.history);
+                return Ok(());
+            }
+            Some(Outcome::Failed { failure } | Outcome::Aborted { failure }) => failure.clone(),
+            Some(Outcome::TimedOut) => Failure::new("States.Timeout", ""),
+        };
+        let (fork, given_up) = (self.last, std::mem::take(started));
+        let others: Vec<u32> = given_up.iter().map(|(index, _)| *index).collect();
+        for (_, other) in given_up {
+            self.take_over(other.history);
+            self.last = fork;
+        }
+        self.take_over(decision.history);
+        if fanout.is_map() {
+            for index in others {
+                let mut details = Map::new();
+                details.insert("name".to_owned(), json!(attempt.state));
+                details.insert("index".to_owned(), json!(index));
+                self.note(EventType::MapIterationAborted, details);
+            }
+        }
+        Err(failure)
+    }
+
+    /// Takes over the history of a child that has no log of its own.
+    fn take_over(&mut self, history: Vec<HistoryEvent>) {
+        let (fork, offset) = (self.last, u32::try_from(self.history.len()).unwrap_or(u32::MAX));
+        for (place, mut event) in (0_u32..).zip(history) {
+            event.previous = event.previous.map_or(fork, |previous| Some(previous.saturating_add(offset)));
+            if !matches!(event.kind, EventType::MapIterationSucceeded | EventType::MapIterationFailed) {
+                self.last = Some(place.saturating_add(offset));
+            }
+            self.history.push(event);
         }
     }
 
-    /// Takes over the output and the history of a child that has ended; gives back one that waits.
-    fn settle(&mut self, decision: Decision, fanout: &mut Fanout, index: u32) -> Result<Option<Decision>, Failure> {
-        let Some(outcome) = decision.snapshot.outcome() else { return Ok(Some(decision)) };
-        let outcome = outcome.clone();
-        let (fork, offset) = (self.last, u32::try_from(self.history.len()).unwrap_or(u32::MAX));
-        let mut last = fork;
-        for (event, mut item) in decision.history.into_iter().enumerate() {
-            let is_side = matches!(item.kind, EventType::MapIterationSucceeded | EventType::MapIterationFailed);
-            item.previous = item.previous.map_or(fork, |previous| Some(previous.saturating_add(offset)));
-            if !is_side {
-                last = u32::try_from(event).ok().map(|event| event.saturating_add(offset));
-            }
-            self.history.push(item);
-        }
-        self.last = last;
-        match outcome {
-            Outcome::Succeeded { output } => {
-                fanout.outputs.insert(index, output);
-                Ok(None)
-            }
-            Outcome::Failed { failure } | Outcome::Aborted { failure } => Err(failure),
-            Outcome::TimedOut => Err(Failure::new("States.Timeout", "")),
-        }
+    /// How many events the log has recorded by now.
+    fn events(&self) -> u64 {
+        self.events_before + self.history.len() as u64
     }
 
     /// Runs a child from its start until it waits or ends.
@@ -148,11 +187,12 @@ impl Run<'_> {
         fanout: &Fanout,
         index: u32,
         now: Timestamp,
+        events_before: u64,
     ) -> Decision {
         let moment = Moment { now, seed: mix(fanout.moment.seed, fanout.id, index) };
         let depth = parent.child.as_ref().map_or(0, |child| child.depth) + 1;
         let mut run = Run::new(self.machine, moment, budget(depth));
-        run.events_before = self.events_before + self.history.len() as u64;
+        run.events_before = events_before;
         let kind = self.state_of(parent, attempt).map(|state| &state.kind);
         let place = usize::try_from(index).unwrap_or(usize::MAX);
         let (machine, item) = match (kind, &fanout.source) {
@@ -223,9 +263,10 @@ impl Run<'_> {
         done.push(index);
         done.sort_unstable();
         if let Err(failure) = self.start_some(thread, attempt, &mut fanout) {
-            self.effects.clear();
             let others = fanout.out();
-            self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
+            if !others.is_empty() {
+                self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
+            }
             return Some(self.children_failed(thread, attempt, failure));
         }
         if fanout.out().is_empty() {
@@ -263,7 +304,9 @@ impl Run<'_> {
     fn children_failed(&mut self, thread: &mut Snapshot, attempt: &Attempt, failure: Failure) -> Step {
         match self.state_of(thread, attempt).map(|state| (state, &state.kind)) {
             Some((state, Kind::Map(map))) => map::failed(self, thread, state, map, attempt, failure),
-            Some((state, Kind::Parallel(parallel))) => parallel::failed(self, thread, state, parallel, attempt, failure),
+            Some((state, Kind::Parallel(parallel))) => {
+                parallel::failed(self, thread, state, parallel, attempt, failure)
+            }
             _ => Step::End(Outcome::Failed { failure: broken(&attempt.state) }),
         }
     }

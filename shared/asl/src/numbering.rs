@@ -53,6 +53,20 @@ const fn is_side(kind: EventType) -> bool {
     )
 }
 
+/// An event that follows from what the children of its log did, when a commit begins with it. (A state that is tried
+/// again begins with its start.)
+const fn follows_children(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::MapStateStarted
+            | EventType::MapStateSucceeded
+            | EventType::MapStateFailed
+            | EventType::ParallelStateStarted
+            | EventType::ParallelStateSucceeded
+            | EventType::ParallelStateFailed
+    )
+}
+
 /// Puts the parts of an execution's history in order and numbers their events.
 #[must_use]
 pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
@@ -65,12 +79,8 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
     for part in parts {
         let offset = numbered.len() as u64;
         let above = part.path.split_last().map(|(_, above)| above);
-        let joins = part.events.first().is_some_and(|event| {
-            matches!(event.kind, EventType::MapStateSucceeded | EventType::ParallelStateSucceeded)
-        });
-        let led = if joins {
-            let below = last.iter().filter(|(path, _)| path.len() > part.path.len() && path.starts_with(&part.path));
-            below.map(|(_, id)| *id).max().or_else(|| last.get(&part.path).copied())
+        let led = if part.events.first().is_some_and(|event| follows_children(event.kind)) {
+            last.iter().filter(|(path, _)| path.starts_with(&part.path)).map(|(_, id)| *id).max()
         } else {
             last.get(&part.path).copied().or_else(|| above.and_then(|above| last.get(above).copied()))
         };

@@ -141,9 +141,7 @@ impl<'a> Run<'a> {
             }
             Kind::Wait(wait) => states::wait::run(self, thread, state, wait, attempt),
             Kind::Succeed => states::succeed::run(self, thread, state, &attempt),
-            Kind::Fail { error, cause } => {
-                states::fail::run(self, thread, &attempt, error.as_ref(), cause.as_ref())
-            }
+            Kind::Fail { error, cause } => states::fail::run(self, thread, &attempt, error.as_ref(), cause.as_ref()),
             Kind::Parallel(parallel) => states::parallel::run(self, thread, state, parallel, attempt),
             Kind::Map(map) => states::map::run(self, thread, state, map, attempt),
         }
@@ -189,6 +187,7 @@ impl<'a> Run<'a> {
             about.insert("Input".to_owned(), input.clone());
         }
         about.insert("Name".to_owned(), json!(execution.name));
+        about.insert("RedriveCount".to_owned(), json!(0));
         about.insert("RoleArn".to_owned(), json!(execution.role_arn));
         about.insert("StartTime".to_owned(), json!(execution.start_time.to_string()));
         let mut context = json!({
@@ -197,9 +196,14 @@ impl<'a> Run<'a> {
             "State": {
                 "Name": attempt.state,
                 "EnteredTime": attempt.entered.to_string(),
-                "RetryCount": attempt.retry_count(),
             },
         });
+        let can_retry = self
+            .state_of(thread, attempt)
+            .is_some_and(|state| matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_)));
+        if can_retry && let Some(state) = context.get_mut("State").and_then(Value::as_object_mut) {
+            state.insert("RetryCount".to_owned(), json!(attempt.retry_count()));
+        }
         if let Some(child) = thread.child.as_ref().filter(|child| child.is_map)
             && let Some(object) = context.as_object_mut()
         {
@@ -288,6 +292,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A state's children failed: like [`Run::fail`], with the event that says so unless the state is tried again.
+    pub(crate) fn fail_with(
+        &mut self,
+        thread: &mut Snapshot,
+        state: &State,
+        attempt: &Attempt,
+        failure: Failure,
+        handlers: (&[Retrier], &[Catcher]),
+        failed: EventType,
+    ) -> Step {
+        let (retry, catch) = handlers;
+        match self.try_again(thread, attempt, &failure, retry) {
+            Some(step) => step,
+            None => {
+                self.record(failed, Map::new());
+                self.catch(state, attempt, failure, catch)
+            }
+        }
+    }
+
     /// A state failed: `Retry`, then `Catch`, then the end of the thread.
     pub(crate) fn fail(
         &mut self,
@@ -298,14 +322,28 @@ impl<'a> Run<'a> {
         retry: &[Retrier],
         catch: &[Catcher],
     ) -> Step {
-        let error = failure.error.as_deref().unwrap_or_default();
-        let retrier = retry.iter().enumerate().find(|(_, retrier)| covers(&retrier.error_equals, error));
-        if let Some((number, retrier)) = retrier {
-            let used = attempt.retries.get(number).copied().unwrap_or_default();
-            if used < retrier.max_attempts {
-                return self.back_off(thread, attempt, retry.len(), number, retrier, used);
-            }
+        match self.try_again(thread, attempt, &failure, retry) {
+            Some(step) => step,
+            None => self.catch(state, attempt, failure, catch),
         }
+    }
+
+    /// The first retrier that covers the error decides; when its attempts are used up, no other is asked.
+    fn try_again(
+        &mut self,
+        thread: &mut Snapshot,
+        attempt: &Attempt,
+        failure: &Failure,
+        retry: &[Retrier],
+    ) -> Option<Step> {
+        let error = failure.error.as_deref().unwrap_or_default();
+        let (number, retrier) = retry.iter().enumerate().find(|(_, retrier)| covers(&retrier.error_equals, error))?;
+        let used = attempt.retries.get(number).copied().unwrap_or_default();
+        (used < retrier.max_attempts).then(|| self.back_off(thread, attempt, retry.len(), number, retrier, used))
+    }
+
+    fn catch(&mut self, state: &State, attempt: &Attempt, failure: Failure, catch: &[Catcher]) -> Step {
+        let error = failure.error.as_deref().unwrap_or_default();
         let Some(catcher) = catch.iter().find(|catcher| covers(&catcher.error_equals, error)) else {
             return Step::End(Outcome::Failed { failure });
         };
@@ -407,10 +445,13 @@ fn place(path: &ResultPath, input: &Value, result: Value, attempt: &Attempt) -> 
     match path {
         ResultPath::Whole => Ok(result),
         ResultPath::Nothing => Ok(input.clone()),
-        ResultPath::At(path) => {
-            path.write(input.clone(), result).map_err(|problem| in_state(problem, attempt))
-        }
+        ResultPath::At(path) => path.write(input.clone(), result).map_err(|problem| in_state(problem, attempt)),
     }
+}
+
+/// A `States.Runtime` failure in the words of the service.
+pub(crate) fn runtime_failure(attempt: &Attempt, cause: impl Into<String>) -> Failure {
+    in_state(QueryFailure::runtime(cause), attempt)
 }
 
 /// A query that failed, in the words of the service: with the state, and the event that entered it.

@@ -275,6 +275,9 @@ pub struct Fanout {
     /// How the ends of the others are learnt.
     #[serde(rename = "j")]
     pub join: Join,
+    /// How many events its log had recorded then: where its children's numbers begin.
+    #[serde(rename = "h", default)]
+    pub events: u64,
     /// When the fan-out began, and with what randomness: a child can be started again and come out the same.
     #[serde(rename = "w")]
     pub moment: Moment,

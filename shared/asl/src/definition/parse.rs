@@ -184,14 +184,7 @@ impl Reader {
             }
         };
         fields.finish(&format!("a {kind_name} state"), &mut self.diagnostics);
-        Some(State {
-            name: name.to_owned(),
-            comment,
-            input_path,
-            output_path,
-            transition: transition?,
-            kind: kind?,
-        })
+        Some(State { name: name.to_owned(), comment, input_path, output_path, transition: transition?, kind: kind? })
     }
 
     fn transition(&mut self, fields: &mut Fields<'_>) -> Option<Transition> {
@@ -426,7 +419,13 @@ fn reads_execution_input(value: &Value) -> bool {
         Value::String(text) => text.match_indices("$$").any(|(at, _)| {
             let rest = text.get(at + 2..).unwrap_or_default();
             const NARROW: [&str; 7] = [
-                ".Map.", ".State.", ".Task.", ".StateMachine.", ".Execution.Id", ".Execution.Name", ".Execution.StartTime",
+                ".Map.",
+                ".State.",
+                ".Task.",
+                ".StateMachine.",
+                ".Execution.Id",
+                ".Execution.Name",
+                ".Execution.StartTime",
             ];
             !NARROW.iter().any(|narrow| rest.starts_with(narrow))
         }),

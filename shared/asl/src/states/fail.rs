@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::definition::FailText;
 use crate::query::Scope;
-use crate::run::{Run, Step, in_state};
+use crate::run::{Run, Step, in_state, runtime_failure};
 use crate::snapshot::{Attempt, Failure, Outcome, Snapshot};
 
 pub(crate) fn run(
@@ -34,7 +34,7 @@ fn text(
             let scope = Scope { input: &attempt.input, context: &context, variables: &thread.variables };
             match expression.evaluate(field, &scope, &mut run.entropy).map_err(|failure| in_state(failure, attempt))? {
                 Value::String(text) => Ok(Some(text)),
-                _ => Err(Failure::new("States.Runtime", format!("The value of '{field}' must be a string."))),
+                _ => Err(runtime_failure(attempt, format!("The value of '{field}' must be a string."))),
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::definition::{Duration, MapState, Selection, State};
 use crate::history::EventType;
 use crate::query::Scope;
-use crate::run::{Run, Step, in_state};
+use crate::run::{Run, Step, in_state, runtime_failure};
 use crate::snapshot::{Attempt, Failure, Snapshot, Source};
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: &MapState, attempt: Attempt) -> Step {
@@ -31,11 +31,12 @@ fn begin(
     let items = run.select(thread, &map.items_path, attempt, &input)?;
     let Value::Array(items) = items else {
         let path = match &map.items_path {
+            // The service names a path into the context object without its first '$'.
+            Selection::At(path) if path.is_context() => path.text().get(1..).unwrap_or_default(),
             Selection::At(path) => path.text(),
             Selection::Whole | Selection::Nothing => "$",
         };
-        let cause = format!("Reference path \"{path}\" must point to array.");
-        return Err(Failure::new("States.Runtime", cause));
+        return Err(runtime_failure(attempt, format!("Reference path \"{path}\" must point to array.")));
     };
     let limit = match &map.max_concurrency {
         Duration::Fixed(limit) => *limit,
@@ -44,8 +45,12 @@ fn begin(
             let scope = Scope { input: &input, context: &context, variables: &thread.variables };
             let value = path.read(&scope).map_err(|problem| in_state(problem, attempt))?;
             value.as_u64().and_then(|limit| u32::try_from(limit).ok()).map(f64::from).ok_or_else(|| {
-                let cause = format!("Expected non-negative integer for MaxConcurrencyPath, got {value} instead.");
-                Failure::new("States.Runtime", cause)
+                let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                let path = path.text();
+                let cause = format!(
+                    "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
+                );
+                runtime_failure(attempt, cause)
             })?
         }
     };
@@ -77,6 +82,5 @@ pub(crate) fn failed(
     attempt: &Attempt,
     failure: Failure,
 ) -> Step {
-    run.record(EventType::MapStateFailed, Map::new());
-    run.fail(thread, state, attempt, failure, &map.retry, &map.catch)
+    run.fail_with(thread, state, attempt, failure, (&map.retry, &map.catch), EventType::MapStateFailed)
 }

@@ -47,6 +47,5 @@ pub(crate) fn failed(
     attempt: &Attempt,
     failure: Failure,
 ) -> Step {
-    run.record(EventType::ParallelStateFailed, Map::new());
-    run.fail(thread, state, attempt, failure, &parallel.retry, &parallel.catch)
+    run.fail_with(thread, state, attempt, failure, (&parallel.retry, &parallel.catch), EventType::ParallelStateFailed)
 }

@@ -6,7 +6,7 @@ use crate::decide::Effect;
 use crate::definition::{Duration, Kind, State, StateMachine, TaskState};
 use crate::history::EventType;
 use crate::query::Scope;
-use crate::run::{Run, Step, broken, failed_details, next_step, in_state};
+use crate::run::{Run, Step, broken, failed_details, in_state, next_step, runtime_failure};
 use crate::snapshot::{Attempt, Failure, Outcome, Position, Snapshot};
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, task: &TaskState, attempt: Attempt) -> Step {
@@ -29,6 +29,7 @@ fn schedule(
 ) -> Result<Position, Failure> {
     let input = run.input(thread, state, attempt)?;
     let timeout = seconds(run, thread, attempt, task.timeout.as_ref(), &input, "TimeoutSecondsPath")?;
+    let heartbeat = seconds(run, thread, attempt, task.heartbeat.as_ref(), &input, "HeartbeatSecondsPath")?;
     let given = match &task.parameters {
         Some(template) => run.evaluate(thread, attempt, template, &input)?,
         None => input,
@@ -44,6 +45,9 @@ fn schedule(
     }
     if let Some(seconds) = timeout {
         details.insert("timeoutInSeconds".to_owned(), json!(seconds));
+    }
+    if let Some(seconds) = heartbeat {
+        details.insert("heartbeatInSeconds".to_owned(), json!(seconds));
     }
     run.record(kind, details);
     let scheduled = run.moment.now;
@@ -74,7 +78,7 @@ fn seconds(
             let value = path.read(&scope).map_err(|problem| in_state(problem, attempt))?;
             let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
             seconds.filter(|seconds| (1..=99_999_999).contains(seconds)).map(Some).ok_or_else(|| {
-                Failure::new("States.Runtime", format!("{field} must give an integer from 1 to 99999999, not {value}."))
+                runtime_failure(attempt, format!("{field} must give an integer from 1 to 99999999, not {value}."))
             })
         }
     }
