@@ -76,23 +76,82 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
     let mut numbered: Vec<NumberedEvent> = Vec::new();
     // By log: the last event from which something may follow.
     let mut last: BTreeMap<Vec<(u32, u32)>, u64> = BTreeMap::new();
-    for part in parts {
+    // By log: the starts of fan-outs that have not ended.
+    let mut open: BTreeMap<Vec<(u32, u32)>, Vec<u64>> = BTreeMap::new();
+    for part in aborted_first(parts) {
         let offset = numbered.len() as u64;
-        let above = part.path.split_last().map(|(_, above)| above);
-        let led = if part.events.first().is_some_and(|event| follows_children(event.kind)) {
-            last.iter().filter(|(path, _)| path.starts_with(&part.path)).map(|(_, id)| *id).max()
-        } else {
-            last.get(&part.path).copied().or_else(|| above.and_then(|above| last.get(above).copied()))
-        };
+        let above = part.path.split_last().and_then(|(_, above)| open.get(above)?.last().copied());
+        let mut led = last.get(&part.path).copied().or(above).unwrap_or_default();
         for event in part.events {
             let id = numbered.len() as u64 + 1;
-            let previous =
-                event.previous.map_or_else(|| led.unwrap_or_default(), |place| offset + u64::from(place) + 1);
+            match event.kind {
+                EventType::MapStateStarted | EventType::ParallelStateStarted => {
+                    let starts = open.entry(part.path.clone()).or_default();
+                    if event.previous.is_none() {
+                        // Tried again: the start before it has failed.
+                        starts.pop();
+                    }
+                    starts.push(id);
+                }
+                kind if follows_children(kind) => {
+                    open.entry(part.path.clone()).or_default().pop();
+                }
+                _ => {}
+            }
+            if event.previous.is_none() && follows_children(event.kind) {
+                let below = last.iter().filter(|(path, _)| path.starts_with(&part.path)).map(|(_, id)| *id);
+                led = below.max().unwrap_or(led);
+            }
+            let previous = event.previous.map_or(led, |place| offset + u64::from(place) + 1);
             if !is_side(event.kind) {
                 last.insert(part.path.clone(), id);
+                led = id;
             }
             numbered.push(NumberedEvent { id, previous, at: part.at, kind: event.kind, details: event.details });
         }
     }
     numbered
+}
+
+/// Children are stopped after what ended without them has been recorded, and stand before that: nothing follows an end.
+fn aborted_first(parts: Vec<HistoryPart>) -> Vec<HistoryPart> {
+    let is_abort = |part: &HistoryPart| {
+        part.events.iter().all(|event| event.kind == EventType::MapIterationAborted) && !part.events.is_empty()
+    };
+    if !parts.iter().any(is_abort) {
+        return parts;
+    }
+    // By log: the place of its last end of a state or of itself, and what goes before a place.
+    let mut closed: BTreeMap<Vec<(u32, u32)>, usize> = BTreeMap::new();
+    let mut before: BTreeMap<usize, Vec<HistoryPart>> = BTreeMap::new();
+    let mut kept = Vec::with_capacity(parts.len());
+    for part in parts {
+        let ancestors = (0..part.path.len()).filter_map(|length| closed.get(part.path.get(..length)?));
+        match ancestors.max() {
+            Some(place) if is_abort(&part) => before.entry(*place).or_default().push(part),
+            _ => {
+                if part.events.first().is_some_and(|event| closes(event.kind)) {
+                    closed.insert(part.path.clone(), kept.len());
+                }
+                kept.push(part);
+            }
+        }
+    }
+    let mut ordered = Vec::with_capacity(kept.len());
+    for (place, part) in kept.into_iter().enumerate() {
+        ordered.extend(before.remove(&place).unwrap_or_default());
+        ordered.push(part);
+    }
+    ordered
+}
+
+/// With such an event begins a commit that gives children up.
+const fn closes(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::MapStateFailed
+            | EventType::ParallelStateFailed
+            | EventType::ExecutionTimedOut
+            | EventType::ExecutionAborted
+    )
 }

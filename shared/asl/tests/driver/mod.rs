@@ -16,29 +16,29 @@ use millrace_asl::{
 use serde_json::Value;
 
 /// From the execution's own log down: fan-out and index.
-pub type LogPath = Vec<(u32, u32)>;
+pub(crate) type LogPath = Vec<(u32, u32)>;
 
 /// When every execution starts: 2026-01-01T00:00:00Z.
-pub const BEGINNING: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+pub(crate) const BEGINNING: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// What a worker answers to an attempt.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// After so many milliseconds.
-    pub after: i64,
+    pub(crate) after: i64,
     /// `None`: never.
-    pub result: Option<Result<Value, Failure>>,
+    pub(crate) result: Option<Result<Value, Failure>>,
 }
 
 /// Decides the answer from the state's name, how often it was asked before, and the input.
-pub type Worker = Box<dyn FnMut(&str, usize, &Value) -> Answer>;
+pub(crate) type Worker = Box<dyn FnMut(&str, usize, &Value) -> Answer>;
 
 /// A line of what was done or ignored.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Note {
-    pub at: Timestamp,
-    pub log: LogPath,
-    pub text: String,
+pub(crate) struct Note {
+    pub(crate) at: Timestamp,
+    pub(crate) log: LogPath,
+    pub(crate) text: String,
 }
 
 struct Thread {
@@ -55,7 +55,7 @@ enum Due {
 }
 
 /// An execution with everything around it.
-pub struct World<'m> {
+pub(crate) struct World<'m> {
     machine: &'m StateMachine,
     worker: Worker,
     logs: BTreeMap<LogPath, Thread>,
@@ -66,15 +66,15 @@ pub struct World<'m> {
     now: Timestamp,
     counter: u64,
     /// Decisions made.
-    pub decisions: usize,
+    pub(crate) decisions: usize,
     /// Every effect, as a line.
-    pub effects: Vec<Note>,
+    pub(crate) effects: Vec<Note>,
     /// Every event that decided nothing on its first arrival.
-    pub ignored: Vec<Note>,
+    pub(crate) ignored: Vec<Note>,
 }
 
 /// An execution's context object with fixed names.
-pub fn context() -> ExecutionContext {
+pub(crate) fn context() -> ExecutionContext {
     ExecutionContext {
         id: "arn:aws:states:us-east-1:111111111111:execution:Machine:run-1".to_owned(),
         name: "run-1".to_owned(),
@@ -89,7 +89,7 @@ pub fn context() -> ExecutionContext {
 
 impl<'m> World<'m> {
     /// Starts an execution.
-    pub fn start(machine: &'m StateMachine, input: Value, worker: Worker) -> Self {
+    pub(crate) fn start(machine: &'m StateMachine, input: Value, worker: Worker) -> Self {
         let mut world = Self {
             machine,
             worker,
@@ -114,13 +114,13 @@ impl<'m> World<'m> {
     }
 
     /// Plans an event that nothing in the execution causes.
-    pub fn plan(&mut self, after_millis: i64, log: LogPath, event: Event) {
+    pub(crate) fn plan(&mut self, after_millis: i64, log: LogPath, event: Event) {
         self.push(BEGINNING.plus_millis(after_millis), Due::Event(log, event, 0));
     }
 
     /// Brings everything that is due, in the order of virtual time, until nothing is left or `most` deliveries.
     /// Whether nothing is left.
-    pub fn run(&mut self, most: usize) -> bool {
+    pub(crate) fn run(&mut self, most: usize) -> bool {
         for _ in 0..most {
             let Some(((at, _), due)) = self.due.pop_first() else { return true };
             self.now = self.now.max(at);
@@ -133,17 +133,17 @@ impl<'m> World<'m> {
     }
 
     /// How the execution ended, if it has.
-    pub fn outcome(&self) -> Option<&Outcome> {
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
         self.logs[&LogPath::new()].snapshot.outcome()
     }
 
     /// Where the execution's own log stands.
-    pub fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.logs[&LogPath::new()].snapshot
     }
 
     /// The whole history.
-    pub fn history(&self) -> Vec<NumberedEvent> {
+    pub(crate) fn history(&self) -> Vec<NumberedEvent> {
         let mut parts = self.parts.clone();
         parts.extend(self.logs.iter().filter(|(_, thread)| !thread.unwritten.is_empty()).map(|(path, thread)| {
             HistoryPart {
@@ -208,19 +208,28 @@ impl<'m> World<'m> {
         let text = serde_json::to_string(&snapshot).unwrap();
         let stored: Snapshot = serde_json::from_str(&text).unwrap();
         assert_eq!(stored, snapshot, "a snapshot survives being stored");
-        let offset = u32::try_from(thread.unwritten.len()).unwrap();
         let is_first = thread.seq == 0 && log.is_empty() && self.parts.is_empty();
         let seq = if is_first { 0 } else { thread.seq + 1 };
         let tick = thread.tick.max(after) + 1;
-        let mut events = thread.unwritten;
-        for mut event in history {
-            let stored = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<HistoryEvent>(&stored).unwrap(), event, "an event survives being stored");
-            event.previous = event.previous.map(|previous| previous + offset);
-            assert!(event.previous.is_none_or(|previous| (previous as usize) < events.len()), "causes come first");
-            events.push(event);
+        if !thread.unwritten.is_empty() {
+            self.parts.push(HistoryPart {
+                at: thread.at,
+                tick: thread.tick,
+                path: log.clone(),
+                seq: 0,
+                events: thread.unwritten,
+            });
         }
-        self.parts.push(HistoryPart { at: self.now, tick, path: log.clone(), seq, events });
+        for (place, event) in history.iter().enumerate() {
+            let stored = serde_json::to_string(event).unwrap();
+            assert_eq!(
+                &serde_json::from_str::<HistoryEvent>(&stored).unwrap(),
+                event,
+                "an event survives being stored"
+            );
+            assert!(event.previous.is_none_or(|previous| (previous as usize) < place), "causes come first");
+        }
+        self.parts.push(HistoryPart { at: self.now, tick, path: log.clone(), seq, events: history });
         self.check_pending(&stored, &effects);
         let at = self.now;
         self.logs.insert(log.clone(), Thread { snapshot: stored, seq, at, tick, unwritten: Vec::new() });
@@ -337,7 +346,7 @@ fn describe(effect: &Effect, now: Timestamp) -> String {
 }
 
 /// Seconds since the beginning.
-pub fn offset(at: Timestamp) -> String {
+pub(crate) fn offset(at: Timestamp) -> String {
     let millis = at.millis() - BEGINNING.millis();
     format!("+{}.{:03}s", millis / 1000, millis % 1000)
 }
