@@ -78,8 +78,11 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
     let mut last: BTreeMap<Vec<(u32, u32)>, u64> = BTreeMap::new();
     // By log: the starts of fan-outs that have not ended.
     let mut open: BTreeMap<Vec<(u32, u32)>, Vec<u64>> = BTreeMap::new();
+    // By log: in its newest fan-out, the last event of the last item that ended. MaxConcurrency lets the next begin then.
+    let mut ended: BTreeMap<Vec<(u32, u32)>, u64> = BTreeMap::new();
     for part in aborted_first(parts) {
         let offset = numbered.len() as u64;
+        let is_birth = !last.contains_key(&part.path);
         let above = part.path.split_last().and_then(|(_, above)| open.get(above)?.last().copied());
         let mut led = last.get(&part.path).copied().or(above).unwrap_or_default();
         for event in part.events {
@@ -92,17 +95,27 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
                         starts.pop();
                     }
                     starts.push(id);
+                    ended.remove(&part.path);
                 }
                 kind if follows_children(kind) => {
                     open.entry(part.path.clone()).or_default().pop();
                 }
                 _ => {}
             }
+            if event.previous.is_none() && event.kind == EventType::MapIterationStarted {
+                let parent = if is_birth { part.path.split_last().map(|(_, above)| above) } else { Some(&*part.path) };
+                led = parent.and_then(|parent| ended.get(parent)).copied().unwrap_or(led);
+            }
             if event.previous.is_none() && follows_children(event.kind) {
                 let below = last.iter().filter(|(path, _)| path.starts_with(&part.path)).map(|(_, id)| *id);
                 led = below.max().unwrap_or(led);
             }
             let previous = event.previous.map_or(led, |place| offset + u64::from(place) + 1);
+            if event.kind == EventType::MapIterationSucceeded
+                && let Some((_, above)) = part.path.split_last()
+            {
+                ended.insert(above.to_vec(), previous);
+            }
             if !is_side(event.kind) {
                 last.insert(part.path.clone(), id);
                 led = id;

@@ -98,7 +98,7 @@ fn play(case: &Path) -> String {
     let answers = script.answers;
     let worker = move |state: &str, times: usize, input: &Value| {
         let replies = answers.get(state).unwrap_or_else(|| panic!("no answer for {state}"));
-        let reply = replies.get(times).or(replies.last()).unwrap().clone();
+        let reply = replies.get(times).or_else(|| replies.last()).unwrap().clone();
         let result = match reply {
             Reply { never: true, .. } => None,
             Reply { echo: true, .. } => Some(Ok(input.clone())),

@@ -48,8 +48,8 @@ fn recorded_executions() {
             let row = table.entry(area).or_default();
             row.0 += 1;
             row.1 += usize::from(with_history);
-            for level in 0..5 {
-                row.2[level] += usize::from(levels[level]);
+            for (count, reached) in row.2.iter_mut().zip(levels) {
+                *count += usize::from(reached);
             }
         }
         let full = if with_history { 5 } else { 3 };

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snapshot, Timestamp};
 
-use super::body::{self, EntryBody, Header};
+use super::body::{self, Born, EntryBody, Header};
 use super::load::load;
 use super::log::{JoinArm, LogId};
 use super::messages::Carried;
@@ -130,13 +130,14 @@ async fn commit<P: Ports>(
     let Decision { snapshot, history, effects } = decision;
     let mut all = thread.unwritten;
     let offset = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    let born = (offset > 0).then_some(Born { at: thread.at, tick: thread.tick, events: offset });
     all.extend(history.into_iter().map(|mut event| {
         event.previous = event.previous.map(|previous| previous.saturating_add(offset));
         event
     }));
     let seq = thread.seq + 1;
     let tick = thread.tick.max(after_tick) + 1;
-    let body = EntryBody { header: thread.header, tick, snapshot, history: all };
+    let body = EntryBody { header: thread.header, tick, snapshot, history: all, born };
     let entry = body::entry(ports, thread.log, seq, at, &body).await?;
     let arm = arm(&entry.log, &body.snapshot);
     let joined = ports.log().append(&entry, arm.as_ref()).await?;

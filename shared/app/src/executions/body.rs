@@ -43,6 +43,23 @@ pub(crate) struct EntryBody {
     pub(crate) snapshot: Snapshot,
     #[serde(rename = "hist")]
     pub(crate) history: Vec<HistoryEvent>,
+    /// In a child's first entry: which of the events it was born with, before this entry's own.
+    #[serde(rename = "born", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) born: Option<Born>,
+}
+
+/// When a child's first events happened: in its parent's decision, which is when nothing of the child is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Born {
+    /// When the parent committed.
+    #[serde(rename = "at")]
+    pub(crate) at: Timestamp,
+    /// The tick of the child's birth.
+    #[serde(rename = "tick")]
+    pub(crate) tick: u64,
+    /// How many events at the start of the entry's history are the birth's.
+    #[serde(rename = "n")]
+    pub(crate) events: u32,
 }
 
 /// What stands in place of a large text. No other value that is stored here begins like it.

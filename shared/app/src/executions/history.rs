@@ -72,7 +72,17 @@ fn collect<'a, P: Ports>(
             if let Some(fanout) = body.snapshot.fanout() {
                 children.entry(fanout.id).or_default().extend(fanout.with_logs());
             }
-            parts.push(HistoryPart { at, tick: body.tick, path: steps(&log.path), seq, events: body.history });
+            let path = steps(&log.path);
+            let mut events = body.history;
+            if let Some(born) = body.born {
+                let own = events.split_off(usize::try_from(born.events).unwrap_or(usize::MAX).min(events.len()));
+                parts.push(HistoryPart { at: born.at, tick: born.tick, path: path.clone(), seq: 0, events });
+                events = own;
+                for event in &mut events {
+                    event.previous = event.previous.map(|previous| previous.saturating_sub(born.events));
+                }
+            }
+            parts.push(HistoryPart { at, tick: body.tick, path, seq, events });
         };
         if let Some((at, body)) = first {
             take(at, 0, body, parts);

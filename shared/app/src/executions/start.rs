@@ -82,7 +82,7 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
     };
     let decision = millrace_asl::start(&machine, context, start.input, Moment { now, seed: seed(ports) });
     let header = Header { definition: definition.clone(), owner: start.owner.clone(), project: start.project.clone() };
-    let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history };
+    let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history, born: None };
     let stored = Versioned {
         execution: Execution {
             id: start.id.clone(),
