@@ -36,13 +36,13 @@ check: format lint unit ## The quick part of it, for every commit
 $(TOOLS): tests/requirements.txt
 	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is missing." >&2; exit 1; }
 	@[ -x $(BIN)/python ] || python3 -m venv "$$(realpath -m $(VENV))"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/requirements.txt
 	@touch $@
 
 # The stand-in for AWS pins other versions of the same libraries, so it has an environment of its own.
 $(STAND_IN): tests/aws/requirements.txt $(TOOLS)
 	@[ -x $(VENV)/ministack/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/ministack)"
-	@$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check -r tests/aws/requirements.txt
+	@$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/aws/requirements.txt
 	@touch $@
 
 format: rust
