@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
@@ -59,7 +59,7 @@ pub struct ExecutionContext {
     #[serde(rename = "r", default, skip_serializing_if = "String::is_empty")]
     pub role_arn: String,
     /// `$$.Execution.Input`; kept only where the definition reads it.
-    #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "in", default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// `$$.StateMachine.Id`
     #[serde(rename = "mi")]
@@ -88,7 +88,7 @@ pub struct Child {
     #[serde(rename = "d")]
     pub depth: u32,
     /// `$$.Map.Item.Value`
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "v", default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub item: Option<Value>,
     /// How its end is counted; `None` where the parent is told of each end.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
@@ -157,7 +157,7 @@ pub enum Position {
         #[serde(flatten)]
         attempt: Attempt,
         /// What the task is given, where it is not the state's raw input.
-        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "g", default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         given: Option<Value>,
         /// When it was scheduled.
         #[serde(rename = "w")]
@@ -344,6 +344,11 @@ pub struct Moment {
     /// Fresh random bits.
     #[serde(rename = "s")]
     pub seed: u64,
+}
+
+/// A field that is there is `Some`, even when it holds null.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 /// Maps with numbers for keys, as arrays of pairs: a tagged enum's content can't hold such a map.

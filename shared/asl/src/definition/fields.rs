@@ -128,6 +128,24 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number without a fraction.
+    pub(super) fn whole(
+        &mut self,
+        field: &'static str,
+        range: std::ops::RangeInclusive<f64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<f64> {
+        let value = self.take(field)?;
+        match value.as_f64() {
+            Some(number) if range.contains(&number) && number.fract() == 0.0 => Some(number),
+            _ => {
+                let message = format!("'{field}' must be an integer from {} to {}", range.start(), range.end());
+                diagnostics.error(SCHEMA, &self.at(field), message);
+                None
+            }
+        }
+    }
+
     pub(super) fn boolean(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<bool> {
         let value = self.take(field)?;
         if value.as_bool().is_none() {
@@ -157,12 +175,9 @@ impl<'a> Fields<'a> {
 
     /// `InputPath` and its like: absent is the whole.
     pub(super) fn selection(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Selection {
-        match self.object.get(field) {
+        match self.take(field) {
             None => Selection::Whole,
-            Some(Value::Null) => {
-                self.seen.push(field);
-                Selection::Nothing
-            }
+            Some(Value::Null) => Selection::Nothing,
             Some(_) => match self.path(field, diagnostics) {
                 Some(path) if path.text() != "$" => Selection::At(path),
                 _ => Selection::Whole,
@@ -171,12 +186,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn result_path(&mut self, diagnostics: &mut Diagnostics) -> ResultPath {
-        match self.object.get("ResultPath") {
+        match self.take("ResultPath") {
             None => ResultPath::Whole,
-            Some(Value::Null) => {
-                self.seen.push("ResultPath");
-                ResultPath::Nothing
-            }
+            Some(Value::Null) => ResultPath::Nothing,
             Some(_) => match self.string("ResultPath", diagnostics).map(ReferencePath::parse) {
                 Some(Ok(path)) if path.text() != "$" => ResultPath::At(path),
                 Some(Err(problem)) => {
@@ -214,16 +226,17 @@ impl<'a> Fields<'a> {
             let message = format!("'{field}' and '{path_field}' exclude each other");
             diagnostics.error(SCHEMA, &self.pointer, message);
         }
-        if let Some(path) = self.path(path_field, diagnostics) {
-            return Some(Duration::At(path));
-        }
-        self.number(field, range, diagnostics).map(Duration::Fixed)
+        let number = self.whole(field, range, diagnostics).map(Duration::Fixed);
+        self.path(path_field, diagnostics).map(Duration::At).or(number)
     }
 
     /// Names every field that nobody asked for.
     pub(super) fn finish(self, kind: &str, diagnostics: &mut Diagnostics) {
         for key in self.object.keys().filter(|key| !self.seen.contains(&key.as_str())) {
-            let message = format!("'{key}' is not a field of {kind}; its fields here are {}", self.seen.join(", "));
+            let mut known = self.seen.clone();
+            known.sort_unstable();
+            known.dedup();
+            let message = format!("'{key}' is not a field of {kind}; its fields here are {}", known.join(", "));
             diagnostics.error(SCHEMA, &below(&self.pointer, key), message);
         }
     }

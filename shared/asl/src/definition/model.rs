@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::choice::Rule;
+use crate::definition::Diagnostic;
 use crate::query::{Expression, Path, PayloadTemplate, ReferencePath};
 
 /// Numbers the state machines of a definition: 0 is the definition itself, the branches and item processors follow in
@@ -20,6 +21,8 @@ pub struct StateMachine {
     pub timeout_seconds: Option<f64>,
     /// Does some expression read the execution's input through the context object? Then snapshots must carry it.
     pub reads_execution_input: bool,
+    /// What is odd about the definition without keeping it from being executed.
+    pub warnings: Vec<Diagnostic>,
     pub(crate) machines: Vec<States>,
 }
 

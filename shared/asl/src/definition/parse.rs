@@ -85,10 +85,12 @@ impl Reader {
             let message = format!("'QueryLanguage' {language:?} is not available in this version; use \"JSONPath\"");
             self.diagnostics.error(SCHEMA, &fields.at("QueryLanguage"), message);
         }
-        let timeout_seconds = fields.number("TimeoutSeconds", 1.0..=LONGEST, &mut self.diagnostics);
+        let timeout_seconds = fields.whole("TimeoutSeconds", 1.0..=LONGEST, &mut self.diagnostics);
         self.states(fields, "a definition")?;
         let machines = std::mem::take(&mut self.machines).into_iter().collect::<Option<Vec<_>>>()?;
-        Some(StateMachine { comment, timeout_seconds, reads_execution_input: reads_execution_input(value), machines })
+        let warnings = self.diagnostics.0.clone();
+        let reads_execution_input = reads_execution_input(value);
+        Some(StateMachine { comment, timeout_seconds, reads_execution_input, warnings, machines })
     }
 
     fn states(&mut self, mut fields: Fields<'_>, kind: &str) -> Option<MachineId> {
@@ -202,6 +204,9 @@ impl Reader {
 
     fn task(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
         let resource = fields.required_string("Resource", &mut self.diagnostics).map(ToOwned::to_owned);
+        if resource.as_ref().is_some_and(String::is_empty) {
+            self.diagnostics.error(SCHEMA, &fields.at("Resource"), "'Resource' must name what does the task");
+        }
         let task = TaskState {
             resource: resource?,
             parameters: fields.template("Parameters", &mut self.diagnostics),
@@ -217,6 +222,12 @@ impl Reader {
             retry: self.retry(fields),
             catch: self.catch(fields),
         };
+        if let (Some(Duration::Fixed(beat)), Some(Duration::Fixed(timeout))) = (&task.heartbeat, &task.timeout)
+            && beat >= timeout
+        {
+            let message = "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'";
+            self.diagnostics.error(SCHEMA, &fields.at("HeartbeatSeconds"), message);
+        }
         Some(Kind::Task(Box::new(task)))
     }
 
@@ -254,7 +265,7 @@ impl Reader {
             let message = format!("a Wait state has exactly one of {}", FIELDS.join(", "));
             self.diagnostics.error(SCHEMA, &fields.pointer, message);
         }
-        let seconds = fields.number("Seconds", 0.0..=LONGEST, &mut self.diagnostics).map(Wait::Seconds);
+        let seconds = fields.whole("Seconds", 0.0..=LONGEST, &mut self.diagnostics).map(Wait::Seconds);
         let seconds_path = fields.path("SecondsPath", &mut self.diagnostics).map(Wait::SecondsPath);
         let timestamp_path = fields.path("TimestampPath", &mut self.diagnostics).map(Wait::TimestampPath);
         let timestamp = fields.string("Timestamp", &mut self.diagnostics).and_then(|text| {
@@ -272,6 +283,7 @@ impl Reader {
         if fields.has(field) && fields.has(path) {
             self.diagnostics.error(SCHEMA, &fields.pointer, format!("'{field}' and '{path}' exclude each other"));
         }
+        let fixed = fields.string(field, &mut self.diagnostics).map(|text| FailText::Fixed(text.to_owned()));
         if let Some(text) = fields.string(path, &mut self.diagnostics) {
             return match Expression::parse(text) {
                 Ok(expression) => Some(FailText::Computed(expression)),
@@ -281,7 +293,7 @@ impl Reader {
                 }
             };
         }
-        fields.string(field, &mut self.diagnostics).map(|text| FailText::Fixed(text.to_owned()))
+        fixed
     }
 
     fn parallel(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
@@ -356,16 +368,14 @@ impl Reader {
                 let message = format!("'JitterStrategy' is \"FULL\" or \"NONE\", not {other:?}");
                 self.diagnostics.error(SCHEMA, &retrier.at("JitterStrategy"), message);
             }
-            let attempts = retrier.number("MaxAttempts", 0.0..=LONGEST, &mut self.diagnostics).unwrap_or(3.0);
+            let attempts = retrier.whole("MaxAttempts", 0.0..=LONGEST, &mut self.diagnostics).unwrap_or(3.0);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
             retriers.push(Retrier {
                 error_equals,
-                interval_seconds: retrier
-                    .number("IntervalSeconds", 1.0..=LONGEST, &mut self.diagnostics)
-                    .unwrap_or(1.0),
+                interval_seconds: retrier.whole("IntervalSeconds", 1.0..=LONGEST, &mut self.diagnostics).unwrap_or(1.0),
                 max_attempts: attempts as u64,
                 backoff_rate: retrier.number("BackoffRate", 1.0..=LONGEST, &mut self.diagnostics).unwrap_or(2.0),
-                max_delay_seconds: retrier.number("MaxDelaySeconds", 1.0..=31_622_400.0, &mut self.diagnostics),
+                max_delay_seconds: retrier.whole("MaxDelaySeconds", 1.0..=31_622_400.0, &mut self.diagnostics),
                 full_jitter: jitter == Some("FULL"),
             });
             retrier.finish("a retrier", &mut self.diagnostics);
@@ -397,11 +407,8 @@ impl Reader {
             entries.map(|entries| entries.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect());
         match names {
             Some(names) if !names.is_empty() && entries.is_some_and(|entries| entries.len() == names.len()) => {
-                for wild in ["States.ALL", "States.TaskFailed"] {
-                    if wild == "States.ALL" && names.iter().any(|name| name == wild) && (names.len() > 1 || !is_last) {
-                        let message = format!("'{wild}' must stand alone and in the last entry");
-                        self.diagnostics.error(SCHEMA, &place, message);
-                    }
+                if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !is_last) {
+                    self.diagnostics.error(SCHEMA, &place, "'States.ALL' must stand alone and in the last entry");
                 }
                 names
             }
