@@ -6,7 +6,7 @@ use millrace_app::workers::{Executor, Task, TaskError};
 use serde_json::{Value, json};
 
 use crate::analysis::language;
-use crate::work::{input, plan_of, refused, template_of};
+use crate::work::{count, input, plan_of, refused, template_of};
 
 /// Writes code.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,7 +19,7 @@ impl Executor for Dev {
         let Some(wanted) = &input.task else {
             return Err(TaskError::failed("Millrace.InvalidInput", "The Dev agent needs `task`, with an `id`."));
         };
-        let project = work::begin_stage(ports, id, run, Stage::Developing).await.map_err(refused)?;
+        let project = work::begin_stage(ports, id, run, input.round, Stage::Developing).await.map_err(refused)?;
         let plan = plan_of(ports, &input).await?;
         let Some(planned) = plan.contents.tasks.iter().find(|planned| planned.id == wanted.id) else {
             let cause = format!("The plan {} has no task '{}'.", plan.id, wanted.id);
@@ -43,7 +43,7 @@ impl Executor for Dev {
             name: format!("{} written {} {}", task.execution, planned.id, input.round),
             kind: "task.finished".to_owned(),
             stage: Some(Stage::Developing),
-            message: format!("{}: {} files.", planned.title, saved.len()),
+            message: format!("{}: {}.", planned.title, count(saved.len(), "file")),
             data: json!({ "task_id": planned.id, "wave": planned.wave, "files": saved.len(), "round": input.round }),
         };
         work::record_event(ports, id, run, event).await.map_err(refused)?;

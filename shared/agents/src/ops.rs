@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::analysis::SourceFile;
 use crate::package::{Entry, Package, PackageLimits, Project, build, detect};
-use crate::work::{input, plan_of, refused};
+use crate::work::{count, input, plan_of, refused};
 
 /// Packages code.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,7 +21,7 @@ impl Executor for Ops {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
-        work::begin_stage(ports, id, run, Stage::Packaging).await.map_err(refused)?;
+        work::begin_stage(ports, id, run, input.round, Stage::Packaging).await.map_err(refused)?;
         let plan = plan_of(ports, &input).await?;
         let files = work::load_files(ports, id).await.map_err(refused)?;
         let entries = files
@@ -45,7 +45,7 @@ impl Executor for Ops {
             name: format!("{} packaged", task.execution),
             kind: "package.built".to_owned(),
             stage: Some(Stage::Packaging),
-            message: format!("Package {} with {} files.", saved.filename(), package.manifest.files.len()),
+            message: format!("Package {} with {}.", saved.filename(), count(package.manifest.files.len(), "file")),
             data: json!({
                 "deployment_id": saved.id, "sha256": sha256, "size": size, "test_id": input.test_id,
             }),

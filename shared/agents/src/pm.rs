@@ -16,7 +16,7 @@ impl Executor for Pm {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
-        let project = work::begin_stage(ports, id, run, Stage::Planning).await.map_err(refused)?;
+        let project = work::begin_stage(ports, id, run, input.round, Stage::Planning).await.map_err(refused)?;
         let (template, parameters) = template_of(&project)?;
         let planned = template
             .plan(&parameters)

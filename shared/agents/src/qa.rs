@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::analysis::{AnalysisOptions, Finding, SourceFile, analyze};
 use crate::report::{Report, to_json, to_junit, to_markdown};
-use crate::work::{WorkInput, input, plan_of, refused, waves};
+use crate::work::{WorkInput, count, input, plan_of, refused, waves};
 
 /// Checks code.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +23,7 @@ impl Executor for Qa {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
-        work::begin_stage(ports, id, run, Stage::Testing).await.map_err(refused)?;
+        work::begin_stage(ports, id, run, input.round, Stage::Testing).await.map_err(refused)?;
         let plan = plan_of(ports, &input).await?;
         remove_what_is_not_planned(ports, &input, &plan).await?;
         let files = work::load_files(ports, id).await.map_err(refused)?;
@@ -108,11 +108,12 @@ fn summary(report: &Report) -> TestSummary {
         files: u64::from(numbers.totals.files),
         sloc: u64::from(numbers.totals.sloc),
         summary: format!(
-            "Rating {}, score {}: {} files, {} lines of code, {findings} findings, {} of them blocking.",
+            "Rating {}, score {}: {}, {} of code, {}, {} of them blocking.",
             numbers.score.rating.as_str(),
             numbers.score.score,
-            numbers.totals.files,
-            numbers.totals.sloc,
+            count(numbers.totals.files, "file"),
+            count(numbers.totals.sloc, "line"),
+            count(findings, "finding"),
             numbers.blocking,
         ),
     }

@@ -30,6 +30,12 @@ pub(crate) struct TaskInput {
     pub(crate) id: String,
 }
 
+/// So many of a thing, in words.
+pub(crate) fn count(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Reads a task's input; it must name the project that the execution delivers.
 pub(crate) fn input(task: &Task) -> Result<WorkInput, TaskError> {
     let input: WorkInput = serde_json::from_value(task.input.clone()).map_err(|problem| {

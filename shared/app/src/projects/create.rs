@@ -145,6 +145,7 @@ fn draft<P: Ports>(
         workflow: new.workflow,
         status: ProjectStatus::Created,
         stage: None,
+        round: 0,
         budget: new.budget,
         usage: Usage::default(),
         run: 1,

@@ -34,6 +34,7 @@ pub(super) fn begin_attempt(project: &mut Project, status: ProjectStatus) {
     project.execution_id = Some(execution_id(project));
     project.status = status;
     project.stage = None;
+    project.round = 0;
     project.failure = None;
     project.pending = Some(Pending::Start);
 }

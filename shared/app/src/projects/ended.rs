@@ -64,7 +64,19 @@ fn end(project: &mut Project, outcome: ExecutionOutcome, error: Option<&str>, ca
     project.status = status;
     if outcome == ExecutionOutcome::Succeeded {
         project.failure = None;
-        return Happening::new(kind, "The delivery is complete: the package can be downloaded.");
+        let message = if project.stage == Some(Stage::Packaging) {
+            "The delivery is complete: the package can be downloaded.".to_owned()
+        } else {
+            // A workflow of the project's own need not end with Ops.
+            let last = project.stage.map_or("no stage was begun", |stage| match stage {
+                Stage::Planning => "its last stage was planning",
+                Stage::Developing => "its last stage was developing",
+                Stage::Testing => "its last stage was testing",
+                Stage::Packaging => "its last stage was packaging",
+            });
+            format!("The workflow has ended; {last}. The project's deployments list what was packaged, if anything.")
+        };
+        return Happening::new(kind, message);
     }
     let failure = explain(project, outcome, error, cause);
     let happening = Happening {

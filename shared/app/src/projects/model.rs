@@ -75,8 +75,8 @@ impl fmt::Display for ProjectStatus {
     }
 }
 
-/// A stage of a delivery: one agent's work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A stage of a delivery: one agent's work. Ordered as a delivery goes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// PM.
@@ -206,6 +206,9 @@ pub struct Project {
     /// The stage that was begun last in the current run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The round in which that stage was begun; 0 while the workflow counts none.
+    #[serde(default)]
+    pub round: u32,
     /// What it may use.
     pub budget: Budget,
     /// What it has used.

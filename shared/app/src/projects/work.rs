@@ -136,9 +136,18 @@ pub async fn load_project<P: Ports>(ports: &P, id: &ProjectId, run: u32) -> Resu
 
 /// Notes that a stage has begun: the project's status, and an event the first time.
 ///
+/// `round` counts from 1 how often Dev and QA take turns; 0 where the workflow doesn't count. Where it does, a stage
+/// before the project's is a repeated message of a task that is done, and changes nothing.
+///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::WrongState`] when the run is over or the delivery has ended; [`Error::Store`].
-pub async fn begin_stage<P: Ports>(ports: &P, id: &ProjectId, run: u32, stage: Stage) -> Result<Project, Error> {
+pub async fn begin_stage<P: Ports>(
+    ports: &P,
+    id: &ProjectId,
+    run: u32,
+    round: u32,
+    stage: Stage,
+) -> Result<Project, Error> {
     let stored = store::change(ports, None, id, None, |project, _| {
         check_run(project, run)?;
         if matches!(project.status, ProjectStatus::Completed | ProjectStatus::Failed | ProjectStatus::Paused) {
@@ -147,6 +156,12 @@ pub async fn begin_stage<P: Ports>(ports: &P, id: &ProjectId, run: u32, stage: S
         if project.stage == Some(stage) && project.status == stage.status() {
             return Ok(None);
         }
+        // A check or a package that counts no round belongs to the files that Dev wrote last.
+        let round = if round == 0 && stage >= Stage::Testing { project.round } else { round };
+        if project.round > 0 && (round, Some(stage)) < (project.round, project.stage) {
+            return Ok(None);
+        }
+        project.round = round;
         project.stage = Some(stage);
         project.status = stage.status();
         let message = match stage {

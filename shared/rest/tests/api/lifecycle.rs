@@ -68,7 +68,7 @@ async fn a_running_project_is_cancelled_and_resumed() {
     let first = server.act(&cancel).await.ok(200);
     assert_eq!(first["status"], "cancelled");
     assert_eq!(server.act(&cancel).await.ok(200)["status"], "cancelled", "again is no error");
-    let refused = work::begin_stage(&server.ports, &id, 1, Stage::Developing).await;
+    let refused = work::begin_stage(&server.ports, &id, 1, 0, Stage::Developing).await;
     assert!(matches!(refused, Err(Error::WrongState(_))), "{refused:?}");
 
     let resumed = server.act(&format!("/api/projects/{id}/resume")).await.ok(200);
@@ -198,7 +198,7 @@ async fn a_running_project_is_deleted_with_all_that_it_has() {
     for prefix in keys::artifacts::of_project(&id) {
         assert!(server.ports.blobs().list(&prefix, None, 10).await.unwrap().items.is_empty(), "{prefix}");
     }
-    let refused = work::begin_stage(&server.ports, &id, 1, Stage::Testing).await;
+    let refused = work::begin_stage(&server.ports, &id, 1, 0, Stage::Testing).await;
     assert!(matches!(refused, Err(Error::NotFound { .. })), "{refused:?}");
 
     // A worker that looked before the deletion writes late; the sweeper removes that too.

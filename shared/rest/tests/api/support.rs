@@ -161,7 +161,7 @@ impl Server {
     pub(crate) async fn running_project(&self, name: &str) -> ProjectId {
         let body = self.post("/api/projects", &from_template(name)).await.ok(201);
         let id = body["id"].as_str().unwrap().parse().unwrap();
-        work::begin_stage(&self.ports, &id, 1, Stage::Planning).await.unwrap();
+        work::begin_stage(&self.ports, &id, 1, 0, Stage::Planning).await.unwrap();
         id
     }
 

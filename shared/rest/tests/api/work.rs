@@ -36,13 +36,57 @@ fn package() -> work::NewDeployment {
 async fn a_stage_begins_once() {
     let server = Server::new();
     let id = server.running_project("xx").await;
-    let project = work::begin_stage(&server.ports, &id, 1, Stage::Developing).await.unwrap();
+    let project = work::begin_stage(&server.ports, &id, 1, 0, Stage::Developing).await.unwrap();
     assert_eq!(project.status, ProjectStatus::Developing);
     let before = server.get(&format!("/api/projects/{id}")).await.header("etag").to_owned();
     for _ in 0..3 {
-        work::begin_stage(&server.ports, &id, 1, Stage::Developing).await.unwrap();
+        work::begin_stage(&server.ports, &id, 1, 0, Stage::Developing).await.unwrap();
     }
     assert_eq!(server.get(&format!("/api/projects/{id}")).await.header("etag"), before);
+}
+
+/// Messages come at least once: one of a task that is done may come again while a later stage runs.
+#[tokio::test]
+async fn a_late_message_does_not_turn_the_stages_back() {
+    let server = Server::new();
+    let id = server.running_project("xx").await;
+    let begin = async |round, stage| work::begin_stage(&server.ports, &id, 1, round, stage).await.unwrap().status;
+    assert_eq!(begin(1, Stage::Developing).await, ProjectStatus::Developing);
+    assert_eq!(begin(0, Stage::Planning).await, ProjectStatus::Developing);
+    assert_eq!(begin(1, Stage::Testing).await, ProjectStatus::Testing);
+    assert_eq!(begin(1, Stage::Developing).await, ProjectStatus::Testing);
+    assert_eq!(begin(2, Stage::Developing).await, ProjectStatus::Developing, "back for repair");
+    assert_eq!(begin(1, Stage::Testing).await, ProjectStatus::Developing);
+    assert_eq!(begin(2, Stage::Testing).await, ProjectStatus::Testing);
+    assert_eq!(begin(0, Stage::Packaging).await, ProjectStatus::Packaging);
+    assert_eq!(begin(2, Stage::Testing).await, ProjectStatus::Packaging);
+    let events = server.get(&format!("/api/projects/{id}/events")).await.ok(200);
+    let kinds = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "stage.started");
+    assert_eq!(kinds.count(), 6);
+}
+
+#[tokio::test]
+async fn stages_without_rounds_go_as_the_workflow_says() {
+    let server = Server::new();
+    let id = server.running_project("xx").await;
+    for stage in [Stage::Developing, Stage::Testing, Stage::Developing, Stage::Testing, Stage::Planning] {
+        let project = work::begin_stage(&server.ports, &id, 1, 0, stage).await.unwrap();
+        assert_eq!(project.status, stage.status());
+    }
+}
+
+/// A workflow of the project's own may end without a package; the timeline then promises none.
+#[tokio::test]
+async fn no_package_is_promised_that_was_not_built() {
+    let server = Server::new();
+    for (stage, promised) in [(Stage::Testing, false), (Stage::Packaging, true)] {
+        let id = server.running_project("xx").await;
+        work::begin_stage(&server.ports, &id, 1, 1, stage).await.unwrap();
+        server.end(&id, ExecutionOutcome::Succeeded, "", "").await;
+        let events = server.get(&format!("/api/projects/{id}/events")).await.ok(200);
+        let last = events["items"].as_array().unwrap().last().unwrap()["message"].as_str().unwrap().to_owned();
+        assert_eq!(last.contains("the package can be downloaded"), promised, "{last}");
+    }
 }
 
 #[tokio::test]
@@ -117,7 +161,7 @@ async fn unsafe_paths_are_refused() {
 async fn all_work(server: &Server, id: &ProjectId, run: u32) -> Vec<Result<(), Error>> {
     let ports = &server.ports;
     vec![
-        work::begin_stage(ports, id, run, Stage::Testing).await.map(drop),
+        work::begin_stage(ports, id, run, 0, Stage::Testing).await.map(drop),
         work::save_plan(ports, id, run, &PlanId::derived("p"), PlanContents::default()).await.map(drop),
         work::save_files(ports, id, run, "t", vec![file("a", "")]).await.map(drop),
         work::remove_files(ports, id, run, &["b".into()]).await,
@@ -147,6 +191,6 @@ async fn work_for_what_is_over_is_refused() {
         assert!(done.is_ok(), "{done:?}");
     }
     server.end(&running, ExecutionOutcome::Failed, "X", "y").await;
-    assert!(work::begin_stage(&server.ports, &running, 1, Stage::Packaging).await.is_err());
+    assert!(work::begin_stage(&server.ports, &running, 1, 0, Stage::Packaging).await.is_err());
     assert_eq!(server.get(&format!("/api/projects/{running}")).await.ok(200)["failure"]["cause"], json!("y"));
 }
