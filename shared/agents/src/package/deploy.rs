@@ -69,8 +69,8 @@ pub(super) fn instructions(project: &DetectedProject, name: &str) -> String {
     out.push('\n');
     out.push_str(&section(
         "Unpack and check",
-        "In the folder with the zip. When the project has a file `SHA256SUMS` of its own, the package's list is `PACKAGE-SHA256SUMS`.",
-        &lines(&["unzip -q package.zip -d project", "cd project", "sha256sum -c SHA256SUMS"]),
+        "In the folder with the zip, whose name goes in the place of `PACKAGE.zip`. When the project has a file `SHA256SUMS` of its own, the package's list is `PACKAGE-SHA256SUMS`.",
+        &lines(&["unzip -q PACKAGE.zip -d project", "cd project", "sha256sum -c SHA256SUMS"]),
     ));
     if !project.root.is_empty() {
         let command = format!("cd {}", quote(&project.root));
@@ -80,7 +80,10 @@ pub(super) fn instructions(project: &DetectedProject, name: &str) -> String {
     let traits = &project.traits;
     out.push_str(&match project.kind {
         ProjectKind::Sam => sam(project, &slug),
-        ProjectKind::StaticSite => static_site(&slug),
+        ProjectKind::StaticSite => traits.site_template.as_ref().map_or_else(
+            || static_site(&slug),
+            |template| site_with_template(template, traits.has_deploy_script, &slug),
+        ),
         ProjectKind::Container => container(project, &slug),
         ProjectKind::PythonPackage => python(traits),
         ProjectKind::NodePackage => node(traits),
@@ -106,10 +109,15 @@ fn sam(project: &DetectedProject, slug: &str) -> String {
     if traits.needs_auto_expand {
         capabilities.push("CAPABILITY_AUTO_EXPAND");
     }
-    let deploy = format!(
+    let slug = traits.stack_name.as_deref().unwrap_or(slug);
+    let mut deploy = format!(
         "sam deploy --stack-name {slug} --resolve-s3 --capabilities {} --no-confirm-changeset --no-fail-on-empty-changeset",
         capabilities.join(" ")
     );
+    if !traits.open_parameters.is_empty() {
+        let values: Vec<String> = traits.open_parameters.iter().map(|name| format!("{name}=…")).collect();
+        deploy.push_str(&format!(" --parameter-overrides {}", values.join(" ")));
+    }
     let mut out = section(
         "Before the first time",
         "Install the AWS CLI and the AWS SAM CLI, and sign in to the account and region to use. Deploying creates resources that cost money.",
@@ -117,8 +125,18 @@ fn sam(project: &DetectedProject, slug: &str) -> String {
     );
     out.push_str(&section("Build", "", &[format!("sam validate --lint{template}"), format!("sam build{template}")]));
     if traits.has_samconfig {
-        let text = "`samconfig.toml` holds the parameters, so the short form is enough. The long form works without that file.";
-        out.push_str(&section("Deploy", text, &["sam deploy".to_owned(), format!("# or: {deploy}")]));
+        let (text, short) = if traits.open_parameters.is_empty() {
+            let text = "`samconfig.toml` holds the parameters, so the short form is enough. The long form works without that file.";
+            (text.to_owned(), "sam deploy")
+        } else {
+            let names: Vec<String> = traits.open_parameters.iter().map(|name| format!("`{name}`")).collect();
+            let text = format!(
+                "{} of the template must be given: `--guided` asks and keeps the answers in `samconfig.toml`, after which `sam deploy` is enough. The long form works without that file.",
+                names.join(", ")
+            );
+            (text, "sam deploy --guided")
+        };
+        out.push_str(&section("Deploy", &text, &[short.to_owned(), format!("# or: {deploy}")]));
     } else {
         out.push_str(&section("Deploy", "", &[deploy]));
     }
@@ -134,9 +152,35 @@ fn sam(project: &DetectedProject, slug: &str) -> String {
     ));
     out.push_str(&section(
         "Remove",
-        "This deletes the stack's resources. Buckets must be empty before.",
+        "This deletes the stack's resources, except those that the template retains. Buckets must be empty before.",
         &[format!("sam delete --stack-name {slug}")],
     ));
+    out
+}
+
+fn site_with_template(template: &str, has_script: bool, slug: &str) -> String {
+    let deploy = format!(
+        "aws cloudformation deploy --stack-name {slug} --template-file {} --no-fail-on-empty-changeset",
+        quote(template)
+    );
+    let mut out = section(
+        "Before the first time",
+        "Install the AWS CLI, and sign in to the account and region to use. Deploying creates resources that cost money.",
+        &lines(&["aws sts get-caller-identity"]),
+    );
+    if has_script {
+        let text = "The script makes or updates the stack, copies the files and empties the cache.";
+        out.push_str(&section("Deploy", text, &lines(&["scripts/deploy.sh"])));
+    } else {
+        let text = "Then copy the site's files to the stack's bucket, whose name the outputs have.";
+        out.push_str(&section("Deploy", text, &[deploy]));
+    }
+    let outputs =
+        format!("aws cloudformation describe-stacks --stack-name {slug} --query 'Stacks[0].Outputs' --output table");
+    out.push_str(&section("See what was made", "", &[outputs]));
+    let text =
+        "This deletes the stack's resources, except those that the template retains. Buckets must be empty before.";
+    out.push_str(&section("Remove", text, &[format!("aws cloudformation delete-stack --stack-name {slug}")]));
     out
 }
 

@@ -62,10 +62,22 @@ pub struct DetectedProject {
 pub struct ProjectTraits {
     /// SAM: `samconfig.toml` is there.
     pub has_samconfig: bool,
+    /// SAM: the stack that `samconfig.toml` deploys when no other environment is named.
+    #[serde(default)]
+    pub stack_name: Option<String>,
+    /// SAM: parameters of the template that have no default.
+    #[serde(default)]
+    pub open_parameters: Vec<String>,
     /// SAM: resources with names of their own need `CAPABILITY_NAMED_IAM`.
     pub has_named_iam: bool,
     /// SAM: nested applications or macros need `CAPABILITY_AUTO_EXPAND`.
     pub needs_auto_expand: bool,
+    /// Static site: the template that makes bucket and distribution, relative to the root.
+    #[serde(default)]
+    pub site_template: Option<String>,
+    /// Static site: `scripts/deploy.sh` is there beside the template.
+    #[serde(default)]
+    pub has_deploy_script: bool,
     /// Container: the first port of `EXPOSE`.
     pub port: Option<u16>,
     /// Python: commands of `[project.scripts]` exist.
@@ -172,14 +184,55 @@ fn sam(files: &Files<'_>) -> Option<DetectedProject> {
     let named = ["RoleName:", "PolicyName:", "UserName:", "GroupName:", "\"RoleName\"", "\"PolicyName\""];
     let expand =
         ["AWS::Serverless::Application", "AWS::CloudFormation::Stack", "AWS::LanguageExtensions", "Fn::Transform"];
+    let config = files.text(&join(&folder(path), "samconfig.toml"));
     let traits = ProjectTraits {
-        has_samconfig: files.has(&join(&folder(path), "samconfig.toml")),
+        has_samconfig: config.is_some(),
+        stack_name: config.and_then(stack_name),
+        open_parameters: open_parameters(text),
         has_named_iam: named.iter().any(|key| text.contains(key)),
         needs_auto_expand: expand.iter().any(|key| text.contains(key)),
         ..ProjectTraits::default()
     };
     let evidence = format!("`{path}` has the transform AWS::Serverless-2016-10-31");
     Some(found(ProjectKind::Sam, path, evidence, traits))
+}
+
+/// The stack of a `samconfig.toml`'s default environment, when it is a name that CloudFormation accepts.
+fn stack_name(config: &str) -> Option<String> {
+    let mut is_default = false;
+    config.lines().map(str::trim).find_map(|line| {
+        if line.starts_with('[') {
+            is_default = matches!(line, "[default.deploy.parameters]" | "[default.global.parameters]");
+        }
+        let value = line.strip_prefix("stack_name")?.trim_start().strip_prefix('=')?.trim();
+        let name = value.trim_matches('"');
+        let fits = name.starts_with(|char: char| char.is_ascii_alphabetic())
+            && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '-');
+        (is_default && fits).then(|| name.to_owned())
+    })
+}
+
+/// The parameters without a default of a template in YAML's block form; none of a template in another form.
+fn open_parameters(template: &str) -> Vec<String> {
+    let body = template.lines().skip_while(|line| line.trim_end() != "Parameters:").skip(1);
+    let mut open: Vec<String> = Vec::new();
+    let mut depth = None;
+    for line in body.take_while(|line| line.is_empty() || line.starts_with([' ', '#'])) {
+        let text = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if indent == *depth.get_or_insert(indent) {
+            let name = text.trim_end_matches(':');
+            if name.chars().all(|char| char.is_ascii_alphanumeric()) {
+                open.push(name.to_owned());
+            }
+        } else if text.starts_with("Default:") {
+            open.pop();
+        }
+    }
+    open
 }
 
 fn container(files: &Files<'_>) -> Option<DetectedProject> {
@@ -253,6 +306,23 @@ fn package_json(files: &Files<'_>) -> Option<(String, Value)> {
 fn static_site(files: &Files<'_>) -> Option<DetectedProject> {
     let (path, _) = files.nearest(&["index.html"], |_| true)?;
     let mut evidence = vec![format!("`{path}` is a start page")];
+    let served = |text: &str| text.contains("AWS::CloudFront::Distribution");
+    if let Some((template, _)) = files.nearest(&["template.yaml", "template.yml", "template.json"], served) {
+        let root = folder(template);
+        evidence.push(format!("`{template}` serves it through CloudFront"));
+        let traits = ProjectTraits {
+            site_template: template.rsplit('/').next().map(str::to_owned),
+            has_deploy_script: files.has(&join(&root, "scripts/deploy.sh")),
+            ..ProjectTraits::default()
+        };
+        return Some(DetectedProject {
+            kind: ProjectKind::StaticSite,
+            root,
+            main_file: path.to_owned(),
+            evidence,
+            traits,
+        });
+    }
     match package_json(files) {
         Some((manifest, package)) => {
             let filled =
@@ -352,11 +422,41 @@ mod tests {
         assert_eq!(detected.traits.port, Some(8080));
         let detected = run(&[
             ("template.yaml", &format!("{TEMPLATE}  R:\n    Properties:\n      RoleName: x\n")),
-            ("samconfig.toml", ""),
+            ("samconfig.toml", "[prod.deploy.parameters]\nstack_name = \"x\"\n"),
         ]);
+        assert_eq!(detected.traits.stack_name, None);
         assert!(detected.traits.has_samconfig && detected.traits.has_named_iam && !detected.traits.needs_auto_expand);
         let detected = run(&[("requirements.txt", ""), ("app.py", "")]);
         assert_eq!(detected.traits.entry_file.as_deref(), Some("app.py"));
+    }
+
+    #[test]
+    fn instructions_name_the_stack_that_is_deployed() {
+        let template = format!(
+            "Parameters:\n  Stage:\n    Type: String\n    Default: dev\n\n  # who\n  Issuer:\n    Type: String\n{TEMPLATE}"
+        );
+        let config = "version = 0.1\n[prod.deploy.parameters]\nstack_name = \"shop-prod\"\n\
+                      [default.deploy.parameters]\nstack_name = \"shop-dev\"\n";
+        let detected = run(&[("template.yaml", &template), ("samconfig.toml", config)]);
+        assert_eq!(detected.traits.open_parameters, ["Issuer"]);
+        let text = detected.instructions("shop");
+        assert_eq!(text.matches("--stack-name shop-dev").count(), text.matches("--stack-name").count(), "{text}");
+        assert!(text.contains("sam deploy --guided") && text.contains("`Issuer`"), "{text}");
+        assert_eq!(stack_name("[default.deploy.parameters]\nstack_name = \"a; rm\"\n"), None);
+    }
+
+    #[test]
+    fn a_site_with_a_template_of_its_own_is_deployed_by_it() {
+        let manifest = r#"{"scripts": {"start": "node scripts/serve.js"}}"#;
+        let template = "Resources:\n  D:\n    Type: AWS::CloudFront::Distribution\n";
+        let files = [("package.json", manifest), ("site/index.html", ""), ("template.yaml", template)];
+        let detected = run(&files);
+        assert_eq!((detected.kind, detected.root.as_str()), (ProjectKind::StaticSite, ""));
+        let text = detected.instructions("shop");
+        assert!(text.contains("aws cloudformation deploy --stack-name shop --template-file template.yaml"), "{text}");
+        assert!(!text.contains("npm"), "{text}");
+        let with_script = [files.as_slice(), &[("scripts/deploy.sh", "")]].concat();
+        assert!(run(&with_script).instructions("shop").contains("\nscripts/deploy.sh\n"));
     }
 
     #[test]
