@@ -34,6 +34,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
                 Problem::bad_json("the body ended before it was complete")
             }
         })?;
+        if bytes.is_empty() {
+            return Err(Problem::bad_json("the body is empty: send a JSON object"));
+        }
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?;
         match value {
             Value::Object(members) => Ok(Self(Fields::new(members))),
@@ -52,6 +55,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn not_json(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
+    if text.starts_with("recursion limit exceeded") {
+        return Problem::bad_json(format!(
+            "the body is nested too deeply at line {}, column {}",
+            error.line(),
+            error.column()
+        ));
+    }
     // The place is told in its own words.
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     Problem::bad_json(format!("the body is not JSON: {what} at line {}, column {}", error.line(), error.column()))
@@ -145,7 +155,14 @@ impl Fields {
         let value = self.take(name)?;
         let number = value.as_u64();
         if number.is_none() {
-            self.wrong(name, "a whole number of 0 or more", &value);
+            match &value {
+                // "Not a number" would be no help with one that has a fraction, a sign or too many digits.
+                Value::Number(number) => {
+                    let message = format!("must be a whole number from 0 to {}, not {number}", u64::MAX);
+                    self.problems.push(FieldProblem::new(pointer(&self.base, name), message));
+                }
+                other => self.wrong(name, "a whole number of 0 or more", other),
+            }
         }
         number
     }
@@ -219,7 +236,7 @@ pub(crate) fn unknown(name: &str, known: &[&'static str]) -> String {
         .filter(|(distance, one)| *distance <= 2.max(one.chars().count() / 3));
     match near {
         Some((_, near)) => format!("is unknown; did you mean {near}?"),
-        None if known.is_empty() => "is unknown; nothing is known here".to_owned(),
+        None if known.is_empty() => "is unknown; there are none here".to_owned(),
         None => format!("is unknown; known are {}", known.join(", ")),
     }
 }
@@ -255,6 +272,20 @@ mod tests {
         assert_eq!(distance("same", "same"), 0);
         assert_eq!(unknown("template", &["name", "template_id"]), "is unknown; did you mean template_id?");
         assert_eq!(unknown("archive", &["name"]), "is unknown; known are name");
+    }
+
+    #[test]
+    fn numbers_that_are_no_counts_are_quoted() {
+        for text in ["1.5", "-1", "18446744073709551616"] {
+            let Ok(Value::Object(members)) = serde_json::from_str(&format!(r#"{{"tokens":{text}}}"#)) else {
+                panic!("not an object")
+            };
+            let mut fields = Fields::new(members);
+            assert_eq!(fields.count("tokens"), None);
+            let told = fields.into_problems();
+            let message = told.first().map(|at| at.message.as_str()).unwrap_or_default();
+            assert!(message.starts_with("must be a whole number from 0 to 18446744073709551615, not "), "{message}");
+        }
     }
 
     #[test]

@@ -18,13 +18,15 @@ fn post(kind: Option<&str>, body: impl Into<Body>) -> Request<Body> {
 async fn a_body_that_is_no_json_is_refused_with_the_place() {
     let server = Server::new();
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-    let cases: [(&[u8], &str); 6] = [
+    let empty = server.send(post(Some("application/json"), "")).await;
+    assert_eq!(empty.problem(400), "bad-json");
+    assert_eq!(empty.json()["detail"], "the body is empty: send a JSON object");
+    let cases: [(&[u8], &str); 5] = [
         (b"{\n  \"a\": 1,\n}", "line 3, column 1"),
-        (b"", "line 1, column 0"),
         (b"{\"a\":\"\xff\"}", "column"),
         (b"{} {}", "line 1, column 4"),
         (b"NaN", "line 1, column 1"),
-        (deep.as_bytes(), "column 128"),
+        (deep.as_bytes(), "nested too deeply at line 1, column 128"),
     ];
     for (body, place) in cases {
         let answer = server.send(post(Some("application/json"), body.to_vec())).await;
