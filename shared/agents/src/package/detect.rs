@@ -189,12 +189,18 @@ fn sam(files: &Files<'_>) -> Option<DetectedProject> {
         has_samconfig: config.is_some(),
         stack_name: config.and_then(stack_name),
         open_parameters: open_parameters(text),
-        has_named_iam: named.iter().any(|key| text.contains(key)),
+        has_named_iam: named.iter().any(|key| has_key(text, key)),
         needs_auto_expand: expand.iter().any(|key| text.contains(key)),
         ..ProjectTraits::default()
     };
     let evidence = format!("`{path}` has the transform AWS::Serverless-2016-10-31");
     Some(found(ProjectKind::Sam, path, evidence, traits))
+}
+
+/// Is this key in the text, and not only as the end of another one?
+fn has_key(text: &str, key: &str) -> bool {
+    let before = |at| text.get(..at).is_some_and(|before| before.ends_with(char::is_alphanumeric));
+    text.match_indices(key).any(|(at, _)| !before(at))
 }
 
 /// The stack of a `samconfig.toml`'s default environment, when it is a name that CloudFormation accepts.
@@ -426,6 +432,8 @@ mod tests {
         ]);
         assert_eq!(detected.traits.stack_name, None);
         assert!(detected.traits.has_samconfig && detected.traits.has_named_iam && !detected.traits.needs_auto_expand);
+        let logs = format!("{TEMPLATE}  L:\n    Properties:\n      LogGroupName: x\n");
+        assert!(!run(&[("template.yaml", &logs)]).traits.has_named_iam);
         let detected = run(&[("requirements.txt", ""), ("app.py", "")]);
         assert_eq!(detected.traits.entry_file.as_deref(), Some("app.py"));
     }
