@@ -4,11 +4,13 @@ use std::pin::Pin;
 
 use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snapshot, Timestamp};
 
+use serde::{Deserialize, Serialize};
+
 use super::body::{self, Born, EntryBody, Header};
 use super::load::load;
 use super::log::{JoinArm, LogId};
 use super::messages::Carried;
-use super::{close, definitions, dispatch};
+use super::{close, control, definitions, dispatch};
 use crate::error::Error;
 use crate::ports::{Clock, ExecutionLog, IdSource, Ports, StoreError};
 
@@ -46,7 +48,7 @@ impl Thread {
     pub(crate) fn implied(parent: &Self, fanout: u32, index: u32, decision: Decision) -> Self {
         Self {
             log: parent.log.child(fanout, index),
-            header: parent.header.clone(),
+            header: Header { awaited: parent.at, ..parent.header.clone() },
             seq: 0,
             at: parent.at,
             tick: parent.tick + 1,
@@ -74,7 +76,7 @@ pub(crate) enum Advanced {
 }
 
 /// The causes that an event comes from, for the order of the history.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct After {
     pub(crate) at: Timestamp,
     pub(crate) tick: u64,
@@ -91,7 +93,7 @@ pub(crate) fn advance<'a, P: Ports>(
     Box::pin(async move {
         let mut carried = carried;
         for _ in 0..TRIES {
-            let thread = match carried.take() {
+            let mut thread = match carried.take() {
                 Some(thread) => thread,
                 None => match load(ports, log).await? {
                     Some(thread) => thread,
@@ -101,7 +103,11 @@ pub(crate) fn advance<'a, P: Ports>(
             let machine = definitions::load(ports, &thread.header.definition).await?;
             let at = ports.clock().now().max(thread.at).max(after.at);
             let moment = Moment { now: at, seed: seed(ports) };
-            let Some(decision) = millrace_asl::decide(&machine, &thread.snapshot, event.clone(), moment) else {
+            let event = match control::is_orphan(ports, &mut thread, at).await? {
+                true => Event::Abort { failure: control::parent_ended() },
+                false => event.clone(),
+            };
+            let Some(decision) = millrace_asl::decide(&machine, &thread.snapshot, event, moment) else {
                 return Ok(Advanced::Late(Box::new(thread)));
             };
             match commit(ports, thread, decision, at, after.tick).await {
@@ -128,6 +134,7 @@ async fn commit<P: Ports>(
     after_tick: u64,
 ) -> Result<(), Error> {
     let Decision { snapshot, history, effects } = decision;
+    let kept_from = body::kept_from(&thread.snapshot.position, at).max(body::kept_from(&snapshot.position, at));
     let mut all = thread.unwritten;
     let offset = u32::try_from(all.len()).unwrap_or(u32::MAX);
     let born = (offset > 0).then_some(Born { at: thread.at, tick: thread.tick, events: offset });
@@ -138,7 +145,7 @@ async fn commit<P: Ports>(
     let seq = thread.seq + 1;
     let tick = thread.tick.max(after_tick) + 1;
     let body = EntryBody { header: thread.header, tick, snapshot, history: all, born };
-    let entry = body::entry(ports, thread.log, seq, at, &body).await?;
+    let entry = body::entry(ports, thread.log, seq, at, &body, kept_from).await?;
     let arm = arm(&entry.log, &body.snapshot);
     let joined = ports.log().append(&entry, arm.as_ref()).await?;
     let thread = Thread::from_body(entry.log, seq, at, body);

@@ -12,10 +12,8 @@ use crate::ports::{BlobStore, Ports, StoreError};
 
 /// Texts over this go to the blobs: DynamoDB takes items of 400 KiB, and each KiB of one costs a write unit.
 const LARGEST_INLINE: usize = 64 * 1024;
-/// How long a log is kept after its last entry.
-const KEPT_MILLIS: i64 = 90 * 24 * 3600 * 1000;
-/// How long an entry is kept whose thread may wait for something without a known end: over a year.
-const KEPT_WAITING_MILLIS: i64 = 400 * 24 * 3600 * 1000;
+/// How long an entry is kept: over a year, since the thread itself or its parent may wait as long for something else.
+const KEPT_MILLIS: i64 = 400 * 24 * 3600 * 1000;
 
 /// What every entry and every task message says of its execution, so that the common step reads nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +27,13 @@ pub(crate) struct Header {
     /// The project whose delivery it is.
     #[serde(rename = "prj", default, skip_serializing_if = "Option::is_none")]
     pub(crate) project: Option<ProjectId>,
+    /// In a child: when all above it were last known to wait for it.
+    #[serde(rename = "awt", default, skip_serializing_if = "is_start")]
+    pub(crate) awaited: Timestamp,
+}
+
+fn is_start(at: &Timestamp) -> bool {
+    *at == Timestamp::default()
 }
 
 /// The content of an entry.
@@ -93,18 +98,24 @@ pub(crate) async fn decode<P: Ports, T: DeserializeOwned>(ports: &P, text: &str,
     serde_json::from_slice(&bytes).map_err(corrupt)
 }
 
-/// The entry that commits a decision.
+/// From when on an entry made at `at` is kept, by where it leaves its thread.
+pub(crate) fn kept_from(position: &Position, at: Timestamp) -> Timestamp {
+    match position {
+        Position::Wait { until, .. } | Position::Backoff { until, .. } => at.max(*until),
+        Position::Task { .. } | Position::Join { .. } | Position::Ready { .. } | Position::Ended { .. } => at,
+    }
+}
+
+/// The entry that commits a decision. It must not expire before an older one of its log, which would come to life again:
+/// `kept_from` looks at the position before, too, since a wait may end before its time.
 pub(crate) async fn entry<P: Ports>(
     ports: &P,
     log: LogId,
     seq: u64,
     at: Timestamp,
     body: &EntryBody,
+    kept_from: Timestamp,
 ) -> Result<LogEntry, Error> {
-    let expires_at = Some(match &body.snapshot.position {
-        Position::Wait { until, .. } | Position::Backoff { until, .. } => until.plus_millis(KEPT_MILLIS),
-        Position::Task { .. } | Position::Join { .. } => at.plus_millis(KEPT_WAITING_MILLIS),
-        Position::Ready { .. } | Position::Ended { .. } => at.plus_millis(KEPT_MILLIS),
-    });
+    let expires_at = Some(kept_from.plus_millis(KEPT_MILLIS));
     Ok(LogEntry { log, seq, at, body: encode(ports, body).await?, expires_at })
 }

@@ -59,34 +59,25 @@ async fn send_join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<(), 
 }
 
 /// Joins a fan-out: reads its children's outputs and brings them to the parent.
-pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<(), Error> {
-    /// Children read at once.
-    const PAGE: u32 = 100;
-    let Some(parent) = load::load(ports, log).await? else { return Ok(()) };
-    let Some(waiting) = parent.snapshot.fanout().filter(|waiting| waiting.id == fanout) else { return Ok(()) };
+pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<Advanced, Error> {
+    let Some(parent) = load::load(ports, log).await? else { return Ok(Advanced::Gone) };
+    let Some(waiting) = parent.snapshot.fanout().filter(|waiting| waiting.id == fanout) else {
+        return Ok(Advanced::Late(Box::new(parent)));
+    };
     let with_logs = waiting.with_logs();
     let mut outputs = Vec::with_capacity(with_logs.len());
     let mut after = After::default();
-    for pages in with_logs.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-        let (Some(from), Some(last)) = (pages.first(), pages.last()) else { continue };
-        for entry in ports.log().children(log, fanout, *from, last + 1).await? {
-            let child = load::read(ports, entry).await?;
-            after = After { at: after.at.max(child.at), tick: after.tick.max(child.tick) };
-            let index = child.log.path.last().map(|step| step.index);
-            if let (Some(Outcome::Succeeded { output }), Some(index)) = (child.snapshot.outcome(), index)
-                && with_logs.binary_search(&index).is_ok()
-            {
-                outputs.push((index, output.clone()));
-            }
+    for (index, child) in load::children(ports, log, fanout, &with_logs).await? {
+        after = After { at: after.at.max(child.at), tick: after.tick.max(child.tick) };
+        if let Some(Outcome::Succeeded { output }) = child.snapshot.outcome() {
+            outputs.push((index, output.clone()));
         }
     }
     if outputs.len() < with_logs.len() {
         // Not all have ended: a message that came early, or twice. The last one to end sends another.
-        return Ok(());
+        return Ok(Advanced::Late(Box::new(parent)));
     }
-    match advance(ports, log, Event::ChildrenJoined { fanout, outputs }, None, after).await? {
-        Advanced::Committed | Advanced::Late(_) | Advanced::Gone => Ok(()),
-    }
+    advance(ports, log, Event::ChildrenJoined { fanout, outputs }, None, after).await
 }
 
 async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome) -> Result<(), Error> {

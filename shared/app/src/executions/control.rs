@@ -1,9 +1,10 @@
 //! Control calls.
 
-use millrace_asl::{Event, Failure};
+use millrace_asl::{Event, Failure, Timestamp};
 
-use super::advance::{Advanced, After, advance};
+use super::advance::{Advanced, After, Thread, advance};
 use super::log::LogId;
+use super::sweep::GRACE_MILLIS;
 use super::{close, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
@@ -26,6 +27,38 @@ pub async fn stop_execution<P: Ports>(ports: &P, id: &ExecutionId, error: &str, 
     }
 }
 
+/// Why a child is stopped that nobody waits for.
+pub(crate) fn parent_ended() -> Failure {
+    Failure::new("Millrace.ParentEnded", "The state that this branch or item belongs to has ended without it.")
+}
+
+/// Does nobody wait for this child any more? The message that stops it may have been lost, so a child asks by itself, but
+/// no more often than every [`GRACE_MILLIS`]. An orphan may lie below another one: the topmost is stopped, and with it all
+/// that lies below.
+pub(crate) async fn is_orphan<P: Ports>(ports: &P, thread: &mut Thread, at: Timestamp) -> Result<bool, Error> {
+    if thread.log.path.is_empty() || at < thread.header.awaited.plus_millis(GRACE_MILLIS) {
+        return Ok(false);
+    }
+    let (mut log, mut topmost) = (thread.log.clone(), None);
+    while let Some((parent, step)) = log.parent() {
+        let above = load::load(ports, &parent).await?;
+        let fanout = above.as_ref().and_then(|above| above.snapshot.fanout());
+        if !fanout.is_some_and(|fanout| fanout.id == step.fanout && fanout.out().contains(&step.index)) {
+            topmost = Some((parent.clone(), step));
+        }
+        log = parent;
+    }
+    let Some((parent, step)) = topmost else {
+        thread.header.awaited = at;
+        return Ok(false);
+    };
+    if parent.path.len() + 1 < thread.log.path.len() {
+        let after = After { at: thread.at, tick: thread.tick };
+        abort_children(ports, &parent, step.fanout, &[step.index], &parent_ended(), after).await?;
+    }
+    Ok(true)
+}
+
 /// Ends children that nobody waits for.
 pub(crate) async fn abort_children<P: Ports>(
     ports: &P,
@@ -33,12 +66,13 @@ pub(crate) async fn abort_children<P: Ports>(
     fanout: u32,
     children: &[u32],
     failure: &Failure,
+    after: After,
 ) -> Result<(), Error> {
     let mut origin = None;
     for index in children {
         let child = log.child(fanout, *index);
         let event = Event::Abort { failure: failure.clone() };
-        let Advanced::Gone = advance(ports, &child, event.clone(), None, After::default()).await? else { continue };
+        let Advanced::Gone = advance(ports, &child, event.clone(), None, after).await? else { continue };
         // It never wrote, and its parent has moved on: its end must stand in its log all the same, for its worker to
         // find.
         if origin.is_none() {
@@ -47,7 +81,7 @@ pub(crate) async fn abort_children<P: Ports>(
         if let Some(parent) = &origin
             && let Some(thread) = load::implied(ports, parent, *index).await?
         {
-            advance(ports, &child, event, Some(thread), After::default()).await?;
+            advance(ports, &child, event, Some(thread), after).await?;
         }
     }
     Ok(())

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use millrace_asl::{Effect, Failure};
+use millrace_asl::Effect;
 
-use super::advance::Thread;
+use super::advance::{After, Thread};
+use super::control::parent_ended;
 use super::messages::{Carried, Message, TaskMessage, queue_of};
 use crate::error::Error;
 use crate::ports::{MessageQueues, OutgoingMessage, Ports, Queue};
+
+/// Children that one message stops: so many that its receiver gets done in time.
+const ABORTED_AT_ONCE: usize = 100;
 
 /// Sends what a decision wants done. All of it may be sent again.
 pub(crate) async fn send<P: Ports>(ports: &P, thread: &Thread, effects: Vec<Effect>) -> Result<(), Error> {
@@ -42,8 +46,9 @@ fn collect(
                 (queue, Message::Task(Box::new(task)).outgoing(&format!("task {log} {id}"), None)?)
             }
             Effect::SetTimer { id, at } => {
-                let at = (at > thread.at).then_some(at);
-                (Queue::Engine, Message::Timer { log: log.clone(), id }.outgoing(&format!("timer {log} {id}"), at)?)
+                let message = Message::Timer { log: log.clone(), id, at };
+                let later = (at > thread.at).then_some(at);
+                (Queue::Engine, message.outgoing(&format!("timer {log} {id}"), later)?)
             }
             Effect::StartChild { fanout, index, mut decision } => {
                 let effects = std::mem::take(&mut decision.effects);
@@ -56,12 +61,18 @@ fn collect(
                 (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
             }
             Effect::AbortChildren { fanout, children } => {
-                let failure = Failure::new(
-                    "Millrace.ParentEnded",
-                    "The state that this branch or item belongs to has ended without it.",
-                );
-                let message = Message::AbortChildren { log: log.clone(), fanout, children, failure };
-                (Queue::Engine, message.outgoing(&format!("abort {log} {fanout}"), None)?)
+                for children in children.chunks(ABORTED_AT_ONCE) {
+                    let name = format!("abort {log} {fanout} {}", children.first().copied().unwrap_or_default());
+                    let message = Message::AbortChildren {
+                        log: log.clone(),
+                        fanout,
+                        children: children.to_vec(),
+                        failure: parent_ended(),
+                        after: After { at: thread.at, tick: thread.tick },
+                    };
+                    messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
+                }
+                continue;
             }
         };
         messages.entry(queue).or_default().push(message);

@@ -4,7 +4,7 @@ use millrace_asl::Event;
 
 use super::advance::{Advanced, After, Thread, advance};
 use super::messages::{Message, TaskMessage};
-use super::record::{self, Stuck};
+use super::record::{self, ExecutionStatus, Stuck};
 use super::{close, control, load, sweep};
 use crate::error::Error;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
@@ -16,19 +16,17 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
     let came_before = delivery.receive_count > 1;
     match message {
         Message::Task(task) => do_task(ports, executor, *task, came_before).await,
-        Message::Timer { log, id } => {
-            let advanced = advance(ports, &log, Event::TimerFired { id }, None, After::default()).await?;
+        Message::Timer { log, id, at } => {
+            let after = After { at, tick: 0 };
+            let advanced = advance(ports, &log, Event::TimerFired { id }, None, after).await?;
             repair_if(ports, came_before, advanced).await
         }
         Message::Join { log, fanout } => {
-            close::join(ports, &log, fanout).await?;
-            if came_before && let Some(thread) = load::load(ports, &log).await? {
-                sweep::repair(ports, &thread).await?;
-            }
-            Ok(())
+            let advanced = close::join(ports, &log, fanout).await?;
+            repair_if(ports, came_before, advanced).await
         }
-        Message::AbortChildren { log, fanout, children, failure } => {
-            control::abort_children(ports, &log, fanout, &children, &failure).await
+        Message::AbortChildren { log, fanout, children, failure, after } => {
+            control::abort_children(ports, &log, fanout, &children, &failure, after).await
         }
     }
 }
@@ -51,10 +49,7 @@ async fn do_task<P: Ports, E: Executor>(
     };
     let header = thread.header.clone();
     let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot.position);
-    let Some(task) = task else {
-        // It was done before, and its worker may have died before it sent what follows.
-        return sweep::repair(ports, &thread).await;
-    };
+    let Some(task) = task else { return repair_if(ports, came_before, Advanced::Late(Box::new(thread))).await };
     let span = tracing::info_span!(
         "task",
         execution_id = %task.execution,
@@ -68,7 +63,8 @@ async fn do_task<P: Ports, E: Executor>(
     repair_if(ports, came_before, advanced).await
 }
 
-/// A message that came before may have been committed by a worker that died before it sent what follows.
+/// A message that came before may have been committed by a worker that died before it sent what follows. One that comes
+/// for the first time is a copy: what follows from it was sent with another, and would be sent again with every copy.
 async fn repair_if<P: Ports>(ports: &P, came_before: bool, advanced: Advanced) -> Result<(), Error> {
     match advanced {
         Advanced::Late(thread) if came_before => sweep::repair(ports, &thread).await,
@@ -84,7 +80,9 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
         Message::Timer { log, .. } | Message::Join { log, .. } | Message::AbortChildren { log, .. } => log,
     };
     let noted = async {
-        let Some(mut stored) = record::load(ports, &log.execution).await? else { return Ok(()) };
+        let stored = record::load(ports, &log.execution).await?;
+        let running = stored.filter(|stored| stored.execution.status == ExecutionStatus::Running);
+        let Some(mut stored) = running else { return Ok(()) };
         stored.execution.stuck =
             Some(Stuck { queue: queue.name().to_owned(), since: ports.clock().now(), error: error.code().to_owned() });
         let write = Write::Put(stored.record()?, Condition::Version(stored.version));

@@ -1,5 +1,6 @@
 //! Reading threads: a log's newest entry, or what its parent implies.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use super::advance::Thread;
@@ -28,6 +29,26 @@ pub(crate) fn load<'a, P: Ports>(ports: &'a P, log: &'a LogId) -> Loading<'a> {
         }
         implied(ports, &parent, step.index).await
     })
+}
+
+/// The threads of those children of a fan-out that have written, by index. `indexes` rise.
+pub(crate) async fn children<P: Ports>(
+    ports: &P,
+    parent: &LogId,
+    fanout: u32,
+    indexes: &[u32],
+) -> Result<BTreeMap<u32, Thread>, Error> {
+    let mut threads = BTreeMap::new();
+    for page in indexes.chunks(PAGE) {
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { continue };
+        for entry in ports.log().children(parent, fanout, *first, last.saturating_add(1)).await? {
+            let index = entry.log.path.last().map(|step| step.index);
+            if let Some(index) = index.filter(|index| page.binary_search(index).is_ok()) {
+                threads.insert(index, read(ports, entry).await?);
+            }
+        }
+    }
+    Ok(threads)
 }
 
 /// Reads an entry as the thread that it leaves.

@@ -3,6 +3,7 @@
 use millrace_asl::{Failure, HistoryEvent, Snapshot, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::advance::After;
 use super::body::Header;
 use super::log::LogId;
 use crate::digest::sha256_hex;
@@ -15,12 +16,24 @@ use crate::ports::{OutgoingMessage, Queue};
 pub(crate) enum Message {
     /// Do a task. To the queue of whoever does it.
     Task(Box<TaskMessage>),
-    /// A timer's time has come.
-    Timer { log: LogId, id: StepId },
+    /// A timer's time has come. Whoever's clock says that it is earlier is mistaken.
+    Timer {
+        log: LogId,
+        id: StepId,
+        #[serde(default)]
+        at: Timestamp,
+    },
     /// All children of a fan-out have ended: join them.
     Join { log: LogId, fanout: u32 },
     /// Stop children that nobody waits for any more.
-    AbortChildren { log: LogId, fanout: u32, children: Vec<u32>, failure: Failure },
+    AbortChildren {
+        log: LogId,
+        fanout: u32,
+        children: Vec<u32>,
+        failure: Failure,
+        #[serde(default)]
+        after: After,
+    },
 }
 
 /// A task with all that its worker needs to commit its result.

@@ -81,7 +81,12 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
         deadline: None,
     };
     let decision = millrace_asl::start(&machine, context, start.input, Moment { now, seed: seed(ports) });
-    let header = Header { definition: definition.clone(), owner: start.owner.clone(), project: start.project.clone() };
+    let header = Header {
+        definition: definition.clone(),
+        owner: start.owner.clone(),
+        project: start.project.clone(),
+        awaited: Timestamp::default(),
+    };
     let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history, born: None };
     let stored = Versioned {
         execution: Execution {

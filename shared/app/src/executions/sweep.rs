@@ -7,13 +7,15 @@ use std::pin::Pin;
 
 use millrace_asl::{Effect, Position, Timestamp};
 
-use super::advance::Thread;
+use super::advance::{Thread, arm};
 use super::log::LogId;
 use super::messages::queue_of;
 use super::{close, definitions, dispatch, load, record};
 use crate::error::Error;
 use crate::keys;
-use crate::ports::{Clock, Condition, ExecutionLog, Index, Order, Ports, Query, RecordStore, StoreError, Write};
+use crate::ports::{
+    Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
+};
 use crate::projects;
 
 /// Work that should have moved this long ago is moved on by the next sweep.
@@ -41,14 +43,17 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
     now.plus_millis(GRACE_MILLIS)
 }
 
-/// Looks at every execution that is due, and at the projects that are, the deleted ones too.
+/// Looks at every execution that is due, and at the projects that are, the deleted ones too. What can't be looked after
+/// holds nothing else up.
 ///
 /// # Errors
-/// [`Error::Store`]; what was looked at before stays looked at.
+/// [`Error::Store`]: the first problem; everything else was looked at all the same.
 pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepReport, Error> {
     let now = ports.clock().now();
-    projects::repair_due(ports, now).await?;
-    projects::purge(ports, now).await?;
+    let mut problem = projects::repair_due(ports, now).await.err();
+    if let Err(error) = projects::purge(ports, now).await {
+        problem.get_or_insert(error);
+    }
     let mut report = SweepReport::default();
     for shard in 0..keys::DUE_SHARDS {
         let mut cursor = None;
@@ -64,9 +69,14 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
             };
             let page = ports.records().query(&query).await?;
             for found in page.items {
-                let stored = record::Versioned::from_record(found)?;
                 report.looked_at += 1;
-                report.repaired += look_after(ports, stored, now, patience).await?;
+                match look_after(ports, found, now, patience).await {
+                    Ok(repaired) => report.repaired += repaired,
+                    Err(error) => {
+                        tracing::warn!(error = %error, "an execution could not be looked after");
+                        problem.get_or_insert(error);
+                    }
+                }
             }
             cursor = page.next;
             if cursor.is_none() {
@@ -74,41 +84,59 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
             }
         }
     }
-    Ok(report)
+    problem.map_or(Ok(report), Err)
 }
 
-async fn look_after<P: Ports>(
-    ports: &P,
-    listed: record::Versioned,
-    now: Timestamp,
-    patience: Patience,
-) -> Result<usize, Error> {
-    let id = listed.execution.id;
-    let Some(thread) = load::load(ports, &LogId::root(id.clone())).await? else { return Ok(0) };
+async fn look_after<P: Ports>(ports: &P, listed: Record, now: Timestamp, patience: Patience) -> Result<usize, Error> {
+    let id = record::Versioned::from_record(listed)?.execution.id;
+    let Some(mut stored) = record::load(ports, &id).await?.filter(|stored| stored.due.is_some()) else { return Ok(0) };
+    // First to the back of the queue: one that can't be looked after, or takes too long, must not stand before others.
+    if !set_due(ports, &mut stored, first_due(now)).await? {
+        return Ok(0);
+    }
+    let Some(thread) = load::load(ports, &LogId::root(id)).await? else { return Ok(0) };
     let (repaired, next) = repair_overdue(ports, &thread, now, patience).await?;
-    let Some(mut stored) = record::load(ports, &id).await?.filter(|stored| stored.due.is_some()) else {
-        return Ok(repaired);
-    };
-    stored.due = Some(next.max(first_due(now)));
+    if next > first_due(now) {
+        set_due(ports, &mut stored, next).await?;
+    }
+    Ok(repaired)
+}
+
+/// Sets when to look next. False when somebody else has written the record, or looks after it.
+async fn set_due<P: Ports>(ports: &P, stored: &mut record::Versioned, due: Timestamp) -> Result<bool, Error> {
+    stored.due = Some(due);
     let write = Write::Put(stored.record()?, Condition::Version(stored.version));
     match ports.records().write(vec![write]).await {
-        Ok(()) | Err(StoreError::Conflict) => Ok(repaired),
-        Err(error) => Err(error.into()),
+        Ok(()) => stored.version += 1,
+        Err(StoreError::Conflict) => return Ok(false),
+        Err(error) => return Err(error.into()),
     }
+    Ok(true)
 }
 
-/// When a thread that nothing moves is overdue.
+/// When a thread that nothing moves is overdue; [`Timestamp::MAX`] when only its children can move it.
 fn overdue_at(thread: &Thread, resource: Option<&str>) -> Timestamp {
     let from = match &thread.snapshot.position {
         Position::Wait { until, .. } | Position::Backoff { until, .. } => *until,
-        Position::Task { deadline: Some(deadline), .. } => *deadline,
-        Position::Task { deadline: None, .. } => {
+        Position::Task { deadline, .. } => {
             let hidden = resource.and_then(queue_of).map_or(0, |queue| queue.visibility().as_millis());
-            thread.at.plus_millis(i64::try_from(hidden).unwrap_or(i64::MAX))
+            let back = thread.at.plus_millis(i64::try_from(hidden).unwrap_or(i64::MAX));
+            deadline.map_or(back, |deadline| deadline.min(back))
         }
+        Position::Join { fanout, .. } if !fanout.out().is_empty() => Timestamp::MAX,
         Position::Ready { .. } | Position::Join { .. } | Position::Ended { .. } => thread.at,
     };
-    from.plus_millis(GRACE_MILLIS)
+    let running = thread.snapshot.child.is_none() && thread.snapshot.outcome().is_none();
+    let deadline = thread.snapshot.execution.deadline.filter(|_| running);
+    deadline.map_or(from, |deadline| deadline.min(from)).plus_millis(GRACE_MILLIS)
+}
+
+/// When to look again at what is overdue since `overdue` and was sent again: each time later, so that work which can't be
+/// done, or has to wait in a long queue, does not pile up.
+fn again_at(overdue: Timestamp, now: Timestamp) -> Timestamp {
+    /// The longest pause.
+    const DAY_MILLIS: i64 = 24 * 3600 * 1000;
+    now.plus_millis(now.millis().saturating_sub(overdue.millis()).clamp(GRACE_MILLIS, DAY_MILLIS))
 }
 
 type Repairing<'a> = Pin<Box<dyn Future<Output = Result<(usize, Timestamp), Error>> + Send + 'a>>;
@@ -125,30 +153,44 @@ fn repair_overdue<'a, P: Ports>(ports: &'a P, thread: &'a Thread, now: Timestamp
             }
         });
         let overdue = overdue_at(thread, resource.as_deref());
-        let is_overdue = patience == Patience::None || overdue <= now;
-        let Some(fanout) = thread.snapshot.fanout() else {
-            if is_overdue {
-                repair(ports, thread).await?;
-            }
-            return Ok((usize::from(is_overdue), overdue));
-        };
-        let (mut repaired, mut next) = (0, Timestamp::MAX);
-        let children = fanout.with_logs();
-        for index in &children {
-            let log = thread.log.child(fanout.id, *index);
-            let child = match ports.log().latest(&log).await? {
-                Some(entry) => Some(load::read(ports, entry).await?),
+        let out = thread.snapshot.fanout().map(|fanout| (fanout.id, fanout.out())).unwrap_or_default();
+        let is_overdue = overdue <= now || patience == Patience::None && out.1.is_empty();
+        let (mut repaired, mut next) = (0, overdue);
+        if is_overdue {
+            // Children look after themselves.
+            let mut effects = millrace_asl::pending(&machine, &thread.snapshot);
+            effects.retain(|effect| !matches!(effect, Effect::StartChild { .. }));
+            dispatch::send(ports, thread, effects).await?;
+            close::settle(ports, thread).await?;
+            (repaired, next) = (1, again_at(overdue, now));
+        }
+        if thread.at.plus_millis(GRACE_MILLIS) <= now || patience == Patience::None {
+            let effects = left_behind(ports, thread).await?;
+            dispatch::send(ports, thread, effects.into_iter().collect()).await?;
+        }
+        let (mut written, mut counted) = (load::children(ports, &thread.log, out.0, &out.1).await?, Vec::new());
+        for index in &out.1 {
+            let child = match written.remove(index) {
+                Some(child) => Some(child),
                 None => load::implied(ports, thread, *index).await?,
             };
-            if let Some(child) = child {
-                let (more, at) = repair_overdue(ports, &child, now, patience).await?;
-                repaired += more;
-                next = next.min(at);
+            match child {
+                Some(child) if arm(&child.log, &child.snapshot).is_some() => counted.push(child),
+                Some(child) => {
+                    let (more, at) = repair_overdue(ports, &child, now, patience).await?;
+                    repaired += more;
+                    next = next.min(at);
+                }
+                None => {}
             }
         }
-        if fanout.out().is_empty() && is_overdue {
-            repair(ports, thread).await?;
-            repaired += 1;
+        // Where all have been counted one says it for all.
+        if counted.len() == out.1.len()
+            && let Some(child) = counted.iter().max_by_key(|child| child.at)
+        {
+            let (more, at) = repair_overdue(ports, child, now, patience).await?;
+            repaired += more;
+            next = next.min(at);
         }
         Ok((repaired, next))
     })
@@ -157,20 +199,37 @@ fn repair_overdue<'a, P: Ports>(ports: &'a P, thread: &'a Thread, now: Timestamp
 /// Sends again what a thread waits for, or draws the consequences of its end. Of a fan-out's children those that have
 /// begun to write look after themselves; only their ends are told again.
 pub(crate) async fn repair<P: Ports>(ports: &P, thread: &Thread) -> Result<(), Error> {
-    if thread.snapshot.outcome().is_some() {
-        return close::settle(ports, thread).await;
-    }
     let machine = definitions::load(ports, &thread.header.definition).await?;
     let mut effects = millrace_asl::pending(&machine, &thread.snapshot);
+    effects.extend(left_behind(ports, thread).await?);
     if let Some(fanout) = thread.snapshot.fanout() {
-        for index in fanout.with_logs() {
-            let Some(entry) = ports.log().latest(&thread.log.child(fanout.id, index)).await? else { continue };
-            effects.retain(|effect| !matches!(effect, Effect::StartChild { index: other, .. } if *other == index));
-            let child = load::read(ports, entry).await?;
-            if child.snapshot.outcome().is_some() {
-                close::settle(ports, &child).await?;
-            }
+        let written = load::children(ports, &thread.log, fanout.id, &fanout.out()).await?;
+        effects.retain(|effect| !matches!(effect, Effect::StartChild { index, .. } if written.contains_key(index)));
+        let ended = written.values().filter(|child| child.snapshot.outcome().is_some());
+        let (counted, told): (Vec<_>, Vec<_>) = ended.partition(|child| arm(&child.log, &child.snapshot).is_some());
+        for child in told.into_iter().chain(counted.into_iter().next()) {
+            close::settle(ports, child).await?;
         }
     }
-    dispatch::send(ports, thread, effects).await
+    dispatch::send(ports, thread, effects).await?;
+    close::settle(ports, thread).await
+}
+
+/// Has those children stopped that a thread left in its last step: its snapshot does not say so any more.
+async fn left_behind<P: Ports>(ports: &P, thread: &Thread) -> Result<Option<Effect>, Error> {
+    let before = match thread.seq {
+        0 => None,
+        1 => load::first(ports, &thread.log).await?,
+        seq => match ports.log().entries(&thread.log, seq - 1, 1).await?.pop() {
+            Some(entry) => Some(load::read(ports, entry).await?),
+            None => None,
+        },
+    };
+    let waits_for = thread.snapshot.fanout().map(|fanout| fanout.id);
+    let left = before.as_ref().and_then(|before| before.snapshot.fanout());
+    let Some(left) = left.filter(|left| Some(left.id) != waits_for) else { return Ok(None) };
+    let mut children = left.out();
+    let written = load::children(ports, &thread.log, left.id, &children).await?;
+    children.retain(|index| written.get(index).is_none_or(|child| child.snapshot.outcome().is_none()));
+    Ok((!children.is_empty()).then_some(Effect::AbortChildren { fanout: left.id, children }))
 }
