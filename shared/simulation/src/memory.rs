@@ -23,6 +23,7 @@ pub struct MemoryPorts {
     state: Arc<Mutex<State>>,
     now: Arc<AtomicI64>,
     random: Arc<AtomicU64>,
+    early: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Default)]
@@ -44,13 +45,47 @@ struct Message {
     visible_at: Timestamp,
     receives: u32,
     receipt: u64,
+    copied: bool,
+}
+
+impl Message {
+    /// When it can be received, if messages that were never received come so many milliseconds too early.
+    fn comes_at(&self, early: i64) -> Timestamp {
+        self.visible_at.plus_millis(if self.receives == 0 { -early } else { 0 })
+    }
 }
 
 impl MemoryPorts {
     /// Empty ports, whose randomness follows from a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Arc::default(), now: Arc::new(AtomicI64::new(EPOCH)), random: Arc::new(AtomicU64::new(seed)) }
+        Self {
+            state: Arc::default(),
+            now: Arc::new(AtomicI64::new(EPOCH)),
+            random: Arc::new(AtomicU64::new(seed)),
+            early: Arc::default(),
+        }
+    }
+
+    /// Has delayed messages come so much too early: clocks differ between the queue and its receivers.
+    pub fn come_early(&self, by: Duration) {
+        self.early.store(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
+    /// The newest entry of every log.
+    #[must_use]
+    pub fn newest(&self) -> Vec<LogEntry> {
+        let state = self.state();
+        let newest: BTreeMap<&LogId, &LogEntry> = state.entries.iter().map(|((log, _), entry)| (log, entry)).collect();
+        newest.into_values().cloned().collect()
+    }
+
+    /// The bodies of all messages in a queue: hidden, delayed and dead ones too.
+    #[must_use]
+    pub fn bodies(&self, queue: Queue) -> Vec<String> {
+        let state = self.state();
+        let all = [&state.queues, &state.dead].into_iter().filter_map(|messages| messages.get(&queue)).flatten();
+        all.map(|message| message.body.clone()).collect()
     }
 
     /// Lets time pass.
@@ -61,26 +96,28 @@ impl MemoryPorts {
     /// When the next hidden or delayed message can be received, if there is one.
     #[must_use]
     pub fn next_visible(&self) -> Option<Timestamp> {
+        let early = self.early.load(Ordering::SeqCst);
         let state = self.state();
-        state.queues.values().flatten().map(|message| message.visible_at).min()
+        state.queues.values().flatten().map(|message| message.comes_at(early)).min()
     }
 
-    /// Puts a second copy of every message that can be received now into its queue, as a standard queue may.
+    /// Puts a second copy of messages that can be received now into their queues, as a standard queue may. None gets more
+    /// than one: with many messages at hand the copies would outgrow the work.
     pub fn duplicate_ready(&self, choose: &mut impl FnMut() -> bool) {
         let now = self.now();
-        let mut state = self.state();
-        let mut last = state.last_message;
+        let mut guard = self.state();
+        let state = &mut *guard;
         for messages in state.queues.values_mut() {
-            let ready: Vec<Message> = messages.iter().filter(|message| message.visible_at <= now).cloned().collect();
-            for mut copy in ready {
+            let mut copies = Vec::new();
+            for message in messages.iter_mut().filter(|message| message.visible_at <= now && !message.copied) {
                 if choose() {
-                    last += 1;
-                    copy.id = last;
-                    messages.push(copy);
+                    message.copied = true;
+                    state.last_message += 1;
+                    copies.push(Message { id: state.last_message, ..message.clone() });
                 }
             }
+            messages.extend(copies);
         }
-        state.last_message = last;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -134,9 +171,19 @@ impl IdSource for MemoryPorts {
     }
 }
 
+impl MemoryPorts {
+    /// The state without the entries that have expired: a store removes them one by one, without regard to the rest.
+    fn kept(&self) -> MutexGuard<'_, State> {
+        let now = self.now();
+        let mut state = self.state();
+        state.entries.retain(|_, entry| entry.expires_at.is_none_or(|at| at > now));
+        state
+    }
+}
+
 impl ExecutionLog for MemoryPorts {
     async fn append(&self, entry: &LogEntry, join: Option<&JoinArm>) -> StoreResult<bool> {
-        let mut state = self.state();
+        let mut state = self.kept();
         let key = (entry.log.clone(), entry.seq);
         if state.entries.contains_key(&key) {
             return Err(StoreError::Conflict);
@@ -157,19 +204,19 @@ impl ExecutionLog for MemoryPorts {
     }
 
     async fn latest(&self, log: &LogId) -> StoreResult<Option<LogEntry>> {
-        let state = self.state();
+        let state = self.kept();
         let mut entries = state.entries.range((log.clone(), 0)..=(log.clone(), u64::MAX));
         Ok(entries.next_back().map(|(_, entry)| entry.clone()))
     }
 
     async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {
-        let state = self.state();
+        let state = self.kept();
         let entries = state.entries.range((log.clone(), from)..=(log.clone(), u64::MAX));
         Ok(entries.take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 
     async fn children(&self, parent: &LogId, fanout: u32, from: u32, to: u32) -> StoreResult<Vec<LogEntry>> {
-        let state = self.state();
+        let state = self.kept();
         let newest = |index| {
             let log = parent.child(fanout, index);
             let mut entries = state.entries.range((log.clone(), 0)..=(log, u64::MAX));
@@ -310,7 +357,7 @@ async fn give_way() {
 
 impl MemoryPorts {
     fn take(&self, queue: Queue, max: usize, visibility: Duration) -> Vec<Delivery> {
-        let now = self.now();
+        let (now, early) = (self.now(), self.early.load(Ordering::SeqCst));
         let mut guard = self.state();
         let state = &mut *guard;
         let messages = state.queues.entry(queue).or_default();
@@ -321,7 +368,7 @@ impl MemoryPorts {
         state.dead.entry(queue).or_default().extend(spent);
         let hidden = i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX);
         let mut deliveries = Vec::new();
-        for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(max) {
+        for message in messages.iter_mut().filter(|message| message.comes_at(early) <= now).take(max) {
             state.last_message += 1;
             message.receives += 1;
             message.receipt = state.last_message;
@@ -349,7 +396,7 @@ impl MessageQueues for MemoryPorts {
             state.last_message += 1;
             let id = state.last_message;
             let visible_at = message.deliver_at.unwrap_or(now).max(now);
-            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0 };
+            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0, copied: false };
             state.queues.entry(queue).or_default().push(message);
         }
         Ok(())

@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use millrace_app::executions::{
-    ExecutionStatus, HistoryItem, Patience, StartExecution, history, list_one, start_execution, sweep,
+    ExecutionStatus, HistoryItem, LogId, Patience, StartExecution, history, list_one, start_execution, stop_execution,
+    sweep,
 };
 use millrace_app::ids::ExecutionId;
-use millrace_app::ports::{Clock, MessageQueues, Ports, Queue};
+use millrace_app::keys;
+use millrace_app::ports::{BlobStore, Clock, MessageQueues, Ports, Queue};
 use millrace_app::workers::{Executor, Task, TaskError, handle};
+use millrace_app::{Error, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
@@ -23,6 +26,9 @@ use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// Virtual time after which an execution counts as lost.
 const PATIENCE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Virtual time after the end in which everything has to come to rest.
+const REST: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// What goes wrong, in thousandths of the calls or messages.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,11 +41,15 @@ pub struct Trouble {
     pub lose: u64,
     /// Ready messages that are doubled, each time one is taken.
     pub double: u64,
+    /// By how many milliseconds delayed messages come too early, since clocks differ.
+    pub early: u64,
 }
 
 impl Trouble {
     /// Everything at once.
-    pub const ALL: Self = Self { fail_before: 15, fail_after: 15, lose: 10, double: 40 };
+    pub const ALL: Self = Self { fail_before: 15, fail_after: 15, lose: 10, double: 40, early: 5 };
+    /// Everything but lost messages.
+    pub const DURABLE: Self = Self { lose: 0, ..Self::ALL };
 }
 
 /// Decides the fate of calls by a seed, and counts them.
@@ -88,7 +98,8 @@ impl Watcher for Fates {
 }
 
 /// An executor whose answers follow from the task alone: `{"fail": NAME}` in the input fails, `fail_until` fails the
-/// first attempts of a state, everything else is answered with what was given and the state's name.
+/// first attempts of a state, `{"unable": true}` never gives a result, everything else is answered with what was given
+/// and the state's name.
 #[derive(Debug, Default)]
 pub struct Script {
     done: Mutex<BTreeMap<String, u64>>,
@@ -107,6 +118,9 @@ impl Executor for Script {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
         if let Some(name) = task.input.get("fail").and_then(Value::as_str) {
             return Err(TaskError::failed(name, format!("'{}' was told to fail", task.state)));
+        }
+        if task.input.get("unable").is_some() {
+            return Err(Error::internal(format!("'{}' is unable", task.state)).into());
         }
         // The number of the attempt in its log is the same in every run.
         let attempt: u64 = task.attempt.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
@@ -130,8 +144,19 @@ pub struct Ending {
     pub calls: BTreeMap<Call, u64>,
     /// Virtual time from start to end.
     pub took: Duration,
-    /// Messages that went to the dead letters.
+    /// Messages that went to the dead letters before it ended.
     pub dead: u64,
+    /// Messages that are still there long after it ended.
+    pub left: usize,
+    /// Logs that have not ended long after it did.
+    pub alive: Vec<LogId>,
+}
+
+/// What happens when.
+#[derive(Debug)]
+struct Turn {
+    next_sweep: Timestamp,
+    stop_at: Option<Timestamp>,
 }
 
 /// A definition, an input, a seed and what goes wrong.
@@ -145,6 +170,8 @@ pub struct World {
     pub seed: u64,
     /// What goes wrong.
     pub trouble: Trouble,
+    /// When somebody stops the execution, counted from its start.
+    pub stop_after: Option<Duration>,
 }
 
 impl World {
@@ -155,6 +182,7 @@ impl World {
     #[expect(clippy::panic, clippy::expect_used, reason = "a test that can't go on says so")]
     pub async fn run(&self) -> Ending {
         let memory = MemoryPorts::new(self.seed);
+        memory.come_early(Duration::from_millis(self.trouble.early));
         let fates = Arc::new(Fates::new(self.seed, self.trouble));
         let ports = Watched::new(memory.clone(), Arc::clone(&fates));
         let script = Script::default();
@@ -175,7 +203,8 @@ impl World {
                 Err(error) => panic!("the execution was refused: {error:?}"),
             }
         }
-        let mut next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
+        let stop_at = self.stop_after.map(|after| began.plus_millis(millis(after)));
+        let mut turn = Turn { next_sweep: memory.now().plus_millis(millis(SWEEP_EVERY)), stop_at };
         let deadline = began.plus_millis(millis(PATIENCE));
         let status = loop {
             let status = list_one(&memory, &id).await.ok().flatten().map(|execution| execution.status);
@@ -183,32 +212,74 @@ impl World {
             if status != ExecutionStatus::Running || memory.now() > deadline {
                 break status;
             }
-            if memory.now() >= next_sweep {
-                // A sweep that dies is repeated at the next turn.
-                let _ = sweep(&ports, Patience::Grace).await;
-                for queue in Queue::ALL {
-                    memory.redrive(queue).await.expect("memory redrives");
-                }
-                next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
-                continue;
-            }
-            if !self.work_once(&memory, &ports, &fates, &script).await {
-                let soon = memory.next_visible().map_or(next_sweep, |next| next.min(next_sweep)).max(memory.now());
-                let gap = u64::try_from(soon.millis() - memory.now().millis()).unwrap_or_default();
-                memory.pass(Duration::from_millis(gap.max(1)));
-            }
+            self.go_on(&memory, &ports, &fates, &script, &id, &mut turn).await;
         };
+        let (calls, ended) = (fates.counts(), memory.now());
         let mut dead = 0;
         for queue in Queue::ALL {
             dead += memory.depth(queue).await.map_or(0, |depth| depth.dead);
+        }
+        let deadline = ended.plus_millis(millis(REST));
+        let left = || Queue::ALL.into_iter().map(|queue| memory.bodies(queue).len()).sum();
+        while left() > 0_usize && memory.now() <= deadline {
+            self.go_on(&memory, &ports, &fates, &script, &id, &mut turn).await;
+        }
+        let mut alive = Vec::new();
+        for entry in memory.newest() {
+            let blob = entry.body.strip_prefix("{\"blob\":\"").and_then(|rest| rest.strip_suffix("\"}"));
+            let body = match blob {
+                Some(blob) => BlobStore::get(&memory, &keys::payload(blob)).await.ok().flatten().unwrap_or_default(),
+                None => entry.body.into_bytes(),
+            };
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if body.pointer("/snap/p/at") != Some(&json!("end")) {
+                alive.push(entry.log);
+            }
         }
         Ending {
             status,
             history: history(&memory, &id).await.expect("a history in memory"),
             tasks: script.done(),
-            calls: fates.counts(),
-            took: Duration::from_millis(u64::try_from(memory.now().millis() - began.millis()).unwrap_or_default()),
+            calls,
+            took: Duration::from_millis(u64::try_from(ended.millis() - began.millis()).unwrap_or_default()),
             dead,
+            left: left(),
+            alive,
+        }
+    }
+
+    /// One turn of the world: a sweep when it is time, else a message, else time passes.
+    #[expect(clippy::expect_used, reason = "a test that can't go on says so")]
+    async fn go_on(
+        &self,
+        memory: &MemoryPorts,
+        ports: &Watched<MemoryPorts, Fates>,
+        fates: &Fates,
+        script: &Script,
+        id: &ExecutionId,
+        turn: &mut Turn,
+    ) {
+        if turn.stop_at.is_some_and(|at| at <= memory.now()) {
+            // Whoever stops it tries until it is told that it is stopped.
+            if stop_execution(ports, id, "Test.Stopped", "somebody stopped it").await.is_ok() {
+                turn.stop_at = None;
+            }
+            return;
+        }
+        if memory.now() >= turn.next_sweep {
+            // A sweep that dies is repeated at the next turn.
+            let _ = sweep(ports, Patience::Grace).await;
+            for queue in Queue::ALL {
+                memory.redrive(queue).await.expect("memory redrives");
+            }
+            turn.next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
+            return;
+        }
+        if !self.work_once(memory, ports, fates, script).await {
+            let times = [memory.next_visible(), turn.stop_at, Some(turn.next_sweep)];
+            let soon = times.into_iter().flatten().min().unwrap_or_default();
+            let gap = u64::try_from(soon.millis() - memory.now().millis()).unwrap_or_default();
+            memory.pass(Duration::from_millis(gap.max(1)));
         }
     }
 
@@ -232,7 +303,7 @@ impl World {
             memory.pass(Duration::from_millis(1 + fates.draw() % 20));
             if handle(ports, script, queue, delivery).await.is_ok() {
                 // A worker may die between its work and the delete, too.
-                let _ = ports.delete(queue, &delivery.receipt).await;
+                let _ = MessageQueues::delete(ports, queue, &delivery.receipt).await;
             }
             return true;
         }

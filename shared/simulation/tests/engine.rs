@@ -122,8 +122,13 @@ fn essence(history: &[HistoryItem]) -> Vec<String> {
 }
 
 async fn undisturbed(name: &str, definition: &Value, input: &Value) -> Ending {
-    let world =
-        World { definition: definition.to_string(), input: input.clone(), seed: 0, trouble: Trouble::default() };
+    let world = World {
+        definition: definition.to_string(),
+        input: input.clone(),
+        seed: 0,
+        trouble: Trouble::default(),
+        stop_after: None,
+    };
     let ending = world.run().await;
     assert_ne!(ending.status, ExecutionStatus::Running, "{name}: lost although nothing went wrong");
     assert!(
@@ -162,7 +167,13 @@ async fn whatever_goes_wrong_the_end_and_the_history_are_the_same() {
         let calm = undisturbed(name, &definition, &input).await;
         let found = FOUND.iter().filter(|(case, _)| *case == name).map(|(_, seed)| *seed);
         for seed in seeds().into_iter().chain(found) {
-            let world = World { definition: definition.to_string(), input: input.clone(), seed, trouble: Trouble::ALL };
+            let world = World {
+                definition: definition.to_string(),
+                input: input.clone(),
+                seed,
+                trouble: Trouble::ALL,
+                stop_after: None,
+            };
             let ending = world.run().await;
             check(name, seed, &calm, &ending);
         }
