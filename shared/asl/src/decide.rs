@@ -209,7 +209,7 @@ pub fn start_child(machine: &StateMachine, parent: &Snapshot, index: u32) -> Opt
         Join::Counted { .. } => fanout.moment.now,
     };
     let run = Run::new(machine, Moment { now, seed: fanout.moment.seed }, STATES_A_DECISION);
-    let mut decision = run.child(parent, attempt, fanout, index, now, fanout.events);
+    let mut decision = run.child(parent, attempt, fanout, index, now, fanout.events).0;
     if let (Some(child), Join::Counted { waiting }) = (&mut decision.snapshot.child, &fanout.join) {
         child.counted = crate::fanout::counted(waiting, index);
     }

@@ -11,7 +11,7 @@ use crate::Timestamp;
 use crate::decide::{Decision, Effect, STATES_A_DECISION};
 use crate::definition::Kind;
 use crate::history::{EventType, HistoryEvent};
-use crate::run::{Run, Step, broken};
+use crate::run::{Run, Step, broken, weigh};
 use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source};
 use crate::states::{map, parallel};
 
@@ -37,6 +37,22 @@ const fn mix(seed: u64, fanout: u32, index: u32) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ bits >> 31
+}
+
+/// What a started child weighs besides its history, about.
+const CHILD_WEIGHT: usize = 512;
+
+/// How much the children of a fan-out may record in one decision, at all depths: 256 MiB, about 200,000 items with a
+/// Pass state each. It keeps a few nested Maps from taking all of the memory.
+const WEIGHT_A_FAN_OUT: usize = 256 * 1024 * 1024;
+
+fn too_heavy(attempt: &Attempt) -> Failure {
+    let cause = format!(
+        "The branches or items of the state '{}' would record more than 256 MiB before one of them waits. Give it fewer \
+         items, or less data or fewer states for each.",
+        attempt.state
+    );
+    Failure::new("States.DataLimitExceeded", cause)
 }
 
 impl Run<'_> {
@@ -124,14 +140,21 @@ impl Run<'_> {
         now: Timestamp,
         started: &mut Vec<(u32, Decision)>,
     ) -> Result<(), Failure> {
-        let decision = self.child(thread, attempt, fanout, index, now, self.events());
+        let (decision, weight) = self.child(thread, attempt, fanout, index, now, self.events());
+        // A child has the execution's input with it, where the definition reads that.
+        let carried = thread.execution.input.as_ref().map_or(0, weigh);
+        self.weight = self.weight.saturating_add(weight).saturating_add(carried).saturating_add(CHILD_WEIGHT);
+        if self.weight > WEIGHT_A_FAN_OUT {
+            started.clear();
+            return Err(too_heavy(attempt));
+        }
         let failure = match decision.snapshot.outcome() {
             None => {
                 // Again, where it would not begin at the number that `start_child` knows.
                 let decision = if self.events() == fanout.events {
                     decision
                 } else {
-                    self.child(thread, attempt, fanout, index, now, fanout.events)
+                    self.child(thread, attempt, fanout, index, now, fanout.events).0
                 };
                 started.push((index, decision));
                 return Ok(());
@@ -188,7 +211,7 @@ impl Run<'_> {
         index: u32,
         now: Timestamp,
         events_before: u64,
-    ) -> Decision {
+    ) -> (Decision, usize) {
         let moment = Moment { now, seed: mix(fanout.moment.seed, fanout.id, index) };
         let depth = parent.child.as_ref().map_or(0, |child| child.depth) + 1;
         let mut run = Run::new(self.machine, moment, budget(depth));
@@ -235,7 +258,7 @@ impl Run<'_> {
             Ok(input) => run.first_state(thread.machine, input),
             Err(failure) => Step::End(Outcome::Failed { failure }),
         };
-        run.finish(thread, first)
+        run.finish_weighed(thread, first)
     }
 
     /// A child told its parent that it ended.

@@ -20,6 +20,25 @@ pub(crate) enum Step {
     End(Outcome),
 }
 
+/// What an event weighs besides its values, about.
+const EVENT_WEIGHT: usize = 256;
+
+/// A decision that has recorded so much goes on in another one: 8 MiB.
+const WEIGHT_A_DECISION: usize = 8 * 1024 * 1024;
+
+/// About how many bytes a value takes.
+pub(crate) fn weigh(value: &Value) -> usize {
+    const NODE: usize = 32;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => NODE,
+        Value::String(text) => NODE + text.len(),
+        Value::Array(items) => items.iter().map(weigh).fold(NODE, usize::saturating_add),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + weigh(value)).fold(NODE, usize::saturating_add)
+        }
+    }
+}
+
 /// One decision in the making.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
@@ -34,6 +53,8 @@ pub(crate) struct Run<'a> {
     pub(crate) effects: Vec<Effect>,
     /// How many more states may be entered.
     pub(crate) budget: u32,
+    /// About how many bytes this decision has recorded, its children's included.
+    pub(crate) weight: usize,
 }
 
 impl From<QueryFailure> for Failure {
@@ -53,6 +74,7 @@ impl<'a> Run<'a> {
             last: None,
             effects: Vec::new(),
             budget,
+            weight: 0,
         }
     }
 
@@ -64,6 +86,7 @@ impl<'a> Run<'a> {
 
     /// Records an event that ends a side line: the next one follows from what led to this one.
     pub(crate) fn note(&mut self, kind: EventType, details: Map<String, Value>) {
+        self.weight += details.values().map(weigh).fold(EVENT_WEIGHT, usize::saturating_add);
         self.history.push(HistoryEvent { kind, details, previous: self.last });
     }
 
@@ -82,11 +105,16 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a thread until it waits or ends.
-    pub(crate) fn finish(mut self, mut thread: Snapshot, first: Step) -> Decision {
+    pub(crate) fn finish(self, thread: Snapshot, first: Step) -> Decision {
+        self.finish_weighed(thread, first).0
+    }
+
+    /// The same, with the weight of what was recorded.
+    pub(crate) fn finish_weighed(mut self, mut thread: Snapshot, first: Step) -> (Decision, usize) {
         let mut step = first;
         loop {
             match step {
-                Step::Enter { state, input } if self.budget == 0 => {
+                Step::Enter { state, input } if self.budget == 0 || self.weight >= WEIGHT_A_DECISION => {
                     let id = next_step(&mut thread);
                     self.effects.push(Effect::SetTimer { id, at: self.moment.now });
                     thread.position = Position::Ready { id, state, input };
@@ -108,7 +136,7 @@ impl<'a> Run<'a> {
             }
         }
         thread.events = self.events_before + self.history.len() as u64;
-        Decision { snapshot: thread, history: self.history, effects: self.effects }
+        (Decision { snapshot: thread, history: self.history, effects: self.effects }, self.weight)
     }
 
     fn enter(&mut self, thread: &mut Snapshot, name: String, input: Value) -> Step {

@@ -11,7 +11,7 @@ pub(crate) const MAX_FILTER_DEPTH: usize = 16;
 /// The deepest nesting of a value that is read or built. JSON parsers commonly stop at 128.
 pub(crate) const MAX_DEPTH: usize = 120;
 /// The most a single evaluation may build, in bytes of text plus [`VALUE_WEIGHT`] for each value.
-const MAX_WEIGHT: usize = 64 * 1024 * 1024;
+const MAX_WEIGHT: usize = 16 * 1024 * 1024;
 const VALUE_WEIGHT: usize = 16;
 /// The most values that one path may visit.
 const MAX_VISITS: usize = 5_000_000;
@@ -19,8 +19,8 @@ const MAX_VISITS: usize = 5_000_000;
 /// An evaluation asked for more than the interpreter allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitExceeded {
-    /// More than 64 MiB would be built.
-    #[error("The result is larger than 64 MiB. Select less of the input.")]
+    /// More than 16 MiB would be built.
+    #[error("The result is larger than 16 MiB. Select less of the input.")]
     Size,
     /// A value is nested more deeply than 120 levels.
     #[error("The result is nested more deeply than 120 levels. Flatten the data.")]
@@ -120,7 +120,7 @@ mod tests {
     fn weight_adds_up() {
         let mut allowance = Allowance::new();
         let block = Value::String("x".repeat(1024 * 1024));
-        for _ in 0..63 {
+        for _ in 0..15 {
             assert_eq!(allowance.charge(&block), Ok(()));
         }
         assert_eq!(allowance.charge(&block), Err(LimitExceeded::Size));
