@@ -146,8 +146,8 @@ const RUST: &str = "abstract as async await become box break const continue crat
     fn for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct super trait \
     true try type typeof unsafe unsized use virtual where while yield";
 
-/// Type and trait names that generated Rust code needs for itself.
-const RUST_TYPES: &str = "deserialize deserialize_owned entity fields option serialize string";
+/// Names of types, traits and crates that generated Rust code needs for itself.
+const RUST_TYPES: &str = "deserialize deserialize_owned entity fields option serde serde_json serialize string";
 
 /// Members that every stored record has besides its own fields.
 const RECORD_FIELDS: &str = "id version created_at updated_at pk sk";
