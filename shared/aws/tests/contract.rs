@@ -10,24 +10,33 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_sqs::config::Region;
 use aws_sdk_sqs::types::QueueAttributeName;
-use millrace_app::ports::IdSource as _;
+use millrace_app::executions::{JoinArm, LogEntry, LogId};
+use millrace_app::ids::ExecutionId;
+use millrace_app::ports::{
+    Clock as _, ExecutionLog as _, IdSource as _, MessageQueues as _, OutgoingMessage, Ports as _, Queue,
+};
 use millrace_aws::{AwsPorts, Config, Needs, SystemRandom};
 use millrace_simulation::contract::ContractEnv;
 
 const REGION: &str = "us-east-1";
 
-struct Stack(AwsPorts);
+struct Stack {
+    ports: AwsPorts,
+    table: String,
+    dynamodb: aws_sdk_dynamodb::Client,
+    scheduler: aws_sdk_scheduler::Client,
+}
 
 impl ContractEnv for Stack {
     type Ports = AwsPorts;
 
     fn ports(&self) -> &AwsPorts {
-        &self.0
+        &self.ports
     }
 
     async fn pass_time(&self, time: Duration) {
@@ -102,10 +111,11 @@ async fn stack() -> Option<Stack> {
         };
     }
     let given = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let dynamodb = aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb).build());
     let table = match given("MILLRACE_AWS_TABLE") {
         Some(table) => table,
         None => {
-            make_table(&aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb).build()), &name).await;
+            make_table(&dynamodb, &name).await;
             name.clone()
         }
     };
@@ -134,7 +144,9 @@ async fn stack() -> Option<Stack> {
         "SCHEDULE_ROLE_ARN" => Some("arn:aws:iam::000000000000:role/timers".to_owned()),
         other => urls.iter().find(|(known, _)| known == other).map(|(_, url)| url.clone()),
     });
-    Some(Stack(AwsPorts::new(config.expect("the configuration is whole"))))
+    let ports = AwsPorts::new(config.expect("the configuration is whole"));
+    let scheduler = aws_sdk_scheduler::Client::from_conf(config!(aws_sdk_scheduler).build());
+    Some(Stack { ports, table, dynamodb, scheduler })
 }
 
 millrace_simulation::contract_tests! {
@@ -142,4 +154,63 @@ millrace_simulation::contract_tests! {
         Some(stack) => stack,
         None => return,
     }
+}
+
+/// Appends the end of every child of a fan-out; answers how often that completed it.
+async fn end_all(stack: &Stack, parent: &LogId, total: u32) -> usize {
+    let mut complete = 0;
+    for position in 0..total {
+        let child = parent.child(0, position);
+        let at = stack.ports.clock().now();
+        let expires_at = Some(at.plus_millis(86_400_000));
+        let entry = LogEntry { log: child.clone(), seq: 1, at, body: "end".into(), expires_at };
+        let arm = JoinArm { child, position, total };
+        complete += usize::from(stack.ports.log().append(&entry, Some(&arm)).await.expect("appended"));
+    }
+    complete
+}
+
+/// A worker that dies between the count in a shard and the count of the full shard leaves the join short of one: asking
+/// for it counts what is missing.
+#[tokio::test]
+async fn a_full_shard_that_was_not_counted_is_counted_later() {
+    let Some(stack) = stack().await else { return };
+    let parent = LogId::root(ExecutionId::new(&stack.ports));
+    assert_eq!(end_all(&stack, &parent, 300).await, 1);
+    let lost = stack
+        .dynamodb
+        .delete_item()
+        .table_name(&stack.table)
+        .key("PK", AttributeValue::S(format!("EXECUTION#{}#0#L1#0", parent.execution)))
+        .key("SK", AttributeValue::S("JOIN".into()))
+        .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
+        .send()
+        .await
+        .expect("the counter is deleted");
+    let lost = lost.attributes.expect("there was a counter of shards");
+    assert!(lost.contains_key("expires_at"), "it goes when the logs go");
+    for position in [0, 299] {
+        let arm = JoinArm { child: parent.child(0, position), position, total: 300 };
+        assert!(stack.ports.log().joined(&arm).await.expect("an answer"));
+    }
+}
+
+/// What SQS can't delay so long becomes a one-time schedule, once, however often it is sent.
+#[tokio::test]
+async fn a_message_for_much_later_is_a_schedule() {
+    let Some(stack) = stack().await else { return };
+    let name: String = stack.ports.ids().random().iter().map(|byte| format!("{byte:02x}")).collect();
+    let at = stack.ports.clock().now().plus_millis(3_600_000);
+    let message = OutgoingMessage { name: name.clone(), body: "{\"later\":1}".into(), deliver_at: Some(at) };
+    for _ in 0..2 {
+        stack.ports.queues().send(Queue::Dev, vec![message.clone()]).await.expect("sent");
+    }
+    let schedule = stack.scheduler.get_schedule().group_name("default").name(&name).send().await.expect("a schedule");
+    let target = schedule.target.expect("a target");
+    assert_eq!(target.input.as_deref(), Some("{\"later\":1}"));
+    assert!(target.arn.starts_with("arn:aws:sqs:") && target.arn.ends_with("-dev"), "{}", target.arn);
+    assert!(schedule.schedule_expression.expect("an expression").starts_with("at("));
+    assert_eq!(schedule.action_after_completion.expect("an action").as_str(), "DELETE");
+    let depth = stack.ports.queues().depth(Queue::Dev).await.expect("counts");
+    assert_eq!((depth.ready, depth.delayed), (0, 0));
 }
