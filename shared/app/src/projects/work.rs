@@ -209,6 +209,10 @@ pub async fn save_plan<P: Ports>(
     let message = format!("Planned {} files in {} tasks.", plan.contents.files.len(), plan.contents.tasks.len());
     store::change(ports, None, id, None, |project, _| {
         check_run(project, run)?;
+        if project.plan_id.as_ref() == Some(plan_id) {
+            // The same task was done twice at once, and the other was first.
+            return Ok(None);
+        }
         project.plan_id = Some(plan_id.clone());
         let event = Happening { stage: Some(Stage::Planning), ..Happening::new("plan.saved", message.clone()) };
         Ok(Some(Change { event: Some(event), writes: vec![Write::Put(record.clone(), Condition::Any)] }))
