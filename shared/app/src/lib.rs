@@ -10,6 +10,7 @@ pub mod ids;
 pub mod keys;
 pub mod ports;
 pub mod projects;
+pub mod storage;
 pub mod templates;
 pub mod workers;
 
