@@ -5,6 +5,8 @@
 //! the log's next sequence number, sends the effects after the commit, and brings events back, late or repeated ones
 //! too, which decide nothing.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::Timestamp;
@@ -134,9 +136,9 @@ pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, 
     }
     let thread = Snapshot {
         machine: 0,
-        execution,
+        execution: Arc::new(execution),
         child: None,
-        variables: serde_json::Map::new(),
+        variables: Arc::default(),
         last_step: 0,
         fanouts: 0,
         events: 0,
@@ -179,7 +181,7 @@ pub fn decide(machine: &StateMachine, snapshot: &Snapshot, event: Event, moment:
             Step::Enter { state: state.clone(), input: input.clone() }
         }
         (Event::TimerFired { id }, Position::Wait { id: due, attempt, .. }) if id == *due => {
-            run.pass_on(&thread, attempt)
+            run.pass_on(&mut thread, attempt)
         }
         (Event::TimerFired { id }, Position::Backoff { id: due, attempt, .. }) if id == *due => {
             run.attempt(&mut thread, attempt.clone())

@@ -249,7 +249,7 @@ impl Run<'_> {
         let input = match (kind, &fanout.source) {
             (_, Source::Branches { input }) => Ok(input.clone()),
             (Some(Kind::Map(map)), Source::Items { input, .. }) => match &map.item_selector {
-                Some(selector) => run.evaluate(&thread, attempt, selector, input),
+                Some(selector) => run.evaluate(&thread, attempt, selector, "ItemSelector", input),
                 None => Ok(thread.child.as_ref().and_then(|child| child.item.clone()).unwrap_or_default()),
             },
             _ => Err(broken(&attempt.state)),

@@ -25,6 +25,7 @@ macro_rules! kinds {
 
 kinds! {
     ExecutionStarted ExecutionSucceeded ExecutionFailed ExecutionTimedOut ExecutionAborted
+    EvaluationFailed
     PassStateEntered PassStateExited
     TaskStateEntered TaskStateExited TaskScheduled TaskStarted TaskSucceeded TaskFailed TaskTimedOut
     LambdaFunctionScheduled LambdaFunctionStarted LambdaFunctionSucceeded LambdaFunctionFailed LambdaFunctionTimedOut
@@ -43,7 +44,8 @@ pub struct HistoryEvent {
     /// Its type.
     #[serde(rename = "t")]
     pub kind: EventType,
-    /// Its details; `input`, `output` and `parameters` hold JSON values here, texts in the API.
+    /// Its details; `input`, `output`, `parameters` and every member of `assignedVariables` hold JSON values here,
+    /// texts in the API.
     #[serde(rename = "d", default, skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
     /// The event of the same decision that led to it; `None`: the last one of the log before.

@@ -5,6 +5,7 @@
 //! Start reading at [`decide()`].
 
 pub mod choice;
+mod context;
 mod decide;
 pub mod definition;
 mod fanout;

@@ -1,11 +1,16 @@
 //! The loop that runs a thread, and what all states share: paths, transitions, `Retry`, `Catch`, the context object.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
+use crate::context::Context;
 use crate::decide::{Decision, Effect};
 use crate::definition::{Catcher, Kind, MachineId, ResultPath, Retrier, Selection, State, StateMachine, Transition};
 use crate::history::{EventType, HistoryEvent};
-use crate::query::{Entropy, PayloadTemplate, QueryFailure, Scope};
+use crate::query::{Dynamic, Entropy, Found, JsonType, QueryFailure, QueryLanguage, Scope, Template};
 use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
 use crate::states;
 
@@ -19,6 +24,10 @@ pub(crate) enum Step {
     /// The end of the thread.
     End(Outcome),
 }
+
+/// The variables that a state assigns when it is left.
+#[derive(Debug, Default)]
+pub(crate) struct Assigned(Map<String, Value>);
 
 /// What an event weighs besides its values, about.
 const EVENT_WEIGHT: usize = 256;
@@ -168,7 +177,7 @@ impl<'a> Run<'a> {
                 states::choice::run(self, thread, state, &attempt, choices, default.as_deref())
             }
             Kind::Wait(wait) => states::wait::run(self, thread, state, wait, attempt),
-            Kind::Succeed => states::succeed::run(self, thread, state, &attempt),
+            Kind::Succeed => self.pass_on(thread, &attempt),
             Kind::Fail { error, cause } => states::fail::run(self, thread, &attempt, error.as_ref(), cause.as_ref()),
             Kind::Parallel(parallel) => states::parallel::run(self, thread, state, parallel, attempt),
             Kind::Map(map) => states::map::run(self, thread, state, map, attempt),
@@ -206,118 +215,241 @@ impl<'a> Run<'a> {
         self.record(kind, details);
     }
 
-    /// The context object, `$$`.
-    pub(crate) fn context(&self, thread: &Snapshot, attempt: &Attempt) -> Value {
-        let execution = &thread.execution;
-        let mut about = Map::new();
-        about.insert("Id".to_owned(), json!(execution.id));
-        if let Some(input) = &execution.input {
-            about.insert("Input".to_owned(), input.clone());
-        }
-        about.insert("Name".to_owned(), json!(execution.name));
-        about.insert("RedriveCount".to_owned(), json!(0));
-        about.insert("RoleArn".to_owned(), json!(execution.role_arn));
-        about.insert("StartTime".to_owned(), json!(execution.start_time.to_string()));
-        let mut context = json!({
-            "Execution": about,
-            "StateMachine": { "Id": execution.state_machine_id, "Name": execution.state_machine_name },
-            "State": {
-                "Name": attempt.state,
-                "EnteredTime": attempt.entered.to_string(),
-            },
-        });
-        let can_retry = self
-            .state_of(thread, attempt)
-            .is_some_and(|state| matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_)));
-        if can_retry && let Some(state) = context.get_mut("State").and_then(Value::as_object_mut) {
-            state.insert("RetryCount".to_owned(), json!(attempt.retry_count()));
-        }
-        if let Some(child) = thread.child.as_ref().filter(|child| child.is_map)
-            && let Some(object) = context.as_object_mut()
-        {
-            object.insert("Map".to_owned(), json!({ "Item": { "Index": child.index, "Value": child.item } }));
-        }
-        context
+    /// The Context Object of a state.
+    pub(crate) const fn context<'c>(&self, thread: &'c Snapshot, attempt: &'c Attempt) -> Context<'c>
+    where
+        'a: 'c,
+    {
+        Context::new(self.machine, thread, attempt)
     }
 
-    /// The input after `InputPath`.
-    pub(crate) fn input(&self, thread: &Snapshot, state: &State, attempt: &Attempt) -> Result<Value, Failure> {
+    /// A query failed: what it means for the state. A JSONata expression that failed is told in the history.
+    pub(crate) fn query_failed(&mut self, attempt: &Attempt, failure: impl Into<QueryFailure>) -> Failure {
+        let failure = failure.into().in_state(&attempt.state, attempt.event);
+        if let Some(evaluation) = &failure.evaluation {
+            let mut details = Map::new();
+            details.insert("cause".to_owned(), Value::String(failure.cause.clone()));
+            details.insert("error".to_owned(), Value::String(failure.error.clone()));
+            if let Some(location) = &evaluation.location {
+                details.insert("location".to_owned(), Value::String(location.clone()));
+            }
+            details.insert("state".to_owned(), Value::String(attempt.state.clone()));
+            self.record(EventType::EvaluationFailed, details);
+        }
+        failure.into()
+    }
+
+    /// The input after `InputPath`; in JSONata the raw one.
+    pub(crate) fn input<'v>(
+        &mut self,
+        thread: &Snapshot,
+        state: &State,
+        attempt: &'v Attempt,
+    ) -> Result<Cow<'v, Value>, Failure> {
         self.select(thread, &state.input_path, attempt, &attempt.input)
     }
 
-    pub(crate) fn select(
-        &self,
+    pub(crate) fn select<'v>(
+        &mut self,
         thread: &Snapshot,
         selection: &Selection,
         attempt: &Attempt,
-        value: &Value,
-    ) -> Result<Value, Failure> {
+        value: &'v Value,
+    ) -> Result<Cow<'v, Value>, Failure> {
         match selection {
-            Selection::Whole => Ok(value.clone()),
-            Selection::Nothing => Ok(json!({})),
+            Selection::Whole => Ok(Cow::Borrowed(value)),
+            Selection::Nothing => Ok(Cow::Owned(json!({}))),
             Selection::At(path) => {
                 let context = self.context(thread, attempt);
-                let scope = Scope { input: value, context: &context, variables: &thread.variables };
-                path.read(&scope).map_err(|problem| in_state(problem, attempt))
+                let read = path.read(&context.scope(value, self.moment.now));
+                read.map(Cow::Owned).map_err(|problem| self.query_failed(attempt, problem))
             }
         }
     }
 
-    /// Evaluates a payload template.
+    /// Evaluates a template. `location` is where it stands in its state.
     pub(crate) fn evaluate(
         &mut self,
         thread: &Snapshot,
         attempt: &Attempt,
-        template: &PayloadTemplate,
+        template: &Template,
+        location: &str,
         input: &Value,
     ) -> Result<Value, Failure> {
         let context = self.context(thread, attempt);
-        let scope = Scope { input, context: &context, variables: &thread.variables };
-        template.evaluate(&scope, &mut self.entropy).map_err(|failure| in_state(failure, attempt))
+        let scope = context.scope(input, self.moment.now);
+        self.evaluate_in(&scope, attempt, template, location)
     }
 
-    /// `ResultSelector`, `ResultPath`, `OutputPath`, the exit event and the transition.
-    pub(crate) fn complete(
+    pub(crate) fn evaluate_in(
+        &mut self,
+        scope: &Scope<'_>,
+        attempt: &Attempt,
+        template: &Template,
+        location: &str,
+    ) -> Result<Value, Failure> {
+        template.evaluate(location, scope, &mut self.entropy).map_err(|failure| self.query_failed(attempt, failure))
+    }
+
+    /// The input of a state's work: `Parameters` or `Arguments` over the effective input.
+    pub(crate) fn payload<'v>(
         &mut self,
         thread: &Snapshot,
+        attempt: &Attempt,
+        template: Option<&Template>,
+        input: Cow<'v, Value>,
+    ) -> Result<Cow<'v, Value>, Failure> {
+        match template {
+            None => Ok(input),
+            Some(template) => {
+                let location = match template {
+                    Template::JsonPath(_) => "Parameters",
+                    Template::Jsonata(_) => "Arguments",
+                };
+                self.evaluate(thread, attempt, template, location, &input).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// Finds the value of a field, an integer. `field` is its name without `Path`.
+    ///
+    /// A path may lead to an integer or to a text that holds one, as on the service.
+    pub(crate) fn whole(
+        &mut self,
+        thread: &Snapshot,
+        attempt: &Attempt,
+        dynamic: &Dynamic<f64>,
+        field: &str,
+        input: &Value,
+        range: RangeInclusive<u32>,
+    ) -> Result<u32, Failure> {
+        let context = self.context(thread, attempt);
+        let scope = context.scope(input, self.moment.now);
+        let found = dynamic.find(JsonType::Number, field, &scope, &mut self.entropy);
+        let value = match found.map_err(|failure| self.query_failed(attempt, failure))? {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+            Found::Fixed(number) => return Ok(number as u32),
+            Found::Value(value) => value,
+        };
+        let text = value.as_str().map(ToOwned::to_owned).unwrap_or_else(|| value.to_string());
+        if let Some(number) = text.parse().ok().filter(|number| range.contains(number)) {
+            return Ok(number);
+        }
+        let source = dynamic.text().unwrap_or_default();
+        Err(match dynamic {
+            Dynamic::Jsonata(_) => {
+                let (low, high) = (range.start(), range.end());
+                let cause = format!(
+                    "The JSONata expression '{source}' specified for the field '{field}' returned {text}, which is not an \
+                     integer from {low} to {high}."
+                );
+                self.query_failed(attempt, QueryFailure::evaluation(cause, Some(field)))
+            }
+            Dynamic::Fixed(_) | Dynamic::Computed(_) => {
+                let cause =
+                    format!("The {field}Path field refers to value \"{text}\" which is not a valid integer: {source}");
+                self.query_failed(attempt, QueryFailure::runtime(cause))
+            }
+        })
+    }
+
+    /// `Assign`, over what the state made: `$` in JSONPath. Nothing is assigned before the state is left.
+    pub(crate) fn assigned(
+        &mut self,
+        scope: &Scope<'_>,
+        attempt: &Attempt,
+        template: Option<&Template>,
+        location: &str,
+    ) -> Result<Assigned, Failure> {
+        match template {
+            None => Ok(Assigned::default()),
+            Some(template) => match self.evaluate_in(scope, attempt, template, location)? {
+                Value::Object(variables) => Ok(Assigned(variables)),
+                _ => Ok(Assigned::default()),
+            },
+        }
+    }
+
+    /// `Assign`, `ResultSelector`, `ResultPath`, `OutputPath` or `Assign` and `Output`, the exit event and the
+    /// transition.
+    pub(crate) fn complete(
+        &mut self,
+        thread: &mut Snapshot,
         state: &State,
         attempt: &Attempt,
         result: Value,
-        result_selector: Option<&PayloadTemplate>,
+        result_selector: Option<&Template>,
         result_path: &ResultPath,
     ) -> Result<Step, Failure> {
+        let context = self.context(thread, attempt);
+        if state.language == QueryLanguage::Jsonata {
+            let scope = context.scope(&attempt.input, self.moment.now);
+            let scope = match state.kind {
+                Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_) => scope.with_result(&result),
+                _ => scope,
+            };
+            let assigned = self.assigned(&scope, attempt, state.assign.as_ref(), "Assign")?;
+            let output = match &state.output {
+                Some(template) => self.evaluate_in(&scope, attempt, template, "Output")?,
+                None => result,
+            };
+            return Ok(self.exit(thread, state, output, assigned));
+        }
+        let scope = context.scope(&result, self.moment.now);
+        let assigned = self.assigned(&scope, attempt, state.assign.as_ref(), "Assign")?;
         let result = match result_selector {
-            Some(template) => self.evaluate(thread, attempt, template, &result)?,
+            Some(template) => self.evaluate(thread, attempt, template, "ResultSelector", &result)?,
             None => result,
         };
-        let output = place(result_path, &attempt.input, result, attempt)?;
-        let output = self.select(thread, &state.output_path, attempt, &output)?;
-        Ok(self.exit(state, output))
+        let output = self.place(result_path, attempt, result)?;
+        let output = match &state.output_path {
+            Selection::Whole => output,
+            selection => self.select(thread, selection, attempt, &output)?.into_owned(),
+        };
+        Ok(self.exit(thread, state, output, assigned))
     }
 
-    /// The exit event and the transition.
-    pub(crate) fn exit(&mut self, state: &State, output: Value) -> Step {
-        if let Some(kind) = states::exited(&state.kind) {
-            self.record_state(kind, &state.name, "output", &output);
+    fn place(&mut self, path: &ResultPath, attempt: &Attempt, result: Value) -> Result<Value, Failure> {
+        match path {
+            ResultPath::Whole => Ok(result),
+            ResultPath::Nothing => Ok(attempt.input.clone()),
+            ResultPath::At(path) => {
+                path.write(attempt.input.clone(), result).map_err(|problem| self.query_failed(attempt, problem))
+            }
         }
+    }
+
+    /// The exit event, the variables and the transition.
+    pub(crate) fn exit(&mut self, thread: &mut Snapshot, state: &State, output: Value, assigned: Assigned) -> Step {
+        self.leave(thread, state, &output, assigned);
         match &state.transition {
             Transition::Next(next) => Step::Enter { state: next.clone(), input: output },
             Transition::End => Step::End(Outcome::Succeeded { output }),
         }
     }
 
-    /// Leaves a state that only passes its input on (Wait).
-    pub(crate) fn pass_on(&mut self, thread: &Snapshot, attempt: &Attempt) -> Step {
+    /// The exit event and the variables.
+    pub(crate) fn leave(&mut self, thread: &mut Snapshot, state: &State, output: &Value, assigned: Assigned) {
+        let Some(kind) = states::exited(&state.kind) else { return };
+        let mut details = Map::new();
+        details.insert("name".to_owned(), Value::String(state.name.clone()));
+        details.insert("output".to_owned(), output.clone());
+        if !assigned.0.is_empty() {
+            let variables = Arc::make_mut(&mut thread.variables);
+            variables.extend(assigned.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+            details.insert("assignedVariables".to_owned(), Value::Object(assigned.0));
+        }
+        self.record(kind, details);
+    }
+
+    /// Leaves a state that only passes its input on (Wait, Succeed).
+    pub(crate) fn pass_on(&mut self, thread: &mut Snapshot, attempt: &Attempt) -> Step {
         let Some(state) = self.state_of(thread, attempt) else {
             return Step::End(Outcome::Failed { failure: broken(&attempt.state) });
         };
-        let output = self
-            .input(thread, state, attempt)
-            .and_then(|input| self.select(thread, &state.output_path, attempt, &input));
-        match output {
-            Ok(output) => self.exit(state, output),
-            Err(failure) => Step::End(Outcome::Failed { failure }),
-        }
+        self.input(thread, state, attempt)
+            .and_then(|input| self.complete(thread, state, attempt, input.into_owned(), None, &ResultPath::Whole))
+            .unwrap_or_else(|failure| Step::End(Outcome::Failed { failure }))
     }
 
     /// A state's children failed: like [`Run::fail`], with the event that says so unless the state is tried again.
@@ -335,7 +467,7 @@ impl<'a> Run<'a> {
             Some(step) => step,
             None => {
                 self.record(failed, Map::new());
-                self.catch(state, attempt, failure, catch)
+                self.catch(thread, state, attempt, failure, catch)
             }
         }
     }
@@ -352,7 +484,7 @@ impl<'a> Run<'a> {
     ) -> Step {
         match self.try_again(thread, attempt, &failure, retry) {
             Some(step) => step,
-            None => self.catch(state, attempt, failure, catch),
+            None => self.catch(thread, state, attempt, failure, catch),
         }
     }
 
@@ -370,23 +502,51 @@ impl<'a> Run<'a> {
         (used < retrier.max_attempts).then(|| self.back_off(thread, attempt, retry.len(), number, retrier, used))
     }
 
-    fn catch(&mut self, state: &State, attempt: &Attempt, failure: Failure, catch: &[Catcher]) -> Step {
+    fn catch(
+        &mut self,
+        thread: &mut Snapshot,
+        state: &State,
+        attempt: &Attempt,
+        failure: Failure,
+        catch: &[Catcher],
+    ) -> Step {
         let error = failure.error.as_deref().unwrap_or_default();
-        let Some(catcher) = catch.iter().find(|catcher| covers(&catcher.error_equals, error)) else {
+        let caught = catch.iter().enumerate().find(|(_, catcher)| covers(&catcher.error_equals, error));
+        let Some((number, catcher)) = caught else {
             return Step::End(Outcome::Failed { failure });
         };
-        let mut caught = Map::new();
-        caught.insert("Error".to_owned(), Value::String(error.to_owned()));
-        caught.insert("Cause".to_owned(), Value::String(failure.cause.clone().unwrap_or_default()));
-        match place(&catcher.result_path, &attempt.input, Value::Object(caught), attempt) {
-            Ok(output) => {
-                if let Some(kind) = states::exited(&state.kind) {
-                    self.record_state(kind, &state.name, "output", &output);
-                }
+        match self.caught(thread, attempt, &failure, number, catcher) {
+            Ok((output, assigned)) => {
+                self.leave(thread, state, &output, assigned);
                 Step::Enter { state: catcher.next.clone(), input: output }
             }
             Err(failure) => Step::End(Outcome::Failed { failure }),
         }
+    }
+
+    /// What a catcher makes of a failure: the input of its `Next`, and variables.
+    fn caught(
+        &mut self,
+        thread: &Snapshot,
+        attempt: &Attempt,
+        failure: &Failure,
+        number: usize,
+        catcher: &Catcher,
+    ) -> Result<(Value, Assigned), Failure> {
+        let mut caught = Map::new();
+        caught.insert("Error".to_owned(), Value::String(failure.error.clone().unwrap_or_default()));
+        caught.insert("Cause".to_owned(), Value::String(failure.cause.clone().unwrap_or_default()));
+        let caught = Value::Object(caught);
+        let context = self.context(thread, attempt);
+        let in_jsonata = self.state_of(thread, attempt).is_some_and(|state| state.language == QueryLanguage::Jsonata);
+        let input = if in_jsonata { &attempt.input } else { &caught };
+        let scope = context.scope(input, self.moment.now).with_error_output(&caught);
+        let assigned = self.assigned(&scope, attempt, catcher.assign.as_ref(), &format!("Catch[{number}]/Assign"))?;
+        let output = match &catcher.output {
+            Some(template) => self.evaluate_in(&scope, attempt, template, &format!("Catch[{number}]/Output"))?,
+            None => self.place(&catcher.result_path, attempt, caught)?,
+        };
+        Ok((output, assigned))
     }
 
     fn back_off(
@@ -467,22 +627,4 @@ fn covers(names: &[String], error: &str) -> bool {
         "States.TaskFailed" => error != "States.Timeout",
         name => name == error,
     })
-}
-
-fn place(path: &ResultPath, input: &Value, result: Value, attempt: &Attempt) -> Result<Value, Failure> {
-    match path {
-        ResultPath::Whole => Ok(result),
-        ResultPath::Nothing => Ok(input.clone()),
-        ResultPath::At(path) => path.write(input.clone(), result).map_err(|problem| in_state(problem, attempt)),
-    }
-}
-
-/// A `States.Runtime` failure in the words of the service.
-pub(crate) fn runtime_failure(attempt: &Attempt, cause: impl Into<String>) -> Failure {
-    in_state(QueryFailure::runtime(cause), attempt)
-}
-
-/// A query that failed, in the words of the service: with the state, and the event that entered it.
-pub(crate) fn in_state(failure: impl Into<QueryFailure>, attempt: &Attempt) -> Failure {
-    failure.into().in_state(&attempt.state, attempt.event).into()
 }

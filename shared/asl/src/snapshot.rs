@@ -4,6 +4,7 @@
 //! had to wait. Short field names: a snapshot is written with every transition and travels with every task.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -19,13 +20,13 @@ pub struct Snapshot {
     pub machine: MachineId,
     /// What the context object says of the execution.
     #[serde(rename = "x")]
-    pub execution: ExecutionContext,
+    pub execution: Arc<ExecutionContext>,
     /// The link to the parent, in a child.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub child: Option<Child>,
-    /// Variables.
-    #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
-    pub variables: Map<String, Value>,
+    /// Variables, by name. A child begins with its parent's; what it assigns stays its own.
+    #[serde(rename = "v", default, skip_serializing_if = "is_empty")]
+    pub variables: Arc<Map<String, Value>>,
     /// The last id given to a task, wait or back-off of this thread.
     #[serde(rename = "n")]
     pub last_step: StepId,
@@ -344,6 +345,10 @@ pub struct Moment {
     /// Fresh random bits.
     #[serde(rename = "s")]
     pub seed: u64,
+}
+
+fn is_empty(variables: &Arc<Map<String, Value>>) -> bool {
+    variables.is_empty()
 }
 
 /// A field that is there is `Some`, even when it holds null.

@@ -85,8 +85,6 @@ fn needs_more(definition: &Value) -> bool {
     match definition {
         Value::Object(fields) => {
             fields.get("Type").is_some_and(|kind| kind == "Task")
-                || fields.contains_key("Assign")
-                || fields.get("QueryLanguage").is_some_and(|language| language == "JSONata")
                 || fields.get("Mode").is_some_and(|mode| mode == "DISTRIBUTED")
                 || fields.values().any(needs_more)
         }

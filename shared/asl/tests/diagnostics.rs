@@ -53,8 +53,22 @@ fn definitions() -> Vec<(&'static str, Value)> {
         ("start is not there", json!({ "StartAt": "B", "States": { "A": pass } })),
         ("a field that is none", json!({ "StartAt": "A", "States": { "A": pass }, "Start": "A" })),
         ("a comment that is no text", json!({ "Comment": 1, "StartAt": "A", "States": { "A": pass } })),
-        ("another language", json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": pass } })),
-        ("another language in a state", one(json!({ "Type": "Pass", "QueryLanguage": "JSONata", "End": true }))),
+        ("a language that is none", json!({ "QueryLanguage": "SQL", "StartAt": "A", "States": { "A": pass } })),
+        (
+            "back to JSONPath",
+            json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": {
+            "A": { "Type": "Pass", "QueryLanguage": "JSONPath", "End": true } } }),
+        ),
+        (
+            "JSONPath fields in JSONata",
+            one(json!({ "Type": "Pass", "QueryLanguage": "JSONata", "InputPath": "$", "Parameters": {}, "End": true })),
+        ),
+        ("JSONata fields in JSONPath", one(json!({ "Type": "Pass", "Output": {}, "End": true }))),
+        (
+            "expressions that are none",
+            one(json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": { "a": ["{% 1 + %}"] }, "Assign": [],
+            "End": true })),
+        ),
         ("a timeout of nothing", json!({ "TimeoutSeconds": 0, "StartAt": "A", "States": { "A": pass } })),
         ("a timeout with a fraction", json!({ "TimeoutSeconds": 1.5, "StartAt": "A", "States": { "A": pass } })),
         ("too deep", nested(33)),

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::query::{Path, PayloadTemplate, ReferencePath};
+use crate::query::{Dynamic, Expression, Jsonata, Path, QueryLanguage, ReferencePath, Template};
 
-use super::model::{Duration, ResultPath, Selection};
+use super::model::{ResultPath, Selection};
 
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,16 +70,23 @@ pub(super) fn below(pointer: &str, key: impl std::fmt::Display) -> String {
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
     pub(super) pointer: String,
+    /// How the fields' expressions are written.
+    pub(super) language: QueryLanguage,
     seen: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(value: &'a Value, pointer: String, diagnostics: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn new(
+        value: &'a Value,
+        pointer: String,
+        language: QueryLanguage,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         let Value::Object(object) = value else {
             diagnostics.error(SCHEMA, &pointer, "must be an object");
             return None;
         };
-        Some(Self { object, pointer, seen: Vec::new() })
+        Some(Self { object, pointer, language, seen: Vec::new() })
     }
 
     pub(super) fn at(&self, field: &str) -> String {
@@ -200,34 +207,101 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn template(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<PayloadTemplate> {
+    /// `QueryLanguage`: its own where it is given. A state of a JSONata machine can't go back to JSONPath.
+    pub(super) fn query_language(&mut self, diagnostics: &mut Diagnostics) {
+        let Some(text) = self.string("QueryLanguage", diagnostics) else { return };
+        match QueryLanguage::parse(text) {
+            Some(language) => {
+                if self.language == QueryLanguage::Jsonata && language == QueryLanguage::JsonPath {
+                    let message = "a state can't be in JSONPath where the state machine is in JSONata";
+                    diagnostics.error(SCHEMA, &self.at("QueryLanguage"), message);
+                }
+                self.language = language;
+            }
+            None => {
+                let message = format!("'QueryLanguage' is \"JSONPath\" or \"JSONata\", not {text:?}");
+                diagnostics.error(SCHEMA, &self.at("QueryLanguage"), message);
+            }
+        }
+    }
+
+    /// Is the language of the fields JSONata?
+    pub(super) fn in_jsonata(&self) -> bool {
+        self.language == QueryLanguage::Jsonata
+    }
+
+    /// A template in the language of the fields.
+    pub(super) fn template(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Template> {
         let value = self.take(field)?;
-        match PayloadTemplate::parse(value.clone()) {
+        match Template::parse(value, self.language) {
             Ok(template) => Some(template),
             Err(problems) => {
                 for problem in problems {
                     let place = format!("{}{}", self.at(field), problem.pointer);
-                    diagnostics.error(SCHEMA, &place, format!("'{}': {}", problem.field, problem.detail));
+                    let name = if problem.field.is_empty() { field } else { &problem.field };
+                    diagnostics.error(SCHEMA, &place, format!("'{name}': {}", problem.detail));
                 }
                 None
             }
         }
     }
 
-    /// A number under `field` or a path under `path_field`, not both.
-    pub(super) fn duration(
+    /// `Assign`: an object.
+    pub(super) fn assign(&mut self, diagnostics: &mut Diagnostics) -> Option<Template> {
+        if self.object.get("Assign").is_some_and(|value| !value.is_object()) {
+            diagnostics.error(SCHEMA, &self.at("Assign"), "'Assign' must be an object");
+        }
+        self.template("Assign", diagnostics)
+    }
+
+    /// The expression that a field holds, where it is in JSONata and holds one: `Some(None)` when that is wrong.
+    fn jsonata<T>(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Option<Dynamic<T>>> {
+        if !self.in_jsonata() {
+            return None;
+        }
+        let text = Jsonata::inside(self.object.get(field)?.as_str()?)?;
+        self.seen.push(field);
+        match Jsonata::parse(text) {
+            Ok(expression) => Some(Some(Dynamic::Jsonata(expression))),
+            Err(problem) => {
+                diagnostics.error(SCHEMA, &self.at(field), format!("'{field}': {problem}"));
+                Some(None)
+            }
+        }
+    }
+
+    /// What a field holds, by `read`, or a JSONata expression under it, or, in JSONPath, a path under `path_field`;
+    /// one of them.
+    pub(super) fn dynamic<T>(
+        &mut self,
+        field: &'static str,
+        path_field: &'static str,
+        diagnostics: &mut Diagnostics,
+        read: impl FnOnce(&mut Self, &mut Diagnostics) -> Option<T>,
+    ) -> Option<Dynamic<T>> {
+        if let Some(expression) = self.jsonata(field, diagnostics) {
+            return expression;
+        }
+        if self.in_jsonata() {
+            return read(self, diagnostics).map(Dynamic::Fixed);
+        }
+        if self.has(field) && self.has(path_field) {
+            let message = format!("'{field}' and '{path_field}' exclude each other");
+            diagnostics.error(SCHEMA, &self.pointer, message);
+        }
+        let fixed = read(self, diagnostics).map(Dynamic::Fixed);
+        self.path(path_field, diagnostics).map(|path| Dynamic::Computed(Expression::Path(path))).or(fixed)
+    }
+
+    /// An integer, by any of the ways of [`Fields::dynamic`].
+    pub(super) fn dynamic_whole(
         &mut self,
         field: &'static str,
         path_field: &'static str,
         range: std::ops::RangeInclusive<f64>,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Duration> {
-        if self.has(field) && self.has(path_field) {
-            let message = format!("'{field}' and '{path_field}' exclude each other");
-            diagnostics.error(SCHEMA, &self.pointer, message);
-        }
-        let number = self.whole(field, range, diagnostics).map(Duration::Fixed);
-        self.path(path_field, diagnostics).map(Duration::At).or(number)
+    ) -> Option<Dynamic<f64>> {
+        self.dynamic(field, path_field, diagnostics, |fields, diagnostics| fields.whole(field, range, diagnostics))
     }
 
     /// Names every field that nobody asked for.

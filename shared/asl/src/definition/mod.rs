@@ -7,7 +7,7 @@ mod parse;
 
 pub use fields::{Diagnostic, Severity};
 pub use model::{
-    Catcher, Choice, Duration, FailText, Kind, MachineId, MapState, ParallelState, ResultPath, Retrier, Selection,
-    State, StateMachine, States, TaskState, Transition, Wait,
+    Catcher, Choice, Condition, Items, Kind, MachineId, MapState, ParallelState, ResultPath, Retrier, Selection, State,
+    StateMachine, States, TaskState, Transition, Wait,
 };
 pub use parse::DefinitionError;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::choice::Rule;
 use crate::definition::Diagnostic;
-use crate::query::{Expression, Path, PayloadTemplate, ReferencePath};
+use crate::query::{Dynamic, Path, QueryLanguage, ReferencePath, Template};
 
 /// Numbers the state machines of a definition: 0 is the definition itself, the branches and item processors follow in
 /// the order in which they are written. Stable, because a definition never changes.
@@ -59,10 +59,16 @@ pub struct State {
     pub name: String,
     /// `Comment`
     pub comment: Option<String>,
+    /// `QueryLanguage`, its own or that of what it belongs to.
+    pub language: QueryLanguage,
     /// `InputPath`
     pub input_path: Selection,
     /// `OutputPath`
     pub output_path: Selection,
+    /// `Assign`; in a Choice state it is for `Default`.
+    pub assign: Option<Template>,
+    /// `Output`; in a Choice state it is for `Default`.
+    pub output: Option<Template>,
     /// `Next` or `End`; Choice, Succeed and Fail have none.
     pub transition: Transition,
     /// What the state does.
@@ -108,7 +114,7 @@ pub enum Kind {
         /// `Result`
         result: Option<Value>,
         /// `Parameters`
-        parameters: Option<PayloadTemplate>,
+        parameters: Option<Template>,
         /// `ResultPath`
         result_path: ResultPath,
     },
@@ -128,9 +134,9 @@ pub enum Kind {
     /// `Fail`
     Fail {
         /// `Error` or `ErrorPath`
-        error: Option<FailText>,
+        error: Option<Dynamic<String>>,
         /// `Cause` or `CausePath`
-        cause: Option<FailText>,
+        cause: Option<Dynamic<String>>,
     },
     /// `Parallel`
     Parallel(Box<ParallelState>),
@@ -160,16 +166,16 @@ impl Kind {
 pub struct TaskState {
     /// `Resource`
     pub resource: String,
-    /// `Parameters`
-    pub parameters: Option<PayloadTemplate>,
+    /// `Parameters` or `Arguments`
+    pub parameters: Option<Template>,
     /// `ResultSelector`
-    pub result_selector: Option<PayloadTemplate>,
+    pub result_selector: Option<Template>,
     /// `ResultPath`
     pub result_path: ResultPath,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Dynamic<f64>>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`
-    pub heartbeat: Option<Duration>,
+    pub heartbeat: Option<Dynamic<f64>>,
     /// `Retry`
     pub retry: Vec<Retrier>,
     /// `Catch`
@@ -181,10 +187,10 @@ pub struct TaskState {
 pub struct ParallelState {
     /// `Branches`
     pub branches: Vec<MachineId>,
-    /// `Parameters`
-    pub parameters: Option<PayloadTemplate>,
+    /// `Parameters` or `Arguments`
+    pub parameters: Option<Template>,
     /// `ResultSelector`
-    pub result_selector: Option<PayloadTemplate>,
+    pub result_selector: Option<Template>,
     /// `ResultPath`
     pub result_path: ResultPath,
     /// `Retry`
@@ -198,14 +204,14 @@ pub struct ParallelState {
 pub struct MapState {
     /// `ItemProcessor` (or `Iterator`)
     pub processor: MachineId,
-    /// `ItemsPath`
-    pub items_path: Selection,
+    /// `ItemsPath` or `Items`
+    pub items: Items,
     /// `ItemSelector` (or `Parameters`)
-    pub item_selector: Option<PayloadTemplate>,
+    pub item_selector: Option<Template>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is no limit.
-    pub max_concurrency: Duration,
+    pub max_concurrency: Dynamic<f64>,
     /// `ResultSelector`
-    pub result_selector: Option<PayloadTemplate>,
+    pub result_selector: Option<Template>,
     /// `ResultPath`
     pub result_path: ResultPath,
     /// `Retry`
@@ -214,44 +220,44 @@ pub struct MapState {
     pub catch: Vec<Catcher>,
 }
 
-/// A number that is written in the definition or read from the state's input.
+/// What a Map state goes through.
 #[derive(Debug)]
-pub enum Duration {
-    /// As written.
-    Fixed(f64),
-    /// Read from the effective input.
-    At(Path),
+pub enum Items {
+    /// `ItemsPath`, into the effective input.
+    Path(Selection),
+    /// `Items`, in JSONata.
+    Template(Template),
 }
 
 /// How long a Wait state waits.
 #[derive(Debug)]
 pub enum Wait {
-    /// `Seconds`
-    Seconds(f64),
-    /// `SecondsPath`
-    SecondsPath(Path),
-    /// `Timestamp`
-    Timestamp(crate::Timestamp),
-    /// `TimestampPath`
-    TimestampPath(Path),
-}
-
-/// `Error` and `Cause` of a Fail state.
-#[derive(Debug)]
-pub enum FailText {
-    /// As written.
-    Fixed(String),
-    /// `ErrorPath`, `CausePath`: a path, or an intrinsic function, that gives a string.
-    Computed(Expression),
+    /// `Seconds` or `SecondsPath`
+    Seconds(Dynamic<f64>),
+    /// `Timestamp` or `TimestampPath`
+    Timestamp(Dynamic<crate::Timestamp>),
 }
 
 /// One of a Choice state's `Choices`.
 #[derive(Debug)]
 pub struct Choice {
-    /// The condition.
-    pub rule: Rule,
+    /// When it is taken.
+    pub condition: Condition,
     /// `Next`
     pub next: String,
+    /// `Assign`
+    pub assign: Option<Template>,
+    /// `Output`
+    pub output: Option<Template>,
+}
+
+/// When a choice is taken.
+#[derive(Debug)]
+pub enum Condition {
+    /// In JSONPath.
+    Rule(Rule),
+    /// `Condition`, in JSONata.
+    Condition(Dynamic<bool>),
 }
 
 /// One of `Retry`.
@@ -280,4 +286,8 @@ pub struct Catcher {
     pub next: String,
     /// `ResultPath`
     pub result_path: ResultPath,
+    /// `Assign`
+    pub assign: Option<Template>,
+    /// `Output`
+    pub output: Option<Template>,
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::Timestamp;
 use crate::choice::Rule;
-use crate::query::Expression;
+use crate::query::{Dynamic, Expression, QueryLanguage, Template};
 
 use super::fields::{Diagnostic, Diagnostics, Fields, SCHEMA, below};
 use super::graph;
 use super::model::{
-    Catcher, Choice, Duration, FailText, Kind, MachineId, MapState, ParallelState, Retrier, State, StateMachine,
-    States, TaskState, Transition, Wait,
+    Catcher, Choice, Condition, Items, Kind, MachineId, MapState, ParallelState, ResultPath, Retrier, Selection, State,
+    StateMachine, States, TaskState, Transition, Wait,
 };
 
 /// Step Functions' limit on the size of a definition, 1 MiB; a larger one is refused before it is read.
@@ -76,15 +76,10 @@ struct Reader {
 
 impl Reader {
     fn definition(&mut self, value: &Value) -> Option<StateMachine> {
-        let mut fields = Fields::new(value, String::new(), &mut self.diagnostics)?;
+        let mut fields = Fields::new(value, String::new(), QueryLanguage::JsonPath, &mut self.diagnostics)?;
         let comment = fields.string("Comment", &mut self.diagnostics).map(ToOwned::to_owned);
         fields.take("Version");
-        if let Some(language) = fields.string("QueryLanguage", &mut self.diagnostics)
-            && language != "JSONPath"
-        {
-            let message = format!("'QueryLanguage' {language:?} is not available in this version; use \"JSONPath\"");
-            self.diagnostics.error(SCHEMA, &fields.at("QueryLanguage"), message);
-        }
+        fields.query_language(&mut self.diagnostics);
         let timeout_seconds = fields.whole("TimeoutSeconds", 1.0..=LONGEST, &mut self.diagnostics);
         self.states(fields, "a definition")?;
         let machines = std::mem::take(&mut self.machines).into_iter().collect::<Option<Vec<_>>>()?;
@@ -114,7 +109,7 @@ impl Reader {
                 return None;
             }
         };
-        let pointer = fields.pointer.clone();
+        let (pointer, language) = (fields.pointer.clone(), fields.language);
         fields.finish(kind, &mut self.diagnostics);
         self.depth += 1;
         let mut states = Vec::with_capacity(entries.len());
@@ -127,7 +122,7 @@ impl Reader {
                 let message = format!("the name '{name}' is taken by the state at {other}; names are unique");
                 self.diagnostics.error("DUPLICATE_STATE_NAME", &at, message);
             }
-            states.extend(self.state(name, value, at));
+            states.extend(self.state(name, value, at, language));
         }
         self.depth -= 1;
         let index = states.iter().enumerate().map(|(place, state)| (state.name.clone(), place)).collect();
@@ -142,26 +137,32 @@ impl Reader {
         MachineId::try_from(id).ok()
     }
 
-    fn state(&mut self, name: &str, value: &Value, at: String) -> Option<State> {
-        let mut fields = Fields::new(value, at, &mut self.diagnostics)?;
+    fn state(&mut self, name: &str, value: &Value, at: String, language: QueryLanguage) -> Option<State> {
+        let mut fields = Fields::new(value, at, language, &mut self.diagnostics)?;
         let comment = fields.string("Comment", &mut self.diagnostics).map(ToOwned::to_owned);
         let kind_name = fields.required_string("Type", &mut self.diagnostics)?;
-        if let Some(language) = fields.string("QueryLanguage", &mut self.diagnostics)
-            && language != "JSONPath"
-        {
-            let message = format!("'QueryLanguage' {language:?} is not available in this version; use \"JSONPath\"");
-            self.diagnostics.error(SCHEMA, &fields.at("QueryLanguage"), message);
-        }
-        let (mut input_path, mut output_path) = (super::Selection::Whole, super::Selection::Whole);
+        fields.query_language(&mut self.diagnostics);
+        let (mut input_path, mut output_path) = (Selection::Whole, Selection::Whole);
+        let (mut assign, mut output) = (None, None);
         if kind_name != "Fail" {
-            input_path = fields.selection("InputPath", &mut self.diagnostics);
-            output_path = fields.selection("OutputPath", &mut self.diagnostics);
+            if fields.in_jsonata() {
+                output = fields.template("Output", &mut self.diagnostics);
+            } else {
+                input_path = fields.selection("InputPath", &mut self.diagnostics);
+                output_path = fields.selection("OutputPath", &mut self.diagnostics);
+            }
+            if kind_name != "Succeed" {
+                assign = fields.assign(&mut self.diagnostics);
+            }
         }
         let transition = match kind_name {
             "Choice" | "Succeed" | "Fail" => Some(Transition::End),
             _ => self.transition(&mut fields),
         };
         let kind = match kind_name {
+            "Pass" if fields.in_jsonata() => {
+                Some(Kind::Pass { result: None, parameters: None, result_path: ResultPath::Whole })
+            }
             "Pass" => Some(Kind::Pass {
                 result: fields.take("Result").cloned(),
                 parameters: fields.template("Parameters", &mut self.diagnostics),
@@ -185,8 +186,19 @@ impl Reader {
                 return None;
             }
         };
+        let fields_language = fields.language;
         fields.finish(&format!("a {kind_name} state"), &mut self.diagnostics);
-        Some(State { name: name.to_owned(), comment, input_path, output_path, transition: transition?, kind: kind? })
+        Some(State {
+            name: name.to_owned(),
+            comment,
+            language: fields_language,
+            input_path,
+            output_path,
+            assign,
+            output,
+            transition: transition?,
+            kind: kind?,
+        })
     }
 
     fn transition(&mut self, fields: &mut Fields<'_>) -> Option<Transition> {
@@ -207,13 +219,14 @@ impl Reader {
         if resource.as_ref().is_some_and(String::is_empty) {
             self.diagnostics.error(SCHEMA, &fields.at("Resource"), "'Resource' must name what does the task");
         }
+        let (parameters, result_selector, result_path) = self.payload(fields);
         let task = TaskState {
             resource: resource?,
-            parameters: fields.template("Parameters", &mut self.diagnostics),
-            result_selector: fields.template("ResultSelector", &mut self.diagnostics),
-            result_path: fields.result_path(&mut self.diagnostics),
-            timeout: fields.duration("TimeoutSeconds", "TimeoutSecondsPath", 1.0..=LONGEST, &mut self.diagnostics),
-            heartbeat: fields.duration(
+            parameters,
+            result_selector,
+            result_path,
+            timeout: fields.dynamic_whole("TimeoutSeconds", "TimeoutSecondsPath", 1.0..=LONGEST, &mut self.diagnostics),
+            heartbeat: fields.dynamic_whole(
                 "HeartbeatSeconds",
                 "HeartbeatSecondsPath",
                 1.0..=LONGEST,
@@ -222,13 +235,23 @@ impl Reader {
             retry: self.retry(fields),
             catch: self.catch(fields),
         };
-        if let (Some(Duration::Fixed(beat)), Some(Duration::Fixed(timeout))) = (&task.heartbeat, &task.timeout)
+        if let (Some(Dynamic::Fixed(beat)), Some(Dynamic::Fixed(timeout))) = (&task.heartbeat, &task.timeout)
             && beat >= timeout
         {
             let message = "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'";
             self.diagnostics.error(SCHEMA, &fields.at("HeartbeatSeconds"), message);
         }
         Some(Kind::Task(Box::new(task)))
+    }
+
+    /// `Arguments`, or `Parameters`, `ResultSelector` and `ResultPath`.
+    fn payload(&mut self, fields: &mut Fields<'_>) -> (Option<Template>, Option<Template>, ResultPath) {
+        if fields.in_jsonata() {
+            return (fields.template("Arguments", &mut self.diagnostics), None, ResultPath::Whole);
+        }
+        let parameters = fields.template("Parameters", &mut self.diagnostics);
+        let result_selector = fields.template("ResultSelector", &mut self.diagnostics);
+        (parameters, result_selector, fields.result_path(&mut self.diagnostics))
     }
 
     fn choice(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
@@ -241,59 +264,85 @@ impl Reader {
         };
         let mut choices = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
-            let at = below(&place, number);
-            let next = entry.get("Next").and_then(Value::as_str).map(ToOwned::to_owned);
-            if next.is_none() {
-                self.diagnostics.error(SCHEMA, &at, "a choice needs 'Next', the name of a state");
-            }
-            match Rule::parse(entry, &at) {
-                Ok(rule) => choices.extend(next.map(|next| Choice { rule, next })),
-                Err(problems) => {
-                    for problem in problems {
-                        self.diagnostics.error(SCHEMA, &problem.pointer, problem.message);
-                    }
-                }
-            }
+            choices.extend(self.rule(entry, below(&place, number), fields.language));
         }
         Some(Kind::Choice { choices, default })
     }
 
-    fn wait(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
-        const FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
-        let given: Vec<&str> = FIELDS.into_iter().filter(|field| fields.has(field)).collect();
-        if given.len() != 1 {
-            let message = format!("a Wait state has exactly one of {}", FIELDS.join(", "));
-            self.diagnostics.error(SCHEMA, &fields.pointer, message);
+    fn rule(&mut self, entry: &Value, at: String, language: QueryLanguage) -> Option<Choice> {
+        let mut fields = Fields::new(entry, at, language, &mut self.diagnostics)?;
+        let next = fields.take("Next").and_then(Value::as_str).map(ToOwned::to_owned);
+        if next.is_none() {
+            self.diagnostics.error(SCHEMA, &fields.pointer, "a choice needs 'Next', the name of a state");
         }
-        let seconds = fields.whole("Seconds", 0.0..=LONGEST, &mut self.diagnostics).map(Wait::Seconds);
-        let seconds_path = fields.path("SecondsPath", &mut self.diagnostics).map(Wait::SecondsPath);
-        let timestamp_path = fields.path("TimestampPath", &mut self.diagnostics).map(Wait::TimestampPath);
-        let timestamp = fields.string("Timestamp", &mut self.diagnostics).and_then(|text| {
-            let time = Timestamp::parse(text);
-            if time.is_none() {
-                let message = "'Timestamp' must be RFC 3339 with a 'T' and a zone, like 2026-01-31T09:30:00Z";
-                self.diagnostics.error(SCHEMA, &fields.at("Timestamp"), message);
+        let assign = fields.assign(&mut self.diagnostics);
+        if language == QueryLanguage::Jsonata {
+            fields.string("Comment", &mut self.diagnostics);
+            let output = fields.template("Output", &mut self.diagnostics);
+            if !fields.has("Condition") {
+                self.diagnostics.error(SCHEMA, &fields.pointer, "'Condition' is missing");
             }
-            time.map(Wait::Timestamp)
-        });
-        seconds.or(seconds_path).or(timestamp).or(timestamp_path).map(Kind::Wait)
+            let condition = fields.dynamic("Condition", "", &mut self.diagnostics, |fields, diagnostics| {
+                fields.boolean("Condition", diagnostics)
+            });
+            fields.finish("a choice", &mut self.diagnostics);
+            return Some(Choice { condition: Condition::Condition(condition?), next: next?, assign, output });
+        }
+        match Rule::parse(entry, &fields.pointer) {
+            Ok(rule) => Some(Choice { condition: Condition::Rule(rule), next: next?, assign, output: None }),
+            Err(problems) => {
+                for problem in problems {
+                    self.diagnostics.error(SCHEMA, &problem.pointer, problem.message);
+                }
+                None
+            }
+        }
     }
 
-    fn fail_text(&mut self, fields: &mut Fields<'_>, field: &'static str, path: &'static str) -> Option<FailText> {
-        if fields.has(field) && fields.has(path) {
+    fn wait(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
+        const FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+        let known = if fields.in_jsonata() { ["Seconds", "", "Timestamp", ""] } else { FIELDS };
+        let given = known.into_iter().filter(|field| fields.has(field)).count();
+        if given != 1 {
+            let known: Vec<&str> = known.into_iter().filter(|field| !field.is_empty()).collect();
+            let message = format!("a Wait state has exactly one of {}", known.join(", "));
+            self.diagnostics.error(SCHEMA, &fields.pointer, message);
+        }
+        let seconds = fields.dynamic_whole("Seconds", "SecondsPath", 0.0..=LONGEST, &mut self.diagnostics);
+        let timestamp = fields.dynamic("Timestamp", "TimestampPath", &mut self.diagnostics, |fields, diagnostics| {
+            let time = Timestamp::parse(fields.string("Timestamp", diagnostics)?);
+            if time.is_none() {
+                let message = "'Timestamp' must be RFC 3339 with a 'T' and a zone, like 2026-01-31T09:30:00Z";
+                diagnostics.error(SCHEMA, &fields.at("Timestamp"), message);
+            }
+            time
+        });
+        seconds.map(Wait::Seconds).or(timestamp.map(Wait::Timestamp)).map(Kind::Wait)
+    }
+
+    fn fail_text(
+        &mut self,
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        path: &'static str,
+    ) -> Option<Dynamic<String>> {
+        let text = |fields: &mut Fields<'_>, diagnostics: &mut Diagnostics| {
+            fields.string(field, diagnostics).map(ToOwned::to_owned)
+        };
+        if fields.in_jsonata() || !fields.has(path) {
+            return fields.dynamic(field, "", &mut self.diagnostics, text);
+        }
+        if fields.has(field) {
             self.diagnostics.error(SCHEMA, &fields.pointer, format!("'{field}' and '{path}' exclude each other"));
         }
-        let fixed = fields.string(field, &mut self.diagnostics).map(|text| FailText::Fixed(text.to_owned()));
-        if let Some(text) = fields.string(path, &mut self.diagnostics) {
-            return match Expression::parse(text) {
-                Ok(expression) => Some(FailText::Computed(expression)),
-                Err(problem) => {
-                    self.diagnostics.error(SCHEMA, &fields.at(path), problem.to_string());
-                    None
-                }
-            };
+        text(fields, &mut self.diagnostics);
+        match Expression::parse(fields.string(path, &mut self.diagnostics)?) {
+            Ok(expression) => Some(Dynamic::Computed(expression)),
+            Err(problem) => {
+                self.diagnostics.error(SCHEMA, &fields.at(path), problem.to_string());
+                None
+            }
         }
-        fixed
     }
 
     fn parallel(&mut self, fields: &mut Fields<'_>) -> Option<Kind> {
@@ -305,15 +354,17 @@ impl Reader {
         };
         let mut branches = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
-            if let Some(mut branch) = Fields::new(entry, below(&place, number), &mut self.diagnostics) {
+            if let Some(mut branch) = Fields::new(entry, below(&place, number), fields.language, &mut self.diagnostics)
+            {
                 branch.string("Comment", &mut self.diagnostics);
                 branches.extend(self.states(branch, "a branch"));
             }
         }
+        let (parameters, result_selector, result_path) = self.payload(fields);
         let parallel = ParallelState {
-            parameters: fields.template("Parameters", &mut self.diagnostics),
-            result_selector: fields.template("ResultSelector", &mut self.diagnostics),
-            result_path: fields.result_path(&mut self.diagnostics),
+            parameters,
+            result_selector,
+            result_path,
             retry: self.retry(fields),
             catch: self.catch(fields),
             branches,
@@ -328,7 +379,7 @@ impl Reader {
             self.diagnostics.error(SCHEMA, &fields.pointer, "'ItemProcessor' is missing");
             return None;
         };
-        let mut processor = Fields::new(value, place, &mut self.diagnostics)?;
+        let mut processor = Fields::new(value, place, fields.language, &mut self.diagnostics)?;
         processor.string("Comment", &mut self.diagnostics);
         if let Some(config) = processor.take("ProcessorConfig") {
             let mode = config.get("Mode").and_then(Value::as_str).unwrap_or("INLINE");
@@ -338,15 +389,27 @@ impl Reader {
             }
         }
         let machine = self.states(processor, "an item processor");
-        let selector = if fields.has("Parameters") { "Parameters" } else { "ItemSelector" };
+        let (items, selector) = if fields.in_jsonata() {
+            let items = fields.template("Items", &mut self.diagnostics);
+            (items.map_or(Items::Path(Selection::Whole), Items::Template), "ItemSelector")
+        } else {
+            let selector = if fields.has("Parameters") { "Parameters" } else { "ItemSelector" };
+            (Items::Path(fields.selection("ItemsPath", &mut self.diagnostics)), selector)
+        };
+        let item_selector = fields.template(selector, &mut self.diagnostics);
+        let (result_selector, result_path) = if fields.in_jsonata() {
+            (None, ResultPath::Whole)
+        } else {
+            (fields.template("ResultSelector", &mut self.diagnostics), fields.result_path(&mut self.diagnostics))
+        };
         let map = MapState {
-            items_path: fields.selection("ItemsPath", &mut self.diagnostics),
-            item_selector: fields.template(selector, &mut self.diagnostics),
+            items,
+            item_selector,
             max_concurrency: fields
-                .duration("MaxConcurrency", "MaxConcurrencyPath", 0.0..=LONGEST, &mut self.diagnostics)
-                .unwrap_or(Duration::Fixed(0.0)),
-            result_selector: fields.template("ResultSelector", &mut self.diagnostics),
-            result_path: fields.result_path(&mut self.diagnostics),
+                .dynamic_whole("MaxConcurrency", "MaxConcurrencyPath", 0.0..=LONGEST, &mut self.diagnostics)
+                .unwrap_or(Dynamic::Fixed(0.0)),
+            result_selector,
+            result_path,
             retry: self.retry(fields),
             catch: self.catch(fields),
             processor: machine?,
@@ -360,7 +423,10 @@ impl Reader {
         let last = entries.len().saturating_sub(1);
         let mut retriers = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
-            let Some(mut retrier) = Fields::new(entry, below(&place, number), &mut self.diagnostics) else { continue };
+            let Some(mut retrier) = Fields::new(entry, below(&place, number), fields.language, &mut self.diagnostics)
+            else {
+                continue;
+            };
             retrier.string("Comment", &mut self.diagnostics);
             let error_equals = self.error_equals(&mut retrier, number == last);
             let jitter = retrier.string("JitterStrategy", &mut self.diagnostics);
@@ -389,13 +455,21 @@ impl Reader {
         let last = entries.len().saturating_sub(1);
         let mut catchers = Vec::with_capacity(entries.len());
         for (number, entry) in entries.iter().enumerate() {
-            let Some(mut catcher) = Fields::new(entry, below(&place, number), &mut self.diagnostics) else { continue };
+            let Some(mut catcher) = Fields::new(entry, below(&place, number), fields.language, &mut self.diagnostics)
+            else {
+                continue;
+            };
             catcher.string("Comment", &mut self.diagnostics);
             let error_equals = self.error_equals(&mut catcher, number == last);
             let next = catcher.required_string("Next", &mut self.diagnostics).map(ToOwned::to_owned);
-            let result_path = catcher.result_path(&mut self.diagnostics);
+            let assign = catcher.assign(&mut self.diagnostics);
+            let (output, result_path) = if catcher.in_jsonata() {
+                (catcher.template("Output", &mut self.diagnostics), ResultPath::Whole)
+            } else {
+                (None, catcher.result_path(&mut self.diagnostics))
+            };
             catcher.finish("a catcher", &mut self.diagnostics);
-            catchers.extend(next.map(|next| Catcher { error_equals, next, result_path }));
+            catchers.extend(next.map(|next| Catcher { error_equals, next, result_path, assign, output }));
         }
         catchers
     }
@@ -420,20 +494,30 @@ impl Reader {
     }
 }
 
-/// Does some string under a `.$` key or a path field read `$$`, other than what is known not to hold the input?
+/// Does some text of a path field or under a `.$` key read `$$`, or an expression `$states.context`, other than what is
+/// known not to hold the input?
 fn reads_execution_input(value: &Value) -> bool {
+    const NARROW: [&str; 9] = [
+        ".Map.",
+        ".State.",
+        ".Task.",
+        ".StateMachine.",
+        ".Execution.Id",
+        ".Execution.Name",
+        ".Execution.RedriveCount",
+        ".Execution.RoleArn",
+        ".Execution.StartTime",
+    ];
+    const OTHERS: [&str; 3] = [".input", ".result", ".errorOutput"];
     match value {
-        Value::String(text) => text.match_indices("$$").any(|(at, _)| {
-            let rest = text.get(at + 2..).unwrap_or_default();
-            const NARROW: [&str; 7] = [
-                ".Map.",
-                ".State.",
-                ".Task.",
-                ".StateMachine.",
-                ".Execution.Id",
-                ".Execution.Name",
-                ".Execution.StartTime",
-            ];
+        Value::String(text) if text.starts_with("{%") => text.match_indices("$states").any(|(at, found)| {
+            let rest = text.get(at + found.len()..).unwrap_or_default();
+            let narrow =
+                rest.strip_prefix(".context").is_some_and(|rest| NARROW.iter().any(|narrow| rest.starts_with(narrow)));
+            !narrow && !OTHERS.iter().any(|other| rest.starts_with(other))
+        }),
+        Value::String(text) => text.match_indices("$$").any(|(at, found)| {
+            let rest = text.get(at + found.len()..).unwrap_or_default();
             !NARROW.iter().any(|narrow| rest.starts_with(narrow))
         }),
         Value::Array(items) => items.iter().any(reads_execution_input),

@@ -11,19 +11,38 @@ pub struct QueryFailure {
     pub error: String,
     /// The cause as the service words it, without the sentence that names the state.
     pub cause: String,
+    /// Set where a JSONata expression failed: the history then says so in an event of its own.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Where a JSONata expression failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The field, such as `Output/total`; `None` where no field is at fault.
+    pub location: Option<String>,
 }
 
 impl QueryFailure {
+    /// A `States.QueryEvaluationError`.
+    #[must_use]
+    pub fn evaluation(cause: impl Into<String>, location: Option<&str>) -> Self {
+        Self {
+            error: "States.QueryEvaluationError".to_owned(),
+            cause: cause.into(),
+            evaluation: Some(Evaluation { location: location.map(ToOwned::to_owned) }),
+        }
+    }
+
     /// A `States.Runtime` failure, which the service reports for every path and intrinsic function that fails.
     #[must_use]
     pub fn runtime(cause: impl Into<String>) -> Self {
-        Self { error: "States.Runtime".to_owned(), cause: cause.into() }
+        Self { error: "States.Runtime".to_owned(), cause: cause.into(), evaluation: None }
     }
 
     /// A failure to apply a `ResultPath`.
     #[must_use]
     pub fn result_path_match(cause: impl Into<String>) -> Self {
-        Self { error: "States.ResultPathMatchFailure".to_owned(), cause: cause.into() }
+        Self { error: "States.ResultPathMatchFailure".to_owned(), cause: cause.into(), evaluation: None }
     }
 
     /// The same failure with the sentence in front that names the state and the event that entered it.
@@ -39,7 +58,7 @@ impl QueryFailure {
 
 impl From<LimitExceeded> for QueryFailure {
     fn from(limit: LimitExceeded) -> Self {
-        Self { error: limit.error_name().to_owned(), cause: limit.to_string() }
+        Self { error: limit.error_name().to_owned(), cause: limit.to_string(), evaluation: None }
     }
 }
 

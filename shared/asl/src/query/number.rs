@@ -34,6 +34,16 @@ pub(crate) fn rounded(value: &Value) -> Option<i64> {
     number.as_i64().or_else(|| to_i64((float(number) + 0.5).floor()))
 }
 
+/// A JSON number: an integer where the value is one within 2^53, else a fraction. What JSON can't write is null.
+pub(crate) fn from_f64(value: f64) -> Value {
+    if value.fract() == 0.0
+        && let Some(integer) = to_i64(value)
+    {
+        return Value::from(integer);
+    }
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
 fn to_i64(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
     if value.abs() > LIMIT {

@@ -234,7 +234,7 @@ impl Path {
     fn document<'s>(&self, scope: &Scope<'s>) -> Result<&'s Value, PathError> {
         match &self.root {
             Root::Input => Ok(scope.input),
-            Root::Context => Ok(scope.context),
+            Root::Context => Ok(scope.context.value()),
             Root::Variable(name) => scope
                 .variables
                 .get(name)

@@ -2,20 +2,19 @@
 
 use serde_json::Value;
 
-use crate::definition::FailText;
-use crate::query::Scope;
-use crate::run::{Run, Step, in_state, runtime_failure};
+use crate::query::{Dynamic, Found, JsonType, QueryFailure};
+use crate::run::{Run, Step};
 use crate::snapshot::{Attempt, Failure, Outcome, Snapshot};
 
 pub(crate) fn run(
     run: &mut Run<'_>,
     thread: &Snapshot,
     attempt: &Attempt,
-    error: Option<&FailText>,
-    cause: Option<&FailText>,
+    error: Option<&Dynamic<String>>,
+    cause: Option<&Dynamic<String>>,
 ) -> Step {
-    let failure = text(run, thread, attempt, error, "ErrorPath")
-        .and_then(|error| Ok(Failure { error, cause: text(run, thread, attempt, cause, "CausePath")? }));
+    let failure = text(run, thread, attempt, error, "Error")
+        .and_then(|error| Ok(Failure { error, cause: text(run, thread, attempt, cause, "Cause")? }));
     Step::End(Outcome::Failed { failure: failure.unwrap_or_else(|failure| failure) })
 }
 
@@ -23,19 +22,18 @@ fn text(
     run: &mut Run<'_>,
     thread: &Snapshot,
     attempt: &Attempt,
-    text: Option<&FailText>,
+    text: Option<&Dynamic<String>>,
     field: &str,
 ) -> Result<Option<String>, Failure> {
-    match text {
-        None => Ok(None),
-        Some(FailText::Fixed(text)) => Ok(Some(text.clone())),
-        Some(FailText::Computed(expression)) => {
-            let context = run.context(thread, attempt);
-            let scope = Scope { input: &attempt.input, context: &context, variables: &thread.variables };
-            match expression.evaluate(field, &scope, &mut run.entropy).map_err(|failure| in_state(failure, attempt))? {
-                Value::String(text) => Ok(Some(text)),
-                _ => Err(runtime_failure(attempt, format!("The value of '{field}' must be a string."))),
-            }
+    let Some(text) = text else { return Ok(None) };
+    let context = run.context(thread, attempt);
+    let scope = context.scope(&attempt.input, run.moment.now);
+    let found = text.find(JsonType::String, field, &scope, &mut run.entropy);
+    match found.map_err(|failure| run.query_failed(attempt, failure))? {
+        Found::Fixed(text) | Found::Value(Value::String(text)) => Ok(Some(text)),
+        Found::Value(_) => {
+            let failure = QueryFailure::runtime(format!("The value of '{field}Path' must be a string."));
+            Err(run.query_failed(attempt, failure))
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::definition::{Duration, MapState, Selection, State};
+use crate::definition::{Items, MapState, Selection, State};
 use crate::history::EventType;
-use crate::query::Scope;
-use crate::run::{Run, Step, in_state, runtime_failure};
+use crate::query::{JsonType, QueryFailure, QueryLanguage};
+use crate::run::{Run, Step};
 use crate::snapshot::{Attempt, Failure, Snapshot, Source};
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: &MapState, attempt: Attempt) -> Step {
@@ -21,44 +21,50 @@ pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: 
 }
 
 fn begin(
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     thread: &Snapshot,
     state: &State,
     map: &MapState,
     attempt: &Attempt,
 ) -> Result<(Source, usize, u32), Failure> {
     let input = run.input(thread, state, attempt)?;
-    let items = run.select(thread, &map.items_path, attempt, &input)?;
-    let Value::Array(items) = items else {
-        let path = match &map.items_path {
-            // The service names a path into the context object without its first '$'.
-            Selection::At(path) if path.is_context() => path.text().get(1..).unwrap_or_default(),
-            Selection::At(path) => path.text(),
-            Selection::Whole | Selection::Nothing => "$",
-        };
-        return Err(runtime_failure(attempt, format!("Reference path \"{path}\" must point to array.")));
-    };
-    let limit = match &map.max_concurrency {
-        Duration::Fixed(limit) => *limit,
-        Duration::At(path) => {
-            let context = run.context(thread, attempt);
-            let scope = Scope { input: &input, context: &context, variables: &thread.variables };
-            let value = path.read(&scope).map_err(|problem| in_state(problem, attempt))?;
-            value.as_u64().and_then(|limit| u32::try_from(limit).ok()).map(f64::from).ok_or_else(|| {
-                let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-                let path = path.text();
-                let cause = format!(
-                    "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
-                );
-                runtime_failure(attempt, cause)
-            })?
-        }
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-    let limit = limit as u32;
+    let items = items(run, thread, state, map, attempt, &input)?;
+    let limit = run.whole(thread, attempt, &map.max_concurrency, "MaxConcurrency", &input, 0..=u32::MAX)?;
     let length = items.len();
-    let input = if map.item_selector.is_some() { input } else { Value::Null };
+    let input = if map.item_selector.is_some() { input.into_owned() } else { Value::Null };
     Ok((Source::Items { items, input }, length, limit))
+}
+
+fn items(
+    run: &mut Run<'_>,
+    thread: &Snapshot,
+    state: &State,
+    map: &MapState,
+    attempt: &Attempt,
+    input: &Value,
+) -> Result<Vec<Value>, Failure> {
+    let failure = match &map.items {
+        Items::Template(template) => match run.evaluate(thread, attempt, template, "Items", input)? {
+            Value::Array(items) => return Ok(items),
+            other => template.unexpected(JsonType::Array, "Items", &other),
+        },
+        Items::Path(selection) => match run.select(thread, selection, attempt, input)?.into_owned() {
+            Value::Array(items) => return Ok(items),
+            other if state.language == QueryLanguage::Jsonata => {
+                QueryFailure::evaluation(format!("Map state input must be an array but was: {other}"), None)
+            }
+            _ => {
+                let path = match selection {
+                    // The service names a path into the context object without its first '$'.
+                    Selection::At(path) if path.is_context() => path.text().get(1..).unwrap_or_default(),
+                    Selection::At(path) => path.text(),
+                    Selection::Whole | Selection::Nothing => "$",
+                };
+                QueryFailure::runtime(format!("Reference path \"{path}\" must point to array."))
+            }
+        },
+    };
+    Err(run.query_failed(attempt, failure))
 }
 
 pub(crate) fn joined(

@@ -5,7 +5,6 @@ pub(crate) mod fail;
 pub(crate) mod map;
 pub(crate) mod parallel;
 pub(crate) mod pass;
-pub(crate) mod succeed;
 pub(crate) mod task;
 pub(crate) mod wait;
 

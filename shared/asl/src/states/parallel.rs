@@ -1,5 +1,7 @@
 //! The Parallel state.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::definition::{ParallelState, State};
@@ -14,10 +16,10 @@ pub(crate) fn run(
     parallel: &ParallelState,
     attempt: Attempt,
 ) -> Step {
-    let input = run.input(thread, state, &attempt).and_then(|input| match &parallel.parameters {
-        Some(template) => run.evaluate(thread, &attempt, template, &input),
-        None => Ok(input),
-    });
+    let input = run
+        .input(thread, state, &attempt)
+        .and_then(|input| run.payload(thread, &attempt, parallel.parameters.as_ref(), input))
+        .map(Cow::into_owned);
     let input = match input {
         Ok(input) => input,
         Err(failure) => return run.fail(thread, state, &attempt, failure, &parallel.retry, &parallel.catch),

@@ -1,39 +1,40 @@
 //! The Pass state.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::definition::{ResultPath, State};
-use crate::query::PayloadTemplate;
+use crate::query::Template;
 use crate::run::{Run, Step};
 use crate::snapshot::{Attempt, Failure, Outcome, Snapshot};
 
 pub(crate) fn run(
     run: &mut Run<'_>,
-    thread: &Snapshot,
+    thread: &mut Snapshot,
     state: &State,
     attempt: &Attempt,
     result: Option<&Value>,
-    parameters: Option<&PayloadTemplate>,
+    parameters: Option<&Template>,
     result_path: &ResultPath,
 ) -> Step {
-    output(run, thread, attempt, state, result, parameters)
-        .and_then(|result| run.complete(thread, state, attempt, result, None, result_path))
+    made(run, thread, attempt, state, result, parameters)
+        .and_then(|made| run.complete(thread, state, attempt, made.into_owned(), None, result_path))
         .unwrap_or_else(|failure| Step::End(Outcome::Failed { failure }))
 }
 
 /// `Result` wins over `Parameters`, which wins over the input.
-fn output(
+fn made<'v>(
     run: &mut Run<'_>,
     thread: &Snapshot,
-    attempt: &Attempt,
+    attempt: &'v Attempt,
     state: &State,
-    result: Option<&Value>,
-    parameters: Option<&PayloadTemplate>,
-) -> Result<Value, Failure> {
+    result: Option<&'v Value>,
+    parameters: Option<&Template>,
+) -> Result<Cow<'v, Value>, Failure> {
     let input = run.input(thread, state, attempt)?;
-    match (result, parameters) {
-        (Some(result), _) => Ok(result.clone()),
-        (None, Some(template)) => run.evaluate(thread, attempt, template, &input),
-        (None, None) => Ok(input),
+    match result {
+        Some(result) => Ok(Cow::Borrowed(result)),
+        None => run.payload(thread, attempt, parameters, input),
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::decide::Effect;
-use crate::definition::{Duration, Kind, State, StateMachine, TaskState};
+use crate::definition::{Kind, State, StateMachine, TaskState};
 use crate::history::EventType;
-use crate::query::Scope;
-use crate::run::{Run, Step, broken, failed_details, in_state, next_step, runtime_failure};
+use crate::query::Dynamic;
+use crate::run::{Run, Step, broken, failed_details, next_step};
 use crate::snapshot::{Attempt, Failure, Outcome, Position, Snapshot};
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, task: &TaskState, attempt: Attempt) -> Step {
@@ -28,12 +28,9 @@ fn schedule(
     attempt: &Attempt,
 ) -> Result<Position, Failure> {
     let input = run.input(thread, state, attempt)?;
-    let timeout = seconds(run, thread, attempt, task.timeout.as_ref(), &input, "TimeoutSecondsPath")?;
-    let heartbeat = seconds(run, thread, attempt, task.heartbeat.as_ref(), &input, "HeartbeatSecondsPath")?;
-    let given = match &task.parameters {
-        Some(template) => run.evaluate(thread, attempt, template, &input)?,
-        None => input,
-    };
+    let timeout = seconds(run, thread, attempt, task.timeout.as_ref(), &input, "TimeoutSeconds")?;
+    let heartbeat = seconds(run, thread, attempt, task.heartbeat.as_ref(), &input, "HeartbeatSeconds")?;
+    let given = run.payload(thread, attempt, task.parameters.as_ref(), input)?.into_owned();
     let (mut kind, mut details) = (EventType::TaskScheduled, resource_details(&task.resource));
     if is_lambda_arn(&task.resource) {
         kind = EventType::LambdaFunctionScheduled;
@@ -61,27 +58,14 @@ fn schedule(
 }
 
 fn seconds(
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     thread: &Snapshot,
     attempt: &Attempt,
-    duration: Option<&Duration>,
+    duration: Option<&Dynamic<f64>>,
     input: &Value,
     field: &str,
 ) -> Result<Option<u32>, Failure> {
-    match duration {
-        None => Ok(None),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-        Some(Duration::Fixed(seconds)) => Ok(Some(*seconds as u32)),
-        Some(Duration::At(path)) => {
-            let context = run.context(thread, attempt);
-            let scope = Scope { input, context: &context, variables: &thread.variables };
-            let value = path.read(&scope).map_err(|problem| in_state(problem, attempt))?;
-            let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-            seconds.filter(|seconds| (1..=99_999_999).contains(seconds)).map(Some).ok_or_else(|| {
-                runtime_failure(attempt, format!("{field} must give an integer from 1 to 99999999, not {value}."))
-            })
-        }
-    }
+    duration.map(|duration| run.whole(thread, attempt, duration, field, input, 1..=99_999_999)).transpose()
 }
 
 /// What brings the result of the task at which `snapshot` stands.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::Timestamp;
 use crate::decide::Effect;
 use crate::definition::{State, Wait};
-use crate::query::{Path, PathError, Scope};
-use crate::run::{Run, Step, in_state, next_step, runtime_failure};
+use crate::query::{Dynamic, Entropy, Expression, Found, JsonType, PathError, QueryFailure, Scope};
+use crate::run::{Run, Step, next_step};
 use crate::snapshot::{Attempt, Failure, Outcome, Position, Snapshot};
 
 /// The longest wait of the service, in seconds.
@@ -26,55 +26,89 @@ pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, wait:
 }
 
 fn until(
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     thread: &Snapshot,
     state: &State,
     wait: &Wait,
     attempt: &Attempt,
 ) -> Result<Timestamp, Failure> {
-    let read = |field: &str, path: &Path| {
-        let input = run.input(thread, state, attempt)?;
+    let now = run.moment.now;
+    let input = run.input(thread, state, attempt)?;
+    let until = {
         let context = run.context(thread, attempt);
-        let scope = Scope { input: &input, context: &context, variables: &thread.variables };
-        path.read(&scope).map_err(|problem| match problem {
-            PathError::NotFound { .. } | PathError::IndexOutOfRange { .. } => {
-                let cause = format!("The {field} parameter does not reference an input value: {}", path.text());
-                runtime_failure(attempt, cause)
-            }
-            PathError::NotApplicable { .. }
-            | PathError::UndefinedVariable { .. }
-            | PathError::NotWritable { .. }
-            | PathError::Limit(_) => in_state(problem, attempt),
-        })
-    };
-    let until = match wait {
-        Wait::Seconds(seconds) => run.moment.now.plus_seconds(*seconds),
-        Wait::Timestamp(time) => *time,
-        Wait::SecondsPath(path) => {
-            let value = read("SecondsPath", path)?;
-            let refuse = |problem: &str| {
-                let shown = shown(&value);
-                runtime_failure(attempt, format!("The SecondsPath parameter {problem}: {} == {shown}", path.text()))
-            };
-            let seconds = value.as_i64().ok_or_else(|| refuse("cannot be parsed as a long value"))?;
-            if seconds < 0 {
-                return Err(refuse("references a negative value"));
-            }
-            run.moment.now.plus_millis(seconds.saturating_mul(1000))
-        }
-        Wait::TimestampPath(path) => {
-            let value = read("TimestampPath", path)?;
-            value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
-                let what = "does not reference a valid ISO-8601 extended offset date-time format string";
-                let shown = shown(&value);
-                runtime_failure(attempt, format!("The TimestampPath parameter {what}: {} == {shown}", path.text()))
-            })?
+        let scope = context.scope(&input, now);
+        match wait {
+            Wait::Seconds(seconds) => match found(seconds, JsonType::Number, "Seconds", &scope, &mut run.entropy) {
+                Ok(Found::Fixed(seconds)) => Ok(now.plus_seconds(seconds)),
+                Ok(Found::Value(value)) => after(seconds, &value, now),
+                Err(failure) => Err(failure),
+            },
+            Wait::Timestamp(time) => match found(time, JsonType::String, "Timestamp", &scope, &mut run.entropy) {
+                Ok(Found::Fixed(time)) => Ok(time),
+                Ok(Found::Value(value)) => at(time, &value),
+                Err(failure) => Err(failure),
+            },
         }
     };
-    if until > run.moment.now.plus_millis(LONGEST * 1000) {
-        return Err(runtime_failure(attempt, "Wait state delay is too long."));
+    match until {
+        Ok(until) if until > now.plus_millis(LONGEST * 1000) => {
+            Err(run.query_failed(attempt, QueryFailure::runtime("Wait state delay is too long.")))
+        }
+        Ok(until) => Ok(until),
+        Err(failure) => Err(run.query_failed(attempt, failure)),
     }
-    Ok(until)
+}
+
+/// The value of a field; a path that leads nowhere is told in this state's own words.
+fn found<T: Clone>(
+    dynamic: &Dynamic<T>,
+    expected: JsonType,
+    field: &str,
+    scope: &Scope<'_>,
+    entropy: &mut Entropy,
+) -> Result<Found<T>, QueryFailure> {
+    let Dynamic::Computed(Expression::Path(path)) = dynamic else {
+        return dynamic.find(expected, field, scope, entropy);
+    };
+    path.read(scope).map(Found::Value).map_err(|problem| match problem {
+        PathError::NotFound { .. } | PathError::IndexOutOfRange { .. } => QueryFailure::runtime(format!(
+            "The {field}Path parameter does not reference an input value: {}",
+            path.text()
+        )),
+        other => other.into(),
+    })
+}
+
+fn after(seconds: &Dynamic<f64>, value: &Value, now: Timestamp) -> Result<Timestamp, QueryFailure> {
+    let refuse = |problem: &str| refusal(seconds, "Seconds", problem, value);
+    let seconds = value.as_i64().ok_or_else(|| refuse("cannot be parsed as a long value"))?;
+    if seconds < 0 {
+        return Err(refuse("references a negative value"));
+    }
+    Ok(now.plus_millis(seconds.saturating_mul(1000)))
+}
+
+fn at(time: &Dynamic<Timestamp>, value: &Value) -> Result<Timestamp, QueryFailure> {
+    value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
+        let problem = "does not reference a valid ISO-8601 extended offset date-time format string";
+        refusal(time, "Timestamp", problem, value)
+    })
+}
+
+fn refusal<T>(dynamic: &Dynamic<T>, field: &str, problem: &str, value: &Value) -> QueryFailure
+where
+    T: Clone,
+{
+    let (text, shown) = (dynamic.text().unwrap_or_default(), shown(value));
+    match dynamic {
+        Dynamic::Jsonata(_) => {
+            let cause = format!("The {field} parameter {problem}: {shown}");
+            QueryFailure::evaluation(cause, Some(field))
+        }
+        Dynamic::Fixed(_) | Dynamic::Computed(_) => {
+            QueryFailure::runtime(format!("The {field}Path parameter {problem}: {text} == {shown}"))
+        }
+    }
 }
 
 /// A text without its quotes.

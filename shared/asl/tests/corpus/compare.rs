@@ -4,7 +4,7 @@ use millrace_asl::NumberedEvent;
 use serde_json::{Map, Value, json};
 
 /// What a recording holds and no interpreter can know, or that says only that another field is complete.
-const LEFT_OUT: [&str; 3] = ["roleArn", "inputDetails", "outputDetails"];
+const LEFT_OUT: [&str; 4] = ["roleArn", "inputDetails", "outputDetails", "assignedVariablesDetails"];
 const BRANCH_ENDS: [&str; 3] = ["ParallelStateSucceeded", "ParallelStateFailed", "ParallelStateAborted"];
 
 /// An event as `GetExecutionHistory` tells it: data are texts.
@@ -12,7 +12,14 @@ pub(crate) fn as_in_api(event: &NumberedEvent) -> Value {
     let mut details = Map::new();
     for (name, value) in &event.details {
         let is_data = matches!(name.as_str(), "input" | "output" | "parameters");
-        details.insert(name.clone(), if is_data { json!(value.to_string()) } else { value.clone() });
+        let value = match value.as_object() {
+            Some(variables) if name == "assignedVariables" => {
+                variables.iter().map(|(name, value)| (name.clone(), json!(value.to_string()))).collect()
+            }
+            _ if is_data => json!(value.to_string()),
+            _ => value.clone(),
+        };
+        details.insert(name.clone(), value);
     }
     json!({ "id": event.id, "prev": event.previous, "type": event.kind.name(), "details": details })
 }
