@@ -2,8 +2,8 @@
 
 use millrace_app::ports::Ports;
 use millrace_app::projects::{Stage, work};
-use millrace_app::workers::{Executor, Task, TaskError};
-use serde_json::{Value, json};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
+use serde_json::json;
 
 use crate::analysis::language;
 use crate::work::{count, input, plan_of, refused, template_of};
@@ -13,7 +13,7 @@ use crate::work::{count, input, plan_of, refused, template_of};
 pub struct Dev;
 
 impl Executor for Dev {
-    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
         let Some(wanted) = &input.task else {
@@ -47,6 +47,6 @@ impl Executor for Dev {
             data: json!({ "task_id": planned.id, "wave": planned.wave, "files": saved.len(), "round": input.round }),
         };
         work::record_event(ports, id, run, event).await.map_err(refused)?;
-        Ok(json!({ "task_id": planned.id, "files": saved.len() }))
+        Ok(json!({ "task_id": planned.id, "files": saved.len() }).into())
     }
 }

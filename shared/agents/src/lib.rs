@@ -14,8 +14,7 @@ pub mod report;
 mod work;
 
 use millrace_app::ports::Ports;
-use millrace_app::workers::{Executor, Task, TaskError};
-use serde_json::Value;
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 
 pub use dev::Dev;
 pub use ops::Ops;
@@ -27,7 +26,7 @@ pub use qa::Qa;
 pub struct AllAgents;
 
 impl Executor for AllAgents {
-    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         match task.resource.as_str() {
             "millrace:agent:pm" => Pm.execute(ports, task).await,
             "millrace:agent:dev" => Dev.execute(ports, task).await,

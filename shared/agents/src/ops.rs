@@ -3,8 +3,8 @@
 use millrace_app::ids::DeploymentId;
 use millrace_app::ports::Ports;
 use millrace_app::projects::{PlanContents, Stage, work};
-use millrace_app::workers::{Executor, Task, TaskError};
-use serde_json::{Map, Value, json};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
+use serde_json::{Map, json};
 
 use crate::analysis::SourceFile;
 use crate::package::{Entry, Package, PackageLimits, Project, build, detect};
@@ -18,7 +18,7 @@ pub struct Ops;
 const INSTRUCTIONS: &str = "DEPLOY.md";
 
 impl Executor for Ops {
-    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
         work::begin_stage(ports, id, run, input.round, Stage::Packaging).await.map_err(refused)?;
@@ -51,7 +51,7 @@ impl Executor for Ops {
             }),
         };
         work::record_event(ports, id, run, event).await.map_err(refused)?;
-        Ok(json!({ "deployment_id": saved.id, "sha256": sha256, "size": size }))
+        Ok(json!({ "deployment_id": saved.id, "sha256": sha256, "size": size }).into())
     }
 }
 

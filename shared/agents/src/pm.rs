@@ -3,8 +3,8 @@
 use millrace_app::ids::PlanId;
 use millrace_app::ports::Ports;
 use millrace_app::projects::{PlanContents, Stage, work};
-use millrace_app::workers::{Executor, Task, TaskError};
-use serde_json::{Value, json};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
+use serde_json::json;
 
 use crate::work::{input, refused, template_of, waves};
 
@@ -13,7 +13,7 @@ use crate::work::{input, refused, template_of, waves};
 pub struct Pm;
 
 impl Executor for Pm {
-    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
         let project = work::begin_stage(ports, id, run, input.round, Stage::Planning).await.map_err(refused)?;
@@ -30,6 +30,7 @@ impl Executor for Pm {
             "waves": waves,
             "tasks": plan.tasks.len(),
             "files": plan.files.len(),
-        }))
+        })
+        .into())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use millrace_app::ids::TestId;
 use millrace_app::ports::Ports;
 use millrace_app::projects::{FileRecord, Plan, PlanContents, Stage, TestSummary, work};
-use millrace_app::workers::{Executor, Task, TaskError};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Value, json};
 
 use crate::analysis::{AnalysisOptions, Finding, SourceFile, analyze};
@@ -20,7 +20,7 @@ pub struct Qa;
 const FINDINGS_A_TASK: usize = 20;
 
 impl Executor for Qa {
-    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
         work::begin_stage(ports, id, run, input.round, Stage::Testing).await.map_err(refused)?;
@@ -58,7 +58,8 @@ impl Executor for Qa {
             "rating": summary.rating,
             "blocking": summary.blocking,
             "rework": rework(&plan.contents, report.blocking()),
-        }))
+        })
+        .into())
     }
 }
 

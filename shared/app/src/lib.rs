@@ -15,4 +15,4 @@ pub mod templates;
 pub mod workers;
 
 pub use error::{Error, FieldProblem};
-pub use millrace_asl::Timestamp;
+pub use millrace_asl::{PayloadLimit, Timestamp};

@@ -266,11 +266,13 @@ pub enum Queue {
     Qa,
     /// The Ops agent's tasks.
     Ops,
+    /// Calls of other services: service integrations and Lambda functions.
+    Integrations,
 }
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops];
+    pub const ALL: [Self; 6] = [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations];
 
     /// The word that names it in queue names, logs and the API.
     #[must_use]
@@ -281,6 +283,7 @@ impl Queue {
             Self::Dev => "dev",
             Self::Qa => "qa",
             Self::Ops => "ops",
+            Self::Integrations => "integrations",
         }
     }
 
@@ -290,7 +293,7 @@ impl Queue {
         match self {
             Self::Engine => Duration::from_secs(60),
             Self::Pm | Self::Ops => Duration::from_secs(300),
-            Self::Dev => Duration::from_secs(900),
+            Self::Dev | Self::Integrations => Duration::from_secs(900),
             Self::Qa => Duration::from_secs(600),
         }
     }

@@ -1,6 +1,9 @@
 //! What a worker does with a message, whichever queue it came from.
 
-use millrace_asl::{Event, Failure, Position, StepId};
+use std::time::Duration;
+
+use millrace_asl::definition::Resource;
+use millrace_asl::{Event, Failure, Position, Snapshot, Stage, StepId, Timestamp};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -25,6 +28,51 @@ pub struct Task {
     pub owner: String,
     /// The project whose delivery it belongs to.
     pub project: Option<ProjectId>,
+    /// The task's token, where it may end after the executor's call (`.sync`, `.waitForTaskToken`): who has it reports
+    /// on the task.
+    pub token: Option<String>,
+    /// `Credentials`, evaluated: an object with `RoleArn`.
+    pub credentials: Option<Value>,
+    /// `HeartbeatSeconds`
+    pub heartbeat: Option<Duration>,
+    /// When the task times out.
+    pub deadline: Option<Timestamp>,
+    /// What the context object says of the execution that the task belongs to.
+    pub caller: Caller,
+}
+
+/// The execution that a task belongs to, as its context object names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// `$$.Execution.Id`: the execution's ARN.
+    pub execution_arn: String,
+    /// `$$.Execution.Name`
+    pub execution_name: String,
+    /// `$$.Execution.RoleArn`
+    pub role_arn: String,
+    /// `$$.StateMachine.Id`
+    pub state_machine_arn: String,
+    /// `$$.StateMachine.Name`
+    pub state_machine_name: String,
+    /// The region that the execution's ARN names, where its id is one.
+    pub region: Option<String>,
+    /// The account that the execution's ARN names, where its id is one.
+    pub account: Option<String>,
+}
+
+/// What a task came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskResult {
+    /// It has ended with this result.
+    Succeeded(Value),
+    /// Of a task that may end later: the call that begins it has answered this. Its end comes by its token.
+    Submitted(Value),
+}
+
+impl From<Value> for TaskResult {
+    fn from(output: Value) -> Self {
+        Self::Succeeded(output)
+    }
 }
 
 /// Why a task gave no result.
@@ -33,6 +81,9 @@ pub enum TaskError {
     /// The workflow's business: `Retry` and `Catch` see it.
     #[error("the task failed: {}", .0.error.as_deref().unwrap_or_default())]
     Failed(Failure),
+    /// The same for a task that never began: whoever does it could not be reached. The history says so.
+    #[error("the task could not be started: {}", .0.error.as_deref().unwrap_or_default())]
+    NotStarted(Failure),
     /// Not the workflow's business: the message comes again.
     #[error(transparent)]
     Unable(#[from] Error),
@@ -48,7 +99,7 @@ impl TaskError {
 /// Does the tasks of the resources that it knows.
 pub trait Executor: Send + Sync {
     /// Does a task. It may be called again for the same attempt, at the same time even.
-    fn execute<P: Ports>(&self, ports: &P, task: &Task) -> impl Future<Output = Result<Value, TaskError>> + Send;
+    fn execute<P: Ports>(&self, ports: &P, task: &Task) -> impl Future<Output = Result<TaskResult, TaskError>> + Send;
 }
 
 /// An executor that does no tasks: the orchestrator's.
@@ -56,7 +107,7 @@ pub trait Executor: Send + Sync {
 pub struct NoTasks;
 
 impl Executor for NoTasks {
-    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<TaskResult, TaskError> {
         Err(TaskError::failed("Millrace.UnknownResource", format!("nobody does tasks of '{}' here", task.resource)))
     }
 }
@@ -80,17 +131,19 @@ pub async fn handle<P: Ports, E: Executor>(
     handled
 }
 
-/// The task at which a thread stands, if it is that one.
+/// The task at which a thread stands, if it is that one and nobody is known to have done it.
 pub(crate) fn task_of(
     log: &LogId,
     id: StepId,
     resource: &str,
     owner: &str,
     project: Option<&ProjectId>,
-    position: &Position,
+    snapshot: &Snapshot,
 ) -> Option<Task> {
-    let Position::Task { id: due, attempt, given, .. } = position else { return None };
-    (*due == id).then(|| Task {
+    let Position::Task { id: due, attempt, given, deadline, progress, .. } = &snapshot.position else { return None };
+    let execution = &snapshot.execution;
+    let (region, account) = execution.region_and_account().unzip();
+    (*due == id && progress.stage == Stage::Scheduled).then(|| Task {
         execution: log.execution.clone(),
         attempt: format!("{log} {id}"),
         state: attempt.state.clone(),
@@ -98,14 +151,32 @@ pub(crate) fn task_of(
         input: given.as_ref().unwrap_or(&attempt.input).clone(),
         owner: owner.to_owned(),
         project: project.cloned(),
+        token: snapshot.task_token().map(|token| token.to_string()),
+        credentials: progress.credentials.clone(),
+        heartbeat: progress.heartbeat.map(|seconds| Duration::from_secs(seconds.into())),
+        deadline: *deadline,
+        caller: Caller {
+            execution_arn: execution.id.clone(),
+            execution_name: execution.name.clone(),
+            role_arn: execution.role_arn.clone(),
+            state_machine_arn: execution.state_machine_id.clone(),
+            state_machine_name: execution.state_machine_name.clone(),
+            region: region.map(ToOwned::to_owned),
+            account: account.map(ToOwned::to_owned),
+        },
     })
 }
 
 /// The event that brings a task's result to its thread.
-pub(crate) fn event_of(id: StepId, result: Result<Value, TaskError>) -> Result<Event, Error> {
+pub(crate) fn event_of(id: StepId, resource: &str, result: Result<TaskResult, TaskError>) -> Result<Event, Error> {
     match result {
-        Ok(output) => Ok(Event::TaskSucceeded { id, output }),
+        Ok(TaskResult::Succeeded(output)) => Ok(Event::TaskSucceeded { id, output }),
+        Ok(TaskResult::Submitted(output)) if Resource::of(resource).pattern().outlasts_call() => {
+            Ok(Event::TaskSubmitted { id, output })
+        }
+        Ok(TaskResult::Submitted(_)) => Err(Error::internal(format!("nobody will end the task of '{resource}'"))),
         Err(TaskError::Failed(failure)) => Ok(Event::TaskFailed { id, failure }),
+        Err(TaskError::NotStarted(failure)) => Ok(Event::TaskNotStarted { id, failure }),
         Err(TaskError::Unable(error)) => Err(error),
     }
 }

@@ -15,12 +15,19 @@ pub(crate) struct Context<'a> {
     machine: &'a StateMachine,
     thread: &'a Snapshot,
     attempt: &'a Attempt,
+    token: Option<String>,
     value: OnceCell<Value>,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) const fn new(machine: &'a StateMachine, thread: &'a Snapshot, attempt: &'a Attempt) -> Self {
-        Self { machine, thread, attempt, value: OnceCell::new() }
+    /// `token` is the task's, where it has one.
+    pub(crate) const fn new(
+        machine: &'a StateMachine,
+        thread: &'a Snapshot,
+        attempt: &'a Attempt,
+        token: Option<String>,
+    ) -> Self {
+        Self { machine, thread, attempt, token, value: OnceCell::new() }
     }
 
     /// What the state's expressions are read from.
@@ -51,6 +58,9 @@ impl<'a> Context<'a> {
         let machine = json!({ "Id": execution.state_machine_id, "Name": execution.state_machine_name });
         context.insert("StateMachine".to_owned(), machine);
         context.insert("State".to_owned(), Value::Object(state));
+        if let Some(token) = &self.token {
+            context.insert("Task".to_owned(), json!({ "Token": token }));
+        }
         if let Some(child) = self.thread.child.as_ref().filter(|child| child.is_map) {
             let item = json!({ "Index": child.index, "Value": child.item });
             context.insert("Map".to_owned(), json!({ "Item": item }));

@@ -13,7 +13,7 @@ use crate::Timestamp;
 use crate::definition::StateMachine;
 use crate::history::{EventType, HistoryEvent};
 use crate::run::{Run, Step};
-use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Snapshot, StepId};
+use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Report, Snapshot, StepId};
 use crate::states::task;
 
 /// Something that happened to a thread.
@@ -32,6 +32,43 @@ pub enum Event {
         id: StepId,
         /// Why.
         failure: Failure,
+    },
+    /// A task could not be begun: whoever does it was not reached.
+    TaskNotStarted {
+        /// The attempt.
+        id: StepId,
+        /// Why.
+        failure: Failure,
+    },
+    /// A worker has taken the task of an activity.
+    TaskStarted {
+        /// The attempt.
+        id: StepId,
+        /// `workerName`
+        worker: Option<String>,
+    },
+    /// The call that begins a task which outlasts it (`.sync`, `.waitForTaskToken`) has answered.
+    TaskSubmitted {
+        /// The attempt.
+        id: StepId,
+        /// The answer.
+        output: Value,
+    },
+    /// Somebody who has the task's token says that the task goes on.
+    TaskHeartbeat {
+        /// The attempt.
+        id: StepId,
+        /// When it was said.
+        at: Timestamp,
+    },
+    /// Somebody who has the task's token says that the task has ended.
+    TaskReported {
+        /// The attempt.
+        id: StepId,
+        /// The token's secret; another one decides nothing.
+        secret: String,
+        /// How it has ended.
+        report: Report,
     },
     /// The time of a [`Effect::SetTimer`] has come.
     TimerFired {
@@ -59,6 +96,23 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+}
+
+impl Event {
+    /// The task, wait or pause that the event names.
+    const fn step(&self) -> Option<StepId> {
+        match self {
+            Self::TaskSucceeded { id, .. }
+            | Self::TaskFailed { id, .. }
+            | Self::TaskNotStarted { id, .. }
+            | Self::TaskStarted { id, .. }
+            | Self::TaskSubmitted { id, .. }
+            | Self::TaskHeartbeat { id, .. }
+            | Self::TaskReported { id, .. }
+            | Self::TimerFired { id } => Some(*id),
+            Self::ChildEnded { .. } | Self::ChildrenJoined { .. } | Self::Abort { .. } => None,
+        }
+    }
 }
 
 /// Something to do after a decision has been committed. Doing it twice does no harm.
@@ -125,6 +179,10 @@ pub(crate) const STATES_A_DECISION: u32 = 2_500;
 pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, moment: Moment) -> Decision {
     let mut execution = execution;
     execution.input = machine.reads_execution_input.then(|| input.clone());
+    if !machine.makes_tokens {
+        execution.key = String::new();
+    }
+    execution.payload_limit = machine.payload_limit.unwrap_or(execution.payload_limit);
     execution.deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
     let mut run = Run::new(machine, moment, STATES_A_DECISION);
     let mut details = serde_json::Map::new();
@@ -167,15 +225,8 @@ pub fn decide(machine: &StateMachine, snapshot: &Snapshot, event: Event, moment:
             run.abort_children(snapshot);
             Step::End(Outcome::TimedOut)
         }
-        (
-            Event::TaskSucceeded { id, .. } | Event::TaskFailed { id, .. } | Event::TimerFired { id },
-            Position::Task { id: due, attempt, deadline: Some(deadline), .. },
-        ) if id == *due && *deadline <= moment.now => task::timed_out(&mut run, &mut thread, attempt),
-        (Event::TaskSucceeded { id, output }, Position::Task { id: due, attempt, .. }) if id == *due => {
-            task::succeeded(&mut run, &mut thread, attempt, output)
-        }
-        (Event::TaskFailed { id, failure }, Position::Task { id: due, attempt, .. }) if id == *due => {
-            task::failed(&mut run, &mut thread, attempt, failure)
+        (event, Position::Task { id: due, .. }) if event.step() == Some(*due) => {
+            task::decide(&mut run, &mut thread, event)?
         }
         (Event::TimerFired { id }, Position::Ready { id: due, state, input }) if id == *due => {
             Step::Enter { state: state.clone(), input: input.clone() }

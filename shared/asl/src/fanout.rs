@@ -232,6 +232,12 @@ impl Run<'_> {
                 index,
                 depth,
                 item,
+                log: if self.machine.makes_tokens {
+                    let above = parent.child.as_ref().map_or("", |child| child.log.as_str());
+                    format!("{above}/{}.{index}", fanout.id)
+                } else {
+                    String::new()
+                },
                 counted: None,
             }),
             variables: parent.variables.clone(),

@@ -27,8 +27,11 @@ kinds! {
     ExecutionStarted ExecutionSucceeded ExecutionFailed ExecutionTimedOut ExecutionAborted
     EvaluationFailed
     PassStateEntered PassStateExited
-    TaskStateEntered TaskStateExited TaskScheduled TaskStarted TaskSucceeded TaskFailed TaskTimedOut
+    TaskStateEntered TaskStateExited TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskFailed TaskTimedOut
+    TaskStartFailed TaskSubmitFailed
     LambdaFunctionScheduled LambdaFunctionStarted LambdaFunctionSucceeded LambdaFunctionFailed LambdaFunctionTimedOut
+    LambdaFunctionStartFailed
+    ActivityScheduled ActivityStarted ActivitySucceeded ActivityFailed ActivityTimedOut
     ChoiceStateEntered ChoiceStateExited
     WaitStateEntered WaitStateExited
     SucceedStateEntered SucceedStateExited

@@ -17,13 +17,15 @@ mod run;
 mod snapshot;
 mod states;
 mod time;
+mod token;
 
 pub use decide::{Decision, Effect, Event, decide, pending, start, start_child};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
 pub use history::{EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use snapshot::{
-    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source,
-    StepId,
+    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, PayloadLimit, Position,
+    Progress, Report, Snapshot, Source, Stage, StepId,
 };
 pub use time::Timestamp;
+pub use token::{TaskToken, TokenError};

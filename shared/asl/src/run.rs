@@ -64,6 +64,10 @@ pub(crate) struct Run<'a> {
     pub(crate) budget: u32,
     /// About how many bytes this decision has recorded, its children's included.
     pub(crate) weight: usize,
+    /// `$$.Task.Token`, while the parameters of a task that has one are evaluated.
+    pub(crate) token: Option<String>,
+    /// Another name by which `Retry` and `Catch` know the failure at hand.
+    pub(crate) also_named: Option<&'static str>,
 }
 
 impl From<QueryFailure> for Failure {
@@ -84,6 +88,8 @@ impl<'a> Run<'a> {
             effects: Vec::new(),
             budget,
             weight: 0,
+            token: None,
+            also_named: None,
         }
     }
 
@@ -216,11 +222,11 @@ impl<'a> Run<'a> {
     }
 
     /// The Context Object of a state.
-    pub(crate) const fn context<'c>(&self, thread: &'c Snapshot, attempt: &'c Attempt) -> Context<'c>
+    pub(crate) fn context<'c>(&self, thread: &'c Snapshot, attempt: &'c Attempt) -> Context<'c>
     where
         'a: 'c,
     {
-        Context::new(self.machine, thread, attempt)
+        Context::new(self.machine, thread, attempt, self.token.clone())
     }
 
     /// A query failed: what it means for the state. A JSONata expression that failed is told in the history.
@@ -497,7 +503,8 @@ impl<'a> Run<'a> {
         retry: &[Retrier],
     ) -> Option<Step> {
         let error = failure.error.as_deref().unwrap_or_default();
-        let (number, retrier) = retry.iter().enumerate().find(|(_, retrier)| covers(&retrier.error_equals, error))?;
+        let (number, retrier) =
+            retry.iter().enumerate().find(|(_, retrier)| self.covers(&retrier.error_equals, error))?;
         let used = attempt.retries.get(number).copied().unwrap_or_default();
         (used < retrier.max_attempts).then(|| self.back_off(thread, attempt, retry.len(), number, retrier, used))
     }
@@ -511,7 +518,7 @@ impl<'a> Run<'a> {
         catch: &[Catcher],
     ) -> Step {
         let error = failure.error.as_deref().unwrap_or_default();
-        let caught = catch.iter().enumerate().find(|(_, catcher)| covers(&catcher.error_equals, error));
+        let caught = catch.iter().enumerate().find(|(_, catcher)| self.covers(&catcher.error_equals, error));
         let Some((number, catcher)) = caught else {
             return Step::End(Outcome::Failed { failure });
         };
@@ -534,8 +541,10 @@ impl<'a> Run<'a> {
         catcher: &Catcher,
     ) -> Result<(Value, Assigned), Failure> {
         let mut caught = Map::new();
-        caught.insert("Error".to_owned(), Value::String(failure.error.clone().unwrap_or_default()));
-        caught.insert("Cause".to_owned(), Value::String(failure.cause.clone().unwrap_or_default()));
+        // An error without a cause has an empty one; a failure without a name has neither.
+        let cause = failure.cause.clone().or_else(|| failure.error.as_ref().map(|_| String::new()));
+        caught.insert("Error".to_owned(), json!(failure.error));
+        caught.insert("Cause".to_owned(), json!(cause));
         let caught = Value::Object(caught);
         let context = self.context(thread, attempt);
         let in_jsonata = self.state_of(thread, attempt).is_some_and(|state| state.language == QueryLanguage::Jsonata);
@@ -574,6 +583,11 @@ impl<'a> Run<'a> {
         let (id, until) = (next_step(thread), self.moment.now.plus_seconds(delay));
         self.effects.push(Effect::SetTimer { id, at: until });
         Step::Stand(Position::Backoff { id, attempt, until })
+    }
+
+    /// Does `ErrorEquals` name the failure at hand?
+    fn covers(&self, names: &[String], error: &str) -> bool {
+        covers(names, error) || self.also_named.is_some_and(|also| names.iter().any(|name| name == also))
     }
 
     /// A random number from 0 up to 1.

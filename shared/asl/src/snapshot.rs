@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::definition::MachineId;
+use crate::token::TaskToken;
 
 /// A thread of control between two decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +72,42 @@ pub struct ExecutionContext {
     /// When the execution as a whole times out.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// The driver's own name for the execution, without spaces: what task tokens begin with. Kept only where the
+    /// definition makes tokens.
+    #[serde(rename = "k", default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// How large the execution's data may be.
+    #[serde(rename = "l", default, skip_serializing_if = "PayloadLimit::is_none")]
+    pub payload_limit: PayloadLimit,
+}
+
+/// How large inputs, outputs and results may be, and how long a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadLimit {
+    /// No limit.
+    #[default]
+    None,
+    /// As Step Functions has it: 262,144 bytes of UTF-8 and 25,000 events.
+    Aws,
+}
+
+impl PayloadLimit {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+impl ExecutionContext {
+    /// The region and the account that the execution's ARN names; `None` where its id is no ARN.
+    #[must_use]
+    pub fn region_and_account(&self) -> Option<(&str, &str)> {
+        let mut parts = self.id.splitn(6, ':');
+        let (arn, _, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (region, account) = (parts.next()?, parts.next()?);
+        (arn == "arn" && service == "states").then_some((region, account))
+    }
 }
 
 /// A child's link to its parent's fan-out.
@@ -91,6 +128,10 @@ pub struct Child {
     /// `$$.Map.Item.Value`
     #[serde(rename = "v", default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub item: Option<Value>,
+    /// The way from the execution's own log down to the child's, like `/0.5/2.17`: fan-out and index of each step. Kept
+    /// only where the definition makes task tokens.
+    #[serde(rename = "l", default, skip_serializing_if = "String::is_empty")]
+    pub log: String,
     /// How its end is counted; `None` where the parent is told of each end.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
@@ -166,6 +207,9 @@ pub enum Position {
         /// When it times out.
         #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// What is known of it beyond that.
+        #[serde(rename = "pr", default, skip_serializing_if = "Progress::is_plain")]
+        progress: Box<Progress>,
     },
     /// A Wait state.
     #[serde(rename = "wait")]
@@ -207,6 +251,79 @@ pub enum Position {
         /// How.
         #[serde(rename = "o")]
         outcome: Outcome,
+    },
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It waits for its worker, or its worker is at it.
+    #[default]
+    Scheduled,
+    /// The task of an activity: a worker has taken it.
+    Started,
+    /// The call that begins it has answered; its end is reported with its token.
+    Submitted,
+}
+
+/// What is known of a task that is out, beside what every task has.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// How far it has come.
+    #[serde(rename = "s", default, skip_serializing_if = "is_default")]
+    pub stage: Stage,
+    /// The secret of its token.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// `Credentials`
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Value>,
+    /// `TimeoutSeconds` of an activity's task that no worker has taken yet.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
+    /// `HeartbeatSeconds`
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<u32>,
+    /// From when on the heartbeat's seconds count; `None` while they don't.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub beat: Option<Timestamp>,
+    /// Its end, reported before the call that began it had answered.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+impl Progress {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// When the next heartbeat is due at the latest.
+    #[must_use]
+    pub fn heartbeat_due(&self) -> Option<Timestamp> {
+        Some(self.beat?.plus_millis(i64::from(self.heartbeat?).saturating_mul(1000)))
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The end of a task as somebody reports it with its token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Report {
+    /// It succeeded.
+    Success {
+        /// Its result.
+        #[serde(rename = "o")]
+        output: Value,
+    },
+    /// It failed.
+    Failure {
+        /// Why.
+        #[serde(flatten)]
+        failure: Failure,
     },
 }
 
@@ -385,6 +502,19 @@ impl Snapshot {
             | Position::Backoff { .. }
             | Position::Join { .. } => None,
         }
+    }
+
+    /// The token of the task at which the thread stands, if it has one.
+    #[must_use]
+    pub fn task_token(&self) -> Option<TaskToken> {
+        let Position::Task { id, progress, .. } = &self.position else { return None };
+        Some(TaskToken { log: self.log(), step: *id, secret: progress.secret.clone()? })
+    }
+
+    /// The thread's log, as its driver names it; empty where the definition makes no task tokens.
+    pub(crate) fn log(&self) -> String {
+        let below = self.child.as_ref().map_or("", |child| child.log.as_str());
+        format!("{}{below}", self.execution.key)
     }
 
     /// The fan-out that the thread waits for, if it does.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use millrace_asl::{
-    Decision, Effect, Event, ExecutionContext, Moment, Outcome, StateMachine, Timestamp, decide, start,
+    Decision, Effect, Event, ExecutionContext, Moment, Outcome, PayloadLimit, StateMachine, Timestamp, decide, start,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ fn begin_with(definition: &Value, input: Value) -> (StateMachine, Decision) {
         state_machine_id: "machine".into(),
         state_machine_name: "machine".into(),
         deadline: None,
+        key: "exe_1".to_owned(),
+        payload_limit: PayloadLimit::None,
     };
     let decision = start(&machine, context, input, Moment { now: Timestamp::default(), seed: 1 });
     (machine, decision)

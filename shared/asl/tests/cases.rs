@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Times are milliseconds. The last answer of a state repeats; `{ "echo": true }` answers the input,
-//! `{ "never": true }` nothing. Events: `abort`, `task_succeeded`, `task_failed`, `timer`, `child_ended`, `joined`, at the
-//! execution's own log or at `log`, a list of `[fan-out, index]`.
+//! `{ "never": true }` nothing. Events: `abort`, `task_succeeded`, `task_failed`, `not_started`, `started`, `submitted`,
+//! `heartbeat`, `reported` (with the token that the task then has), `timer`, `child_ended`, `joined`, at the execution's
+//! own log or at `log`, a list of `[fan-out, index]`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -20,7 +21,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use driver::{Answer, LogPath, World, offset};
-use millrace_asl::{Effect, Event, EventType, Failure, Outcome, StateMachine};
+use millrace_asl::{Effect, Event, EventType, Failure, Outcome, Report, StateMachine};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,6 +58,11 @@ enum Outside {
     Abort { error: Option<String>, cause: Option<String> },
     TaskSucceeded { id: u32, output: Value },
     TaskFailed { id: u32, error: Option<String> },
+    NotStarted { id: u32, error: Option<String> },
+    Started { id: u32, worker: Option<String> },
+    Submitted { id: u32, output: Value },
+    Heartbeat { id: u32, at: i64 },
+    Reported { id: u32, output: Option<Value>, error: Option<String>, cause: Option<String>, secret: Option<String> },
     Timer(u32),
     ChildEnded { fanout: u32, index: u32, error: Option<String> },
     Joined { fanout: u32, outputs: Vec<(u32, Value)> },
@@ -69,6 +75,17 @@ impl Outside {
             Self::Abort { error, cause } => Event::Abort { failure: failure(error, cause) },
             Self::TaskSucceeded { id, output } => Event::TaskSucceeded { id, output },
             Self::TaskFailed { id, error } => Event::TaskFailed { id, failure: failure(error, None) },
+            Self::NotStarted { id, error } => Event::TaskNotStarted { id, failure: failure(error, None) },
+            Self::Started { id, worker } => Event::TaskStarted { id, worker },
+            Self::Submitted { id, output } => Event::TaskSubmitted { id, output },
+            Self::Heartbeat { id, at } => Event::TaskHeartbeat { id, at: driver::BEGINNING.plus_millis(at) },
+            Self::Reported { id, output, error, cause, secret } => {
+                let report = match output {
+                    Some(output) => Report::Success { output },
+                    None => Report::Failure { failure: failure(error, cause) },
+                };
+                Event::TaskReported { id, secret: secret.unwrap_or_default(), report }
+            }
             Self::Timer(id) => Event::TimerFired { id },
             Self::ChildEnded { fanout, index, error } => {
                 Event::ChildEnded { fanout, index, failure: error.map(|error| failure(Some(error), None)) }

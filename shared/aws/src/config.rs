@@ -58,6 +58,7 @@ const fn queue_variable(queue: Queue) -> &'static str {
         Queue::Dev => "DEV_QUEUE_URL",
         Queue::Qa => "QA_QUEUE_URL",
         Queue::Ops => "OPS_QUEUE_URL",
+        Queue::Integrations => "INTEGRATIONS_QUEUE_URL",
     }
 }
 
@@ -68,6 +69,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
         Queue::Dev => "DEV_DLQ_URL",
         Queue::Qa => "QA_DLQ_URL",
         Queue::Ops => "OPS_DLQ_URL",
+        Queue::Integrations => "INTEGRATIONS_DLQ_URL",
     }
 }
 

@@ -16,8 +16,8 @@ use millrace_app::executions::{
 use millrace_app::ids::ExecutionId;
 use millrace_app::keys;
 use millrace_app::ports::{BlobStore, Clock, MessageQueues, Ports, Queue};
-use millrace_app::workers::{Executor, Task, TaskError, handle};
-use millrace_app::{Error, Timestamp};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult, handle};
+use millrace_app::{Error, PayloadLimit, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
@@ -114,7 +114,7 @@ impl Script {
 }
 
 impl Executor for Script {
-    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<Value, TaskError> {
+    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<TaskResult, TaskError> {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
         if let Some(name) = task.input.get("fail").and_then(Value::as_str) {
             return Err(TaskError::failed(name, format!("'{}' was told to fail", task.state)));
@@ -127,7 +127,7 @@ impl Executor for Script {
         if task.input.get("fail_until").and_then(Value::as_u64).is_some_and(|until| attempt < until) {
             return Err(TaskError::failed("Test.NotYet", format!("attempt {attempt}")));
         }
-        Ok(json!({ "state": task.state, "given": task.input }))
+        Ok(json!({ "state": task.state, "given": task.input }).into())
     }
 }
 
@@ -196,6 +196,7 @@ impl World {
                 definition: self.definition.clone(),
                 input: self.input.clone(),
                 project: None,
+                payload_limit: PayloadLimit::None,
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_app::PayloadLimit;
 use millrace_app::executions::{
     ExecutionStatus, LogEntry, LogId, Patience, StartExecution, list_one, start_execution, stop_execution, sweep,
 };
@@ -27,6 +28,7 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         definition: definition.to_string(),
         input,
         project: None,
+        payload_limit: PayloadLimit::None,
     };
     start_execution(ports, start).await.unwrap();
 }

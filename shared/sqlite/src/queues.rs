@@ -29,19 +29,20 @@ pub struct SqliteQueues {
 /// Who waits for messages.
 #[derive(Default)]
 struct Waiting {
-    signals: [Notify; 5],
+    signals: [Notify; 6],
     stopped: AtomicBool,
 }
 
 impl Waiting {
     const fn signal(&self, queue: Queue) -> &Notify {
-        let [engine, pm, dev, qa, ops] = &self.signals;
+        let [engine, pm, dev, qa, ops, integrations] = &self.signals;
         match queue {
             Queue::Engine => engine,
             Queue::Pm => pm,
             Queue::Dev => dev,
             Queue::Qa => qa,
             Queue::Ops => ops,
+            Queue::Integrations => integrations,
         }
     }
 }
@@ -54,6 +55,7 @@ const fn number(queue: Queue) -> i64 {
         Queue::Dev => 2,
         Queue::Qa => 3,
         Queue::Ops => 4,
+        Queue::Integrations => 5,
     }
 }
 

@@ -48,7 +48,7 @@ async fn do_task<P: Ports, E: Executor>(
         },
     };
     let header = thread.header.clone();
-    let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot.position);
+    let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot);
     let Some(task) = task else { return repair_if(ports, came_before, Advanced::Late(Box::new(thread))).await };
     let span = tracing::info_span!(
         "task",
@@ -58,7 +58,7 @@ async fn do_task<P: Ports, E: Executor>(
         resource = task.resource,
     );
     let result = tracing::Instrument::instrument(executor.execute(ports, &task), span).await;
-    let event = event_of(id, result)?;
+    let event = event_of(id, &task.resource, result)?;
     let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
     repair_if(ports, came_before, advanced).await
 }

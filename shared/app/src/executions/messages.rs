@@ -1,5 +1,6 @@
 //! The messages between workers and orchestrator. A store keeps them as JSON text; old ones must stay readable.
 
+use millrace_asl::definition::Resource;
 use millrace_asl::{Failure, HistoryEvent, Snapshot, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,9 @@ pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
         "millrace:agent:dev" => Some(Queue::Dev),
         "millrace:agent:qa" => Some(Queue::Qa),
         "millrace:agent:ops" => Some(Queue::Ops),
-        _ => None,
+        other => match Resource::of(other) {
+            Resource::Lambda | Resource::Service { .. } => Some(Queue::Integrations),
+            Resource::Activity | Resource::Own { .. } => None,
+        },
     }
 }

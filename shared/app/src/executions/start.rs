@@ -1,7 +1,7 @@
 //! Starting an execution.
 
 use millrace_asl::definition::{Kind, StateMachine};
-use millrace_asl::{ExecutionContext, Moment, Timestamp};
+use millrace_asl::{ExecutionContext, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
 use super::advance::{Thread, seed};
@@ -29,6 +29,8 @@ pub struct StartExecution {
     pub input: Value,
     /// The project whose delivery it is; told when the execution ends.
     pub project: Option<ProjectId>,
+    /// How large its data may be, where the definition does not say it (`payload_limit`).
+    pub payload_limit: PayloadLimit,
 }
 
 /// Checks a definition without starting it: the language's rules, and that somebody does its tasks.
@@ -50,8 +52,9 @@ fn check_resources(machine: &StateMachine) -> Result<(), Error> {
             Kind::Task(task) if queue_of(&task.resource).is_none() => Some(FieldProblem::new(
                 format!("/States/{}/Resource", state.name),
                 format!(
-                    "'{}' is not a resource of this version; there are millrace:agent:pm, millrace:agent:dev, \
-                     millrace:agent:qa and millrace:agent:ops",
+                    "'{}' is not a resource of this version; there are Lambda functions, service integrations \
+                     (arn:aws:states:::…), millrace:agent:pm, millrace:agent:dev, millrace:agent:qa and \
+                     millrace:agent:ops",
                     task.resource
                 ),
             )),
@@ -79,6 +82,8 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
         state_machine_id: definition.clone(),
         state_machine_name: machine.comment.clone().unwrap_or_default(),
         deadline: None,
+        key: start.id.to_string(),
+        payload_limit: start.payload_limit,
     };
     let decision = millrace_asl::start(&machine, context, start.input, Moment { now, seed: seed(ports) });
     let header = Header {

@@ -3,7 +3,7 @@
 //! A project's record says what is still to be done outside of it ([`Pending`]) and is listed as due until that is
 //! done. [`settle`] does it; every step may be repeated.
 
-use millrace_asl::Timestamp;
+use millrace_asl::{PayloadLimit, Timestamp};
 use serde_json::json;
 
 use super::model::{Failure, Pending, Project, ProjectStatus, Stored};
@@ -46,6 +46,7 @@ fn start_of(project: &Project, execution: &ExecutionId) -> StartExecution {
         name: format!("{}-{}-{}", project.id, project.run, project.attempt),
         definition: project.workflow.clone().unwrap_or_else(|| DELIVERY_WORKFLOW.to_owned()),
         input: json!({ "project_id": project.id, "run": project.run, "kind": project.run_kind.as_str() }),
+        payload_limit: PayloadLimit::None,
         project: Some(project.id.clone()),
     }
 }

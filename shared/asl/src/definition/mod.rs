@@ -4,6 +4,7 @@ mod fields;
 mod graph;
 mod model;
 mod parse;
+mod resource;
 
 pub use fields::{Diagnostic, Severity};
 pub use model::{
@@ -11,3 +12,4 @@ pub use model::{
     StateMachine, States, TaskState, Transition, Wait,
 };
 pub use parse::DefinitionError;
+pub use resource::{Pattern, Resource};

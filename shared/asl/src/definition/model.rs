@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::PayloadLimit;
 use crate::choice::Rule;
 use crate::definition::Diagnostic;
 use crate::query::{Dynamic, Path, QueryLanguage, ReferencePath, Template};
@@ -21,6 +22,10 @@ pub struct StateMachine {
     pub timeout_seconds: Option<f64>,
     /// Does some expression read the execution's input through the context object? Then snapshots must carry it.
     pub reads_execution_input: bool,
+    /// Has some Task state a task token? Then snapshots must carry the names of their logs.
+    pub makes_tokens: bool,
+    /// `payload_limit`, an extension of ours; `None` where the definition leaves it to whoever starts it.
+    pub payload_limit: Option<PayloadLimit>,
     /// What is odd about the definition without keeping it from being executed.
     pub warnings: Vec<Diagnostic>,
     pub(crate) machines: Vec<States>,
@@ -168,6 +173,8 @@ pub struct TaskState {
     pub resource: String,
     /// `Parameters` or `Arguments`
     pub parameters: Option<Template>,
+    /// `Credentials`
+    pub credentials: Option<Template>,
     /// `ResultSelector`
     pub result_selector: Option<Template>,
     /// `ResultPath`

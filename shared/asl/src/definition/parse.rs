@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::Timestamp;
 use crate::choice::Rule;
 use crate::query::{Dynamic, Expression, QueryLanguage, Template};
+use crate::{PayloadLimit, Timestamp};
 
 use super::fields::{Diagnostic, Diagnostics, Fields, SCHEMA, below};
 use super::graph;
@@ -14,6 +14,7 @@ use super::model::{
     Catcher, Choice, Condition, Items, Kind, MachineId, MapState, ParallelState, ResultPath, Retrier, Selection, State,
     StateMachine, States, TaskState, Transition, Wait,
 };
+use super::resource::Resource;
 
 /// Step Functions' limit on the size of a definition, 1 MiB; a larger one is refused before it is read.
 const LARGEST: usize = 1024 * 1024;
@@ -81,11 +82,36 @@ impl Reader {
         fields.take("Version");
         fields.query_language(&mut self.diagnostics);
         let timeout_seconds = fields.whole("TimeoutSeconds", 1.0..=LONGEST, &mut self.diagnostics);
+        let payload_limit = self.payload_limit(&mut fields);
         self.states(fields, "a definition")?;
         let machines = std::mem::take(&mut self.machines).into_iter().collect::<Option<Vec<_>>>()?;
         let warnings = self.diagnostics.0.clone();
         let reads_execution_input = reads_execution_input(value);
-        Some(StateMachine { comment, timeout_seconds, reads_execution_input, warnings, machines })
+        let makes_tokens = machines
+            .iter()
+            .flat_map(|machine| &machine.states)
+            .any(|state| matches!(&state.kind, Kind::Task(task) if Resource::of(&task.resource).has_token()));
+        Some(StateMachine {
+            comment,
+            timeout_seconds,
+            reads_execution_input,
+            makes_tokens,
+            payload_limit,
+            warnings,
+            machines,
+        })
+    }
+
+    fn payload_limit(&mut self, fields: &mut Fields<'_>) -> Option<PayloadLimit> {
+        match fields.string("payload_limit", &mut self.diagnostics)? {
+            "aws" => Some(PayloadLimit::Aws),
+            "none" => Some(PayloadLimit::None),
+            other => {
+                let message = format!("'payload_limit' is \"aws\" or \"none\", not {other:?}");
+                self.diagnostics.error(SCHEMA, &fields.at("payload_limit"), message);
+                None
+            }
+        }
     }
 
     fn states(&mut self, mut fields: Fields<'_>, kind: &str) -> Option<MachineId> {
@@ -223,6 +249,7 @@ impl Reader {
         let task = TaskState {
             resource: resource?,
             parameters,
+            credentials: fields.template("Credentials", &mut self.diagnostics),
             result_selector,
             result_path,
             timeout: fields.dynamic_whole("TimeoutSeconds", "TimeoutSecondsPath", 1.0..=LONGEST, &mut self.diagnostics),

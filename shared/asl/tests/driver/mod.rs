@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_asl::{
     Decision, Effect, Event, ExecutionContext, Failure, HistoryEvent, HistoryPart, Moment, NumberedEvent, Outcome,
-    Snapshot, StateMachine, Timestamp, decide, number, pending, start, start_child,
+    PayloadLimit, Snapshot, StateMachine, Timestamp, decide, number, pending, start, start_child,
 };
 use serde_json::Value;
 
@@ -84,6 +84,8 @@ pub(crate) fn context() -> ExecutionContext {
         state_machine_id: "arn:aws:states:us-east-1:111111111111:stateMachine:Machine".to_owned(),
         state_machine_name: "Machine".to_owned(),
         deadline: None,
+        key: "exe_1".to_owned(),
+        payload_limit: PayloadLimit::None,
     }
 }
 
@@ -169,6 +171,13 @@ impl<'m> World<'m> {
 
     fn deliver(&mut self, log: &LogPath, event: Event, after: u64) {
         let moment = self.moment();
+        let mut event = event;
+        if let Event::TaskReported { secret, .. } = &mut event
+            && secret.is_empty()
+            && let Some(token) = self.logs.get(log).and_then(|thread| thread.snapshot.task_token())
+        {
+            *secret = token.secret;
+        }
         let text = format!("{event:?}");
         let Some(thread) = self.logs.get(log) else {
             self.ignored.push(Note { at: self.now, log: log.clone(), text: format!("{text} (no such log)") });
