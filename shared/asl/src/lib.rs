@@ -18,6 +18,7 @@ mod snapshot;
 mod states;
 mod time;
 mod token;
+pub mod validation;
 
 pub use decide::{Decision, Effect, Event, decide, pending, start, start_child};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
