@@ -160,6 +160,13 @@ fn definitions() -> Vec<(&'static str, Value)> {
         ),
         ("variables that are no object", pass(json!({ "Assign": 1 }))),
         ("no expression", jsonata(pass(json!({ "Output": { "a": ["{%  %}"] } })))),
+        (
+            "expressions that are none",
+            jsonata(pass(
+                json!({ "Output": { "a": "{% a[1,2) %}", "b": "{% 1 + %}", "c": "{% \"open %}", "d": "{% $x := %}" } }),
+            )),
+        ),
+        ("a name that stands alone", jsonata(pass(json!({ "Output": { "v": "{% phone & $states.input.x %}" } })))),
         ("a task without a resource", one(json!({ "Type": "Task", "End": true }))),
         ("a resource that is none", task(json!({ "Resource": "pack" }))),
         ("two timeouts", task(json!({ "TimeoutSeconds": 1, "TimeoutSecondsPath": "$.t" }))),

@@ -5,7 +5,7 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptio
 use jsonata_core::value::JValue;
 use serde_json::{Map, Value, json};
 
-use crate::query::{Entropy, QueryFailure, Scope};
+use crate::query::{Entropy, QueryFailure, Scope, jsonata_references};
 
 /// A JSONata expression of a definition, parsed.
 #[derive(Debug)]
@@ -85,6 +85,13 @@ impl Jsonata {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The names that it reads from a context item, which there is none of at the top level, each once. The service
+    /// refuses a definition with such an expression.
+    #[must_use]
+    pub fn top_level_references(&self) -> Vec<String> {
+        jsonata_references::top_level(&self.ast)
     }
 
     /// Evaluates the expression for the field at `location`, such as `Output/total` or `Catch[0]/Assign/x`.

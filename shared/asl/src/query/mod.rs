@@ -14,6 +14,7 @@ mod field;
 mod filter;
 mod filter_parser;
 mod jsonata;
+mod jsonata_references;
 mod jsonata_template;
 pub(crate) mod limits;
 pub(crate) mod number;

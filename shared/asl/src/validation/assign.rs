@@ -1,22 +1,23 @@
 //! `Assign`: variables and their names.
 
+use crate::query::QueryLanguage;
+
 use super::machine::Checker;
 use super::report::At;
 use super::scalars::Fields;
-use super::states::Language;
 
 /// The most characters in the name of a variable.
 const LONGEST_NAME: usize = 80;
 
 impl Checker {
-    pub(super) fn assign(&mut self, object: &Fields, language: Language, at: &At) {
+    pub(super) fn assign(&mut self, object: &Fields, language: QueryLanguage, at: &At) {
         let Some(value) = object.get("Assign") else { return };
         let here = at.field("Assign");
         let Some(variables) = self.object(value, &here) else { return };
         for key in variables.keys() {
             let name = match language {
-                Language::JsonPath => key.strip_suffix(".$").unwrap_or(key),
-                Language::Jsonata => key,
+                QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
+                QueryLanguage::Jsonata => key,
             };
             if let Some(problem) = problem(name) {
                 self.report.schema(&here, format!("Invalid variable name '{name}': {problem}"));

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::choice::{Pattern, parse_timestamp};
+use crate::query::{Jsonata, QueryLanguage};
 
 use super::machine::Checker;
 use super::report::At;
 use super::scalars::Fields;
-use super::states::{Language, is_jsonata};
 
 /// How deeply rules may be nested.
 const DEEPEST: usize = 64;
@@ -47,7 +47,7 @@ fn operand(name: &str) -> Option<Operand> {
 }
 
 impl Checker {
-    pub(super) fn choice(&mut self, state: &Fields, language: Language, at: &At) {
+    pub(super) fn choice(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         self.require(state, &["Choices"], at);
         self.string_field(state, "Default", at);
         let place = at.field("Choices");
@@ -63,8 +63,8 @@ impl Checker {
             self.string_field(rule, "Comment", &here);
             self.assign(rule, language, &here);
             match language {
-                Language::JsonPath => self.rule(rule, &here, 0),
-                Language::Jsonata => self.condition(rule, &here),
+                QueryLanguage::JsonPath => self.rule(rule, &here, 0),
+                QueryLanguage::Jsonata => self.condition(rule, &here),
             }
         }
     }
@@ -85,11 +85,13 @@ impl Checker {
                 other => self.unsupported(other, at),
             }
         }
-        self.template(rule, "Output", Language::Jsonata, at);
+        self.template(rule, "Output", QueryLanguage::Jsonata, at);
         match rule.get("Condition") {
             None => self.require(rule, &["Condition"], at),
             Some(Value::Bool(_)) => {}
-            Some(Value::String(text)) if is_jsonata(text) => self.expression(text, &at.field("Condition")),
+            Some(Value::String(text)) if Jsonata::inside(text).is_some() => {
+                self.expression(text, &at.field("Condition"))
+            }
             Some(_) => self.report.schema(&at.field("Condition"), "Value must be a boolean or a JSONata expression"),
         }
     }

@@ -1,6 +1,6 @@
 //! Which fields each type of state has, and in which query language.
 
-use super::states::Language;
+use crate::query::QueryLanguage;
 
 /// Where a field may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(super) enum In {
     /// Whatever the query language.
     Both,
     /// States of one query language.
-    Only(Language),
+    Only(QueryLanguage),
 }
 
 const EVERY: &[&str] = &["Type", "Comment", "QueryLanguage"];
@@ -110,9 +110,9 @@ pub(super) fn place(kind: &str, field: &str) -> Option<In> {
     if EVERY.contains(&field) || table.both.contains(&field) {
         Some(In::Both)
     } else if table.json_path.contains(&field) {
-        Some(In::Only(Language::JsonPath))
+        Some(In::Only(QueryLanguage::JsonPath))
     } else if table.jsonata.contains(&field) {
-        Some(In::Only(Language::Jsonata))
+        Some(In::Only(QueryLanguage::Jsonata))
     } else {
         None
     }

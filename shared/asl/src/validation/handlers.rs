@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
+use crate::query::QueryLanguage;
+
 use super::machine::Checker;
 use super::report::At;
 use super::scalars::{Fields, LONGEST};
-use super::states::Language;
 
 /// 31622400 seconds, a leap year: `MaxDelaySeconds` stays below.
 const LONGEST_DELAY: i64 = 31_622_399;
 
 impl Checker {
     pub(super) fn retriers(&mut self, state: &Fields, at: &At) {
-        let fixed = Language::JsonPath;
+        let fixed = QueryLanguage::JsonPath;
         for (here, retrier, last) in self.entries(state, "Retry", at) {
             let Some(retrier) = self.object(retrier, &here) else { continue };
             self.only(
@@ -44,14 +45,14 @@ impl Checker {
         }
     }
 
-    pub(super) fn catchers(&mut self, state: &Fields, language: Language, at: &At) {
+    pub(super) fn catchers(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         for (here, catcher, last) in self.entries(state, "Catch", at) {
             let Some(catcher) = self.object(catcher, &here) else { continue };
             for field in catcher.keys() {
                 let only = match field.as_str() {
                     "ErrorEquals" | "Next" | "Comment" | "Assign" => continue,
-                    "ResultPath" => Language::JsonPath,
-                    "Output" => Language::Jsonata,
+                    "ResultPath" => QueryLanguage::JsonPath,
+                    "Output" => QueryLanguage::Jsonata,
                     _ => {
                         self.unsupported(field, &here);
                         continue;
@@ -72,8 +73,8 @@ impl Checker {
             self.string_field(catcher, "Comment", &here);
             self.assign(catcher, language, &here);
             match language {
-                Language::JsonPath => self.result_path(catcher, &here),
-                Language::Jsonata => self.template(catcher, "Output", language, &here),
+                QueryLanguage::JsonPath => self.result_path(catcher, &here),
+                QueryLanguage::Jsonata => self.template(catcher, "Output", language, &here),
             }
         }
     }

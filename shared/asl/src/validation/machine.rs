@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::query::QueryLanguage;
+
 use super::report::{At, Report, SCHEMA};
 use super::scalars::{Fields, LONGEST};
-use super::states::Language;
 use super::{WorkflowType, graph};
 
 /// State machines inside of state machines.
@@ -18,7 +19,7 @@ const LONGEST_NAME: usize = 80;
 pub(super) struct Checker {
     pub(super) report: Report,
     /// The query language of the whole definition: states that name none have it, however deep.
-    pub(super) language: Language,
+    pub(super) language: QueryLanguage,
     /// Whether tasks at this place run in an express workflow.
     pub(super) express: bool,
     pub(super) labels: HashSet<String>,
@@ -52,7 +53,7 @@ impl Checker {
     pub(super) fn new(workflow_type: WorkflowType) -> Self {
         Self {
             report: Report::default(),
-            language: Language::JsonPath,
+            language: QueryLanguage::JsonPath,
             express: workflow_type == WorkflowType::Express,
             labels: HashSet::new(),
             workflow_type,
@@ -70,7 +71,7 @@ impl Checker {
         self.language = self.language_of(object, &at).unwrap_or_default();
         self.machine(object, Part::Whole, &at);
         self.string_field(object, "Version", &at);
-        self.integer(object, "TimeoutSeconds", (1, LONGEST), Language::JsonPath, &at);
+        self.integer(object, "TimeoutSeconds", (1, LONGEST), QueryLanguage::JsonPath, &at);
         self.choice_of(object, "payload_limit", &["aws"], &at);
         if !self.report.has_errors() {
             graph::check(object, &at, &mut self.report);
@@ -83,10 +84,10 @@ impl Checker {
     }
 
     /// The query language that an object names. Whatever is not "JSONPath" counts as JSONata, as in the service.
-    pub(super) fn language_of(&mut self, object: &Fields, at: &At) -> Option<Language> {
+    pub(super) fn language_of(&mut self, object: &Fields, at: &At) -> Option<QueryLanguage> {
         let named = object.get("QueryLanguage")?;
         self.choice_of(object, "QueryLanguage", &["JSONPath", "JSONata"], at);
-        Some(if named == "JSONPath" { Language::JsonPath } else { Language::Jsonata })
+        Some(if named == "JSONPath" { QueryLanguage::JsonPath } else { QueryLanguage::Jsonata })
     }
 
     pub(super) fn machine(&mut self, object: &Fields, part: Part, at: &At) {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use crate::query::QueryLanguage;
+
 use super::WorkflowType;
 use super::machine::{Checker, Part};
 use super::report::At;
 use super::scalars::Fields;
-use super::states::Language;
 
 /// The most characters of a label.
 const LONGEST_LABEL: usize = 40;
@@ -14,7 +15,7 @@ const LONGEST_LABEL: usize = 40;
 const NOT_IN_LABELS: &str = "?*<>{}[]:;,\\|^~$#%&`\"/";
 
 impl Checker {
-    pub(super) fn map(&mut self, _name: &str, state: &Fields, language: Language, at: &At) {
+    pub(super) fn map(&mut self, _name: &str, state: &Fields, language: QueryLanguage, at: &At) {
         self.exclusive(state, &["ItemProcessor", "Iterator"], at);
         if !state.contains_key("Iterator") {
             self.require(state, &["ItemProcessor"], at);
@@ -82,7 +83,7 @@ impl Checker {
         distributed
     }
 
-    fn items(&mut self, state: &Fields, language: Language, at: &At) {
+    fn items(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         self.path(state, "ItemsPath", at);
         if let Some(items) = state.get("Items")
             && !self.is_expression(items, language, &at.field("Items"))
@@ -116,10 +117,10 @@ impl Checker {
     }
 
     /// `Parameters` in JSONPath, `Arguments` in JSONata; the other is refused.
-    fn call(&mut self, object: &Fields, language: Language, at: &At) {
+    fn call(&mut self, object: &Fields, language: QueryLanguage, at: &At) {
         let (ours, theirs, other) = match language {
-            Language::JsonPath => ("Parameters", "Arguments", Language::Jsonata),
-            Language::Jsonata => ("Arguments", "Parameters", Language::JsonPath),
+            QueryLanguage::JsonPath => ("Parameters", "Arguments", QueryLanguage::Jsonata),
+            QueryLanguage::Jsonata => ("Arguments", "Parameters", QueryLanguage::JsonPath),
         };
         self.template(object, ours, language, at);
         if object.contains_key(theirs) {
@@ -146,7 +147,7 @@ impl Checker {
         }
     }
 
-    fn reader(&mut self, state: &Fields, language: Language, at: &At) {
+    fn reader(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         let here = at.field("ItemReader");
         let Some(reader) = state.get("ItemReader").and_then(|reader| self.object(reader, &here)) else { return };
         self.only(reader, &["Resource", "ReaderConfig", "Parameters", "Arguments"], &here);
@@ -190,7 +191,7 @@ impl Checker {
         self.json_path_only(config, "MaxItemsPath", language, &place);
     }
 
-    fn batcher(&mut self, state: &Fields, language: Language, at: &At) {
+    fn batcher(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         let here = at.field("ItemBatcher");
         let Some(batcher) = state.get("ItemBatcher").and_then(|batcher| self.object(batcher, &here)) else { return };
         let limits = [
@@ -213,7 +214,7 @@ impl Checker {
         self.template(batcher, "BatchInput", language, &here);
     }
 
-    fn writer(&mut self, state: &Fields, language: Language, at: &At) {
+    fn writer(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         let here = at.field("ResultWriter");
         let Some(writer) = state.get("ResultWriter").and_then(|writer| self.object(writer, &here)) else { return };
         self.only(writer, &["Resource", "Parameters", "Arguments", "WriterConfig"], &here);
@@ -231,8 +232,8 @@ impl Checker {
     }
 
     /// A path field inside a configuration, which only JSONPath has.
-    fn json_path_only(&mut self, object: &Fields, field: &str, language: Language, at: &At) {
-        if language == Language::JsonPath {
+    fn json_path_only(&mut self, object: &Fields, field: &str, language: QueryLanguage, at: &At) {
+        if language == QueryLanguage::JsonPath {
             self.path(object, field, at);
         } else if object.get(field).is_some_and(|value: &Value| !value.is_null()) {
             let message = format!(

@@ -3,11 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::choice::parse_timestamp;
-use crate::query::{Expression, Path, ReferencePath};
+use crate::query::{Expression, Jsonata, Path, QueryLanguage, ReferencePath};
 
 use super::machine::Checker;
 use super::report::At;
-use super::states::{Language, is_jsonata};
 
 /// 99999999 seconds: the longest wait, timeout and retry interval.
 pub(super) const LONGEST: i64 = 99_999_999;
@@ -103,7 +102,7 @@ impl Checker {
         object: &Fields,
         name: &str,
         (least, most): (i64, i64),
-        language: Language,
+        language: QueryLanguage,
         at: &At,
     ) -> Option<i64> {
         let value = object.get(name)?;
@@ -129,7 +128,7 @@ impl Checker {
         object: &Fields,
         name: &str,
         (least, most): (f64, f64),
-        language: Language,
+        language: QueryLanguage,
         at: &At,
     ) {
         let Some(value) = object.get(name) else { return };
@@ -148,9 +147,9 @@ impl Checker {
     }
 
     /// Whether `value` is a JSONata expression in a state that may have one; its syntax is checked.
-    pub(super) fn is_expression(&mut self, value: &Value, language: Language, at: &At) -> bool {
+    pub(super) fn is_expression(&mut self, value: &Value, language: QueryLanguage, at: &At) -> bool {
         match value {
-            Value::String(text) if language == Language::Jsonata && is_jsonata(text) => {
+            Value::String(text) if language == QueryLanguage::Jsonata && Jsonata::inside(text).is_some() => {
                 self.expression(text, at);
                 true
             }
@@ -208,7 +207,7 @@ impl Checker {
     }
 
     /// An RFC 3339 timestamp with `T` and a zone; in JSONata an expression will do.
-    pub(super) fn timestamp(&mut self, object: &Fields, name: &str, language: Language, at: &At) {
+    pub(super) fn timestamp(&mut self, object: &Fields, name: &str, language: QueryLanguage, at: &At) {
         let Some(value) = object.get(name) else { return };
         let here = at.field(name);
         if !self.is_expression(value, language, &here)

@@ -2,38 +2,18 @@
 
 use serde_json::Value;
 
+use crate::query::QueryLanguage;
+
 use super::fields::{self, In, TYPES};
 use super::machine::{Checker, Part};
 use super::report::At;
 use super::scalars::{Fields, LONGEST};
 
-/// A query language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Language {
-    #[default]
-    JsonPath,
-    Jsonata,
-}
-
-impl Language {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::JsonPath => "JSONPath",
-            Self::Jsonata => "JSONata",
-        }
-    }
-}
-
-/// Whether a text is a JSONata expression: between `{%` and `%}`, with nothing around.
-pub(super) fn is_jsonata(text: &str) -> bool {
-    text.len() >= 4 && text.starts_with("{%") && text.ends_with("%}")
-}
-
 impl Checker {
     pub(super) fn state(&mut self, name: &str, value: &Value, at: &At) {
         let Some(state) = self.object(value, at) else { return };
         let named = self.language_of(state, at);
-        if named == Some(Language::JsonPath) && self.language == Language::Jsonata {
+        if named == Some(QueryLanguage::JsonPath) && self.language == QueryLanguage::Jsonata {
             self.report.schema(at, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine");
         }
         let language = named.unwrap_or(self.language);
@@ -57,7 +37,7 @@ impl Checker {
 
     /// Refuses the fields that the state's type doesn't have in this language. Whether there were any of the other
     /// language: what they hold is not looked at then.
-    fn fields(&mut self, kind: &str, state: &Fields, language: Language, at: &At) -> bool {
+    fn fields(&mut self, kind: &str, state: &Fields, language: QueryLanguage, at: &At) -> bool {
         let mut refused = false;
         for field in state.keys() {
             match fields::place(kind, field) {
@@ -92,7 +72,7 @@ impl Checker {
         }
     }
 
-    fn content(&mut self, name: &str, kind: &str, state: &Fields, language: Language, at: &At) {
+    fn content(&mut self, name: &str, kind: &str, state: &Fields, language: QueryLanguage, at: &At) {
         for field in ["InputPath", "OutputPath"] {
             self.selection(state, field, at);
         }
@@ -124,10 +104,10 @@ impl Checker {
         }
     }
 
-    fn wait(&mut self, state: &Fields, language: Language, at: &At) {
+    fn wait(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         let fields: &[&str] = match language {
-            Language::JsonPath => &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
-            Language::Jsonata => &["Seconds", "Timestamp"],
+            QueryLanguage::JsonPath => &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
+            QueryLanguage::Jsonata => &["Seconds", "Timestamp"],
         };
         if self.exclusive(state, fields, at) == 0 {
             self.report.schema(at, format!("One of these fields is required: [{}]", fields.join(", ")));
@@ -138,7 +118,7 @@ impl Checker {
         self.path(state, "TimestampPath", at);
     }
 
-    fn fail(&mut self, state: &Fields, language: Language, at: &At) {
+    fn fail(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         for (field, path) in [("Error", "ErrorPath"), ("Cause", "CausePath")] {
             self.exclusive(state, &[field, path], at);
             self.path_or_intrinsic(state, path, at);
@@ -146,7 +126,7 @@ impl Checker {
                 && !self.is_expression(value, language, &at.field(field))
             {
                 self.string(value, &at.field(field));
-                if language == Language::JsonPath {
+                if language == QueryLanguage::JsonPath {
                     self.warn_path(state, field, at);
                 }
             }

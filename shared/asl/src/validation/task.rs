@@ -1,13 +1,14 @@
 //! Task states.
 
+use crate::query::QueryLanguage;
+
 use super::machine::Checker;
 use super::report::At;
 use super::resource::{Pattern, Resource};
 use super::scalars::{Fields, LONGEST};
-use super::states::Language;
 
 impl Checker {
-    pub(super) fn task(&mut self, state: &Fields, language: Language, at: &At) {
+    pub(super) fn task(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         self.resource(state, at);
         for (field, path) in [("TimeoutSeconds", "TimeoutSecondsPath"), ("HeartbeatSeconds", "HeartbeatSecondsPath")] {
             self.exclusive(state, &[field, path], at);
@@ -49,14 +50,14 @@ impl Checker {
         }
     }
 
-    fn credentials(&mut self, state: &Fields, language: Language, at: &At) {
+    fn credentials(&mut self, state: &Fields, language: QueryLanguage, at: &At) {
         let Some(value) = state.get("Credentials") else { return };
         let here = at.field("Credentials");
         if self.is_expression(value, language, &here) {
             return;
         }
         let Some(credentials) = self.object(value, &here) else { return };
-        let dynamic = language == Language::JsonPath && credentials.contains_key("RoleArn.$");
+        let dynamic = language == QueryLanguage::JsonPath && credentials.contains_key("RoleArn.$");
         if !dynamic && !credentials.contains_key("RoleArn") {
             self.report.schema(&here, "The field 'RoleArn' is required but was missing");
             return;

@@ -2,22 +2,21 @@
 
 use serde_json::Value;
 
-use crate::query::Expression;
 use crate::query::limits::MAX_DEPTH;
+use crate::query::{Expression, Jsonata, QueryLanguage};
 
 use super::machine::Checker;
 use super::report::At;
 use super::scalars::{Fields, looks_dynamic};
-use super::states::{Language, is_jsonata};
 
 impl Checker {
     /// A template in the field `name`, if it is there.
-    pub(super) fn template(&mut self, object: &Fields, name: &str, language: Language, at: &At) {
+    pub(super) fn template(&mut self, object: &Fields, name: &str, language: QueryLanguage, at: &At) {
         let Some(value) = object.get(name) else { return };
         let here = at.field(name);
         match language {
-            Language::JsonPath => self.paths(value, &here, 0),
-            Language::Jsonata => self.expressions(value, &here, 0),
+            QueryLanguage::JsonPath => self.paths(value, &here, 0),
+            QueryLanguage::Jsonata => self.expressions(value, &here, 0),
         }
     }
 
@@ -68,16 +67,21 @@ impl Checker {
                     self.expressions(item, &at.item(index), depth + 1);
                 }
             }
-            Value::String(text) if is_jsonata(text) => self.expression(text, at),
+            Value::String(text) if Jsonata::inside(text).is_some() => self.expression(text, at),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 
-    /// The syntax of a JSONata expression with its delimiters.
+    /// A JSONata expression with its delimiters: its syntax, and what it reads.
     pub(super) fn expression(&mut self, text: &str, at: &At) {
-        let inner = text.get(2..text.len().saturating_sub(2)).unwrap_or_default();
-        if inner.trim().is_empty() {
-            self.report.error("INVALID_JSONATA_EXPRESSION", at, "Unexpected end of expression");
+        match Jsonata::parse(Jsonata::inside(text).unwrap_or_default()) {
+            Err(error) => self.report.error("INVALID_JSONATA_EXPRESSION", at, without_code(&error.reason)),
+            Ok(expression) => {
+                for name in expression.top_level_references() {
+                    let message = format!("Reference to '{name}' at the top level is not supported.");
+                    self.report.error("UNSUPPORTED_JSONATA_EXPRESSION", at, message);
+                }
+            }
         }
     }
 
@@ -87,6 +91,15 @@ impl Checker {
             self.report.error("TOO_DEEPLY_NESTED", at, format!("Values are nested more than {MAX_DEPTH} levels deep"));
         }
         deep
+    }
+}
+
+/// An error of JSONata without its code (`S0207: …`), which the service leaves out.
+fn without_code(reason: &str) -> &str {
+    let reason = reason.strip_prefix("Parse error: ").unwrap_or(reason);
+    match reason.split_once(": ") {
+        Some((code, rest)) if code.len() == 5 && code.bytes().skip(1).all(|c| c.is_ascii_digit()) => rest,
+        _ => reason,
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::query::Expression;
+use crate::query::{Expression, Jsonata};
 
 use super::scalars::Fields;
-use super::states::is_jsonata;
 
 /// The names of variables, without `$`, by the state that reads them. States that read none are not there.
 pub type VariableReferences = BTreeMap<String, BTreeSet<String>>;
@@ -89,9 +88,7 @@ fn paths(field: &str, value: &Value, depth: usize, names: &mut BTreeSet<String>)
 
 fn expressions(value: &Value, depth: usize, names: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) if is_jsonata(text) => {
-            names.extend(free_variables(text.get(2..text.len() - 2).unwrap_or_default()));
-        }
+        Value::String(text) => names.extend(Jsonata::inside(text).map(free_variables).unwrap_or_default()),
         Value::Object(fields) if depth < DEEPEST => {
             for value in fields.values() {
                 expressions(value, depth + 1, names);
