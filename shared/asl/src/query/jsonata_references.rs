@@ -87,7 +87,6 @@ fn children<'a>(node: &'a AstNode, add: &mut impl FnMut(&'a AstNode, bool)) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::query::Jsonata;
 
     fn names(text: &str) -> Vec<String> {
