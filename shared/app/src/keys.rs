@@ -7,7 +7,7 @@
 
 use millrace_asl::Timestamp;
 
-use crate::ids::{DeploymentId, EventId, ModificationId, PlanId, ProjectId, TestId};
+use crate::ids::{DeploymentId, EventId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
 use crate::ports::{Index, Listing, RecordKey};
 
 /// The sort key of a thing's own record.
@@ -230,6 +230,64 @@ pub fn owner_executions(owner: &str) -> String {
 #[must_use]
 pub fn owner_executions_of_status(owner: &str, status: &str) -> String {
     format!("OWNER#{owner}#EXECUTION#{status}")
+}
+
+/// What the sort keys of a workflow's revisions begin with.
+pub const REVISION: &str = "REV#";
+/// What the sort keys of a workflow's versions begin with.
+pub const VERSION: &str = "VERSION#";
+/// What the sort keys of a workflow's aliases begin with.
+pub const ALIAS: &str = "ALIAS#";
+/// The index partition of workflows that are being deleted.
+pub const DUE_WORKFLOWS: &str = "DUE#WORKFLOW";
+
+/// The partition that holds a workflow and all that belongs to it.
+#[must_use]
+pub fn workflow_partition(id: &WorkflowId) -> String {
+    format!("WORKFLOW#{id}")
+}
+
+/// A workflow.
+#[must_use]
+pub fn workflow(id: &WorkflowId) -> RecordKey {
+    key(workflow_partition(id), METADATA)
+}
+
+/// A revision of a workflow.
+#[must_use]
+pub fn revision(id: &WorkflowId, revision: &str) -> RecordKey {
+    key(workflow_partition(id), format!("{REVISION}{revision}"))
+}
+
+/// A published version of a workflow; the keys sort as the numbers do.
+#[must_use]
+pub fn version(id: &WorkflowId, number: u64) -> RecordKey {
+    key(workflow_partition(id), format!("{VERSION}{number:010}"))
+}
+
+/// An alias of a workflow.
+#[must_use]
+pub fn alias(id: &WorkflowId, name: &str) -> RecordKey {
+    key(workflow_partition(id), format!("{ALIAS}{name}"))
+}
+
+/// The index partition of an owner's workflows, by time of creation.
+#[must_use]
+pub fn owner_workflows(owner: &str) -> String {
+    format!("OWNER#{owner}#WORKFLOW")
+}
+
+/// The index partition of the state machines of an account in a region, by name. `place` is what their ARNs begin with.
+#[must_use]
+pub fn place_workflows(place: &str) -> String {
+    format!("{place}#WORKFLOW")
+}
+
+/// The index partition of the executions of one status that belong to a state machine, or to a map run, by start.
+/// `arn` names it without a qualifier.
+#[must_use]
+pub fn workflow_executions_of_status(arn: &str, status: &str) -> String {
+    format!("{arn}#EXECUTION#{status}")
 }
 
 /// Into how many index partitions the running executions are spread, so that none takes all their writes.

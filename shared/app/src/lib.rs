@@ -13,6 +13,7 @@ pub mod projects;
 pub mod storage;
 pub mod templates;
 pub mod workers;
+pub mod workflows;
 
 pub use error::{Error, FieldProblem};
 pub use millrace_asl::{PayloadLimit, Timestamp};

@@ -193,10 +193,14 @@ impl World {
                 id: id.clone(),
                 owner: "test".to_owned(),
                 name: "world".to_owned(),
-                definition: self.definition.clone(),
+                definition: self.definition.clone().into(),
                 input: self.input.clone(),
                 project: None,
+<<<<<<< HEAD
                 payload_limit: PayloadLimit::None,
+=======
+                workflow: None,
+>>>>>>> 2f72796 (feat(app): workflows: state machines, versions, aliases, tags and their executions)
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,
@@ -262,7 +266,7 @@ impl World {
     ) {
         if turn.stop_at.is_some_and(|at| at <= memory.now()) {
             // Whoever stops it tries until it is told that it is stopped.
-            if stop_execution(ports, id, "Test.Stopped", "somebody stopped it").await.is_ok() {
+            if stop_execution(ports, id, Some("Test.Stopped"), Some("somebody stopped it")).await.is_ok() {
                 turn.stop_at = None;
             }
             return;

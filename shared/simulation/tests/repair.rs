@@ -25,10 +25,14 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         id: id.clone(),
         owner: "test".into(),
         name: "test".into(),
-        definition: definition.to_string(),
+        definition: definition.to_string().into(),
         input,
         project: None,
+<<<<<<< HEAD
         payload_limit: PayloadLimit::None,
+=======
+        workflow: None,
+>>>>>>> 2f72796 (feat(app): workflows: state machines, versions, aliases, tags and their executions)
     };
     start_execution(ports, start).await.unwrap();
 }
@@ -171,7 +175,7 @@ async fn a_stopped_execution_stays_stopped_when_its_timer_comes_years_later() {
     start(&ports, &id, &definition, json!({})).await;
     let script = Script::default();
     work(&ports, &script).await;
-    assert!(stop_execution(&ports, &id, "Test.Stopped", "").await.unwrap());
+    assert!(stop_execution(&ports, &id, Some("Test.Stopped"), Some("")).await.unwrap());
     ports.pass(731 * DAY);
     assert_eq!(of_type(&ports, "timer"), 1);
     work(&ports, &script).await;

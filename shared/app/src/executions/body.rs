@@ -2,6 +2,7 @@
 
 use millrace_asl::{HistoryEvent, Position, Snapshot, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::log::{LogEntry, LogId};
 use crate::digest::sha256_hex;
@@ -74,6 +75,11 @@ struct Elsewhere {
 }
 
 const ELSEWHERE: &str = "{\"blob\":";
+
+/// What an execution was started with, from its first entry.
+pub(crate) fn input_of(mut first: EntryBody) -> Value {
+    first.history.first_mut().and_then(|started| started.details.remove("input")).unwrap_or_default()
+}
 
 /// Writes a value as JSON; a large one is stored as a blob first and only its address is returned.
 pub(crate) async fn encode<P: Ports, T: Serialize>(ports: &P, value: &T) -> Result<String, Error> {

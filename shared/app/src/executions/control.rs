@@ -10,13 +10,19 @@ use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::ports::Ports;
 
-/// Ends a running execution as `ABORTED` with an error name and a cause, its children with it. False when it had ended
-/// already.
+/// Ends a running execution as `ABORTED`, with an error name and a cause if there are any, its children with it. False
+/// when it had ended already.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Store`].
-pub async fn stop_execution<P: Ports>(ports: &P, id: &ExecutionId, error: &str, cause: &str) -> Result<bool, Error> {
-    let event = Event::Abort { failure: Failure::new(error, cause) };
+pub async fn stop_execution<P: Ports>(
+    ports: &P,
+    id: &ExecutionId,
+    error: Option<&str>,
+    cause: Option<&str>,
+) -> Result<bool, Error> {
+    let failure = Failure { error: error.map(str::to_owned), cause: cause.map(str::to_owned) };
+    let event = Event::Abort { failure };
     match advance(ports, &LogId::root(id.clone()), event, None, After::default()).await? {
         Advanced::Committed => Ok(true),
         Advanced::Late(thread) => {

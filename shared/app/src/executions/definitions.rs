@@ -31,12 +31,20 @@ fn keep(digest: &str, machine: Arc<StateMachine>) {
 
 /// Checks a definition and stores it; answers its digest.
 pub(crate) async fn store<P: Ports>(ports: &P, text: &str) -> Result<(String, Arc<StateMachine>), Error> {
+    let machine = Arc::new(parse(text)?);
+    Ok((store_checked(ports, text, Arc::clone(&machine)).await?, machine))
+}
+
+/// Stores a definition that was parsed already; answers its digest.
+pub(crate) async fn store_checked<P: Ports>(
+    ports: &P,
+    text: &str,
+    machine: Arc<StateMachine>,
+) -> Result<String, Error> {
     let digest = sha256_hex(text.as_bytes());
-    let machine = parse(text)?;
     ports.blobs().put(&keys::definition(&digest), text.as_bytes().to_vec(), "application/yaml").await?;
-    let machine = Arc::new(machine);
-    keep(&digest, Arc::clone(&machine));
-    Ok((digest, machine))
+    keep(&digest, machine);
+    Ok(digest)
 }
 
 fn parse(text: &str) -> Result<StateMachine, Error> {
@@ -46,16 +54,23 @@ fn parse(text: &str) -> Result<StateMachine, Error> {
     })
 }
 
+/// The text of a definition, as it was given.
+pub(crate) async fn text<P: Ports>(ports: &P, digest: &str) -> Result<String, Error> {
+    let corrupt = |why: String| Error::from(StoreError::corrupt(format!("definition {digest}"), why));
+    let bytes = ports.blobs().get(&keys::definition(digest)).await?.ok_or_else(|| corrupt("it is gone".into()))?;
+    String::from_utf8(bytes).map_err(|problem| corrupt(problem.to_string()))
+}
+
 /// The definition of that digest.
 pub(crate) async fn load<P: Ports>(ports: &P, digest: &str) -> Result<Arc<StateMachine>, Error> {
     let known = cache().lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
     if let Some(machine) = known {
         return Ok(machine);
     }
-    let corrupt = |why: String| Error::from(StoreError::corrupt(format!("definition {digest}"), why));
-    let bytes = ports.blobs().get(&keys::definition(digest)).await?.ok_or_else(|| corrupt("it is gone".into()))?;
-    let text = String::from_utf8(bytes).map_err(|problem| corrupt(problem.to_string()))?;
-    let machine = Arc::new(StateMachine::parse(&text).map_err(|problem| corrupt(problem.to_string()))?);
+    let text = text(ports, digest).await?;
+    let parsed = StateMachine::parse(&text);
+    let corrupt = |problem| StoreError::corrupt(format!("definition {digest}"), problem);
+    let machine = Arc::new(parsed.map_err(corrupt)?);
     keep(digest, Arc::clone(&machine));
     Ok(machine)
 }

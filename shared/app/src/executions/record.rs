@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
+use crate::workflows::{Qualifier, WorkflowType};
 use crate::ports::{Index, Listing, Ports, Record, RecordStore, StoreError};
 
 /// The status of an execution, spelt as Step Functions spells it.
@@ -29,6 +30,9 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted];
+
     /// As it is spelt.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -56,6 +60,9 @@ pub struct Execution {
     /// The project whose delivery it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectId>,
+    /// The workflow whose execution it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Box<WorkflowRun>>,
     /// How it is.
     pub status: ExecutionStatus,
     /// When it began.
@@ -71,6 +78,50 @@ pub struct Execution {
     pub stuck: Option<Stuck>,
     /// Its log's entry 0: JSON, or the address of a larger text.
     pub first_entry: String,
+}
+
+/// What an execution of a workflow was started as. It stays as it is, whatever becomes of the workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowRun {
+    /// The execution's ARN, `$$.Execution.Id`.
+    pub execution_arn: String,
+    /// The state machine's ARN without a qualifier, `$$.StateMachine.Id`.
+    pub state_machine_arn: String,
+    /// `STANDARD` or `EXPRESS`.
+    #[serde(rename = "type")]
+    pub kind: WorkflowType,
+    /// The role that the service integrations act as, `$$.Execution.RoleArn`.
+    pub role_arn: String,
+    /// Names the revision of the workflow: its definition and configuration.
+    pub revision: String,
+    /// The version or alias that it was started through.
+    #[serde(default, skip_serializing_if = "Qualifier::is_none")]
+    pub through: Qualifier,
+    /// The caller's trace header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    /// The ARN of the map run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_run_arn: Option<String>,
+    /// How often it was redriven.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redrives: u32,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redriven_at: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl WorkflowRun {
+    /// What the execution is listed under: its map run, or its state machine.
+    #[must_use]
+    pub fn listed_under(&self) -> &str {
+        self.map_run_arn.as_deref().unwrap_or(&self.state_machine_arn)
+    }
 }
 
 /// A message that went to the dead letters.
@@ -98,13 +149,14 @@ impl Versioned {
     pub(crate) fn record(&self) -> Result<Record, Error> {
         let execution = &self.execution;
         let sort = keys::by_time(execution.started_at, execution.id.as_str());
+        let status = execution.status.name();
+        let of_status = match &execution.workflow {
+            Some(run) => keys::workflow_executions_of_status(run.listed_under(), status),
+            None => keys::owner_executions_of_status(&execution.owner, status),
+        };
         let mut listings = vec![
             Listing { index: Index::Owner, partition: keys::owner_executions(&execution.owner), sort: sort.clone() },
-            Listing {
-                index: Index::Status,
-                partition: keys::owner_executions_of_status(&execution.owner, execution.status.name()),
-                sort,
-            },
+            Listing { index: Index::Status, partition: of_status, sort },
         ];
         listings.extend(self.due.map(|due| Listing {
             index: Index::Due,
@@ -131,6 +183,11 @@ impl Versioned {
 
 fn parse(body: Value, what: String) -> Result<Execution, Error> {
     serde_json::from_value(body).map_err(|problem| StoreError::corrupt(what, problem).into())
+}
+
+/// The execution that a record is.
+pub(crate) fn read_record(record: Record) -> Result<Execution, Error> {
+    Ok(Versioned::from_record(record)?.execution)
 }
 
 /// Reads an execution's record.

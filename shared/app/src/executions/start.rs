@@ -4,11 +4,12 @@ use millrace_asl::definition::{Kind, StateMachine};
 use millrace_asl::{ExecutionContext, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
-use super::advance::{Thread, seed};
+use super::advance::{Thread, failure_of, seed};
 use super::body::{self, EntryBody, Header};
+use super::inspect::status_of;
 use super::log::LogId;
 use super::messages::queue_of;
-use super::record::{self, Execution, ExecutionStatus, Versioned};
+use super::record::{self, Execution, ExecutionStatus, Versioned, WorkflowRun};
 use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
@@ -23,14 +24,45 @@ pub struct StartExecution {
     pub owner: String,
     /// Its name, `$$.Execution.Name`.
     pub name: String,
-    /// The definition as ASL in JSON or YAML.
-    pub definition: String,
+    /// Its definition.
+    pub definition: DefinitionSource,
     /// Its input.
     pub input: Value,
     /// The project whose delivery it is; told when the execution ends.
     pub project: Option<ProjectId>,
     /// How large its data may be, where the definition does not say it (`payload_limit`).
     pub payload_limit: PayloadLimit,
+    /// The workflow whose execution it is.
+    pub workflow: Option<WorkflowRun>,
+}
+
+/// Where an execution's definition comes from.
+#[derive(Debug, Clone)]
+pub enum DefinitionSource {
+    /// ASL in JSON or YAML: checked and stored with the start.
+    Text(String),
+    /// The digest of a definition that was checked and stored before: nothing is written.
+    Stored(String),
+}
+
+impl From<String> for DefinitionSource {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// What a start came to.
+#[derive(Debug)]
+pub enum Started {
+    /// It was started by this call.
+    Now(Timestamp),
+    /// There was one of that id before.
+    Before {
+        /// It as its record says.
+        execution: Box<Execution>,
+        /// What it was started with.
+        input: Value,
+    },
 }
 
 /// Checks a definition without starting it: the language's rules, and that somebody does its tasks.
@@ -70,17 +102,41 @@ fn check_resources(machine: &StateMachine) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Invalid`] with JSON pointers where the definition isn't valid; [`Error::Store`].
 pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Result<Timestamp, Error> {
-    let (definition, machine) = definitions::store(ports, &start.definition).await?;
-    check_resources(&machine)?;
+    Ok(match start_or_find(ports, start).await? {
+        Started::Now(at) => at,
+        Started::Before { execution, .. } => execution.started_at,
+    })
+}
+
+/// The same, telling whether it was this call that started it.
+///
+/// # Errors
+/// Those of [`start_execution`].
+pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result<Started, Error> {
+    let (definition, machine) = match start.definition {
+        DefinitionSource::Text(text) => {
+            let (digest, machine) = definitions::store(ports, &text).await?;
+            check_resources(&machine)?;
+            (digest, machine)
+        }
+        DefinitionSource::Stored(digest) => {
+            let machine = definitions::load(ports, &digest).await?;
+            (digest, machine)
+        }
+    };
     let now = ports.clock().now();
+    let run = start.workflow;
     let context = ExecutionContext {
-        id: start.id.to_string(),
+        id: run.as_ref().map_or_else(|| start.id.to_string(), |run| run.execution_arn.clone()),
         name: start.name.clone(),
         start_time: now,
-        role_arn: String::new(),
+        role_arn: run.as_ref().map(|run| run.role_arn.clone()).unwrap_or_default(),
         input: None,
-        state_machine_id: definition.clone(),
-        state_machine_name: machine.comment.clone().unwrap_or_default(),
+        state_machine_id: run.as_ref().map_or_else(|| definition.clone(), |run| run.state_machine_arn.clone()),
+        state_machine_name: match &run {
+            Some(run) => run.state_machine_arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            None => machine.comment.clone().unwrap_or_default(),
+        },
         deadline: None,
         key: start.id.to_string(),
         payload_limit: start.payload_limit,
@@ -93,6 +149,8 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
         awaited: Timestamp::default(),
     };
     let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history, born: None };
+    // One that has ended already needs no second write, unless a project must be told first.
+    let outcome = body.snapshot.outcome().filter(|_| start.project.is_none());
     let stored = Versioned {
         execution: Execution {
             id: start.id.clone(),
@@ -100,15 +158,16 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
             name: start.name,
             definition,
             project: start.project,
-            status: ExecutionStatus::Running,
+            workflow: run.map(Box::new),
+            status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,
-            stopped_at: None,
-            failure: None,
+            stopped_at: outcome.map(|_| now),
+            failure: outcome.and_then(failure_of),
             stuck: None,
             first_entry: body::encode(ports, &body).await?,
         },
         version: 0,
-        due: Some(sweep::first_due(now)),
+        due: outcome.is_none().then(|| sweep::first_due(now)),
     };
     match ports.records().write(vec![Write::Put(stored.record()?, Condition::Absent)]).await {
         Ok(()) => {}
@@ -120,17 +179,19 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
     if thread.snapshot.outcome().is_some() {
         close::settle(ports, &thread).await?;
     }
-    Ok(now)
+    Ok(Started::Now(now))
 }
 
 /// The execution exists: sends its first messages again if nothing has happened since.
-async fn started_before<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Timestamp, Error> {
+async fn started_before<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Started, Error> {
     let log = LogId::root(id.clone());
     if let Some(thread) = load::load(ports, &log).await?
         && thread.seq == 0
     {
         sweep::repair(ports, &thread).await?;
     }
-    let stored = record::load(ports, id).await?;
-    Ok(stored.map(|stored| stored.execution.started_at).unwrap_or_default())
+    let gone = || Error::from(StoreError::corrupt(format!("execution {id}"), "it was there and is gone"));
+    let execution = record::load(ports, id).await?.ok_or_else(gone)?.execution;
+    let first: EntryBody = body::decode(ports, &execution.first_entry, "an execution's first entry").await?;
+    Ok(Started::Before { execution: Box::new(execution), input: body::input_of(first) })
 }

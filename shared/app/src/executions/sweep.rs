@@ -16,7 +16,7 @@ use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
 };
-use crate::projects;
+use crate::{projects, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
@@ -52,6 +52,9 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
     let now = ports.clock().now();
     let mut problem = projects::repair_due(ports, now).await.err();
     if let Err(error) = projects::purge(ports, now).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = workflows::purge_due(ports, now).await {
         problem.get_or_insert(error);
     }
     let mut report = SweepReport::default();

@@ -44,10 +44,11 @@ fn start_of(project: &Project, execution: &ExecutionId) -> StartExecution {
         id: execution.clone(),
         owner: project.owner.clone(),
         name: format!("{}-{}-{}", project.id, project.run, project.attempt),
-        definition: project.workflow.clone().unwrap_or_else(|| DELIVERY_WORKFLOW.to_owned()),
+        definition: project.workflow.clone().unwrap_or_else(|| DELIVERY_WORKFLOW.to_owned()).into(),
         input: json!({ "project_id": project.id, "run": project.run, "kind": project.run_kind.as_str() }),
         payload_limit: PayloadLimit::None,
         project: Some(project.id.clone()),
+        workflow: None,
     }
 }
 
@@ -105,7 +106,7 @@ pub(super) async fn settle_or_leave<P: Ports>(ports: &P, stored: Stored<Project>
 
 /// Stops an execution; one that never started or has ended is no error.
 pub(super) async fn stop<P: Ports>(ports: &P, execution: &ExecutionId, cause: &str) -> Result<(), Error> {
-    match stop_execution(ports, execution, CANCELLED, cause).await {
+    match stop_execution(ports, execution, Some(CANCELLED), Some(cause)).await {
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }

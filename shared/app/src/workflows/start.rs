@@ -1,0 +1,98 @@
+//! Starting an execution of a workflow.
+
+use millrace_asl::Timestamp;
+use serde_json::Value;
+
+use super::arn::StateMachineArn;
+use super::error::WorkflowError;
+use super::limits::check_name;
+use super::model::WorkflowType;
+use super::resolve::resolve;
+use super::store;
+use crate::executions::{
+    DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find,
+};
+use crate::ids::ExecutionId;
+use crate::ports::Ports;
+
+/// What an execution of a workflow is started with.
+#[derive(Debug, Clone)]
+pub struct StartWorkflow {
+    /// The workflow, a version or an alias of it.
+    pub target: StateMachineArn,
+    /// The execution's name; a fresh one where it is left out.
+    pub name: Option<String>,
+    /// Its input.
+    pub input: Value,
+    /// The caller's trace header.
+    pub trace_header: Option<String>,
+    /// Refuse workflows of another type.
+    pub only: Option<WorkflowType>,
+}
+
+/// An execution that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartedWorkflow {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its name.
+    pub name: String,
+    /// What it was started as.
+    pub run: WorkflowRun,
+    /// When.
+    pub started_at: Timestamp,
+}
+
+/// Starts an execution of a workflow. It is pinned to the revision that the target names now. For `STANDARD` workflows
+/// idempotent while the execution runs: the same name with the same input answers the one that is there.
+///
+/// # Errors
+/// [`WorkflowError::InvalidName`], [`WorkflowError::DoesNotExist`], [`WorkflowError::Deleting`],
+/// [`WorkflowError::TypeNotSupported`], [`WorkflowError::ExecutionAlreadyExists`]
+pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result<StartedWorkflow, WorkflowError> {
+    if let Some(name) = &start.name {
+        check_name(name)?;
+    }
+    let (workflow, revision, through) = resolve(ports, &start.target).await?;
+    if start.only.is_some_and(|only| only != workflow.kind) {
+        return Err(WorkflowError::TypeNotSupported);
+    }
+    let name = start.name.unwrap_or_else(|| store::uuid(ports));
+    let prefix = start.target.place.prefix();
+    let execution_arn = match workflow.kind {
+        WorkflowType::Standard => format!("{prefix}:execution:{}:{name}", workflow.name),
+        WorkflowType::Express => format!("{prefix}:express:{}:{name}:{}", workflow.name, store::uuid(ports)),
+    };
+    let id = ExecutionId::derived(&execution_arn);
+    let run = WorkflowRun {
+        execution_arn,
+        state_machine_arn: workflow.arn,
+        kind: workflow.kind,
+        role_arn: revision.configuration.role_arn,
+        revision: revision.key,
+        through,
+        trace_header: start.trace_header,
+        map_run_arn: None,
+        redrives: 0,
+        redriven_at: None,
+    };
+    let began = StartExecution {
+        id: id.clone(),
+        owner: workflow.owner,
+        name: name.clone(),
+        definition: DefinitionSource::Stored(revision.definition),
+        input: start.input.clone(),
+        project: None,
+        workflow: Some(run.clone()),
+    };
+    match start_or_find(ports, began).await? {
+        Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at }),
+        Started::Before { execution, input }
+            if execution.status == ExecutionStatus::Running && input == start.input =>
+        {
+            let run = execution.workflow.map_or(run, |run| *run);
+            Ok(StartedWorkflow { id, name, run, started_at: execution.started_at })
+        }
+        Started::Before { .. } => Err(WorkflowError::ExecutionAlreadyExists(run.execution_arn)),
+    }
+}
