@@ -40,8 +40,9 @@ fn host(headers: &HeaderMap) -> Option<String> {
     Some(name.to_owned())
 }
 
+/// Clients of Step Functions put `sync-` before the host for operations that wait.
 fn is_loopback(host: &str) -> bool {
-    let host = host.trim_matches(['[', ']']);
+    let host = host.strip_prefix("sync-").unwrap_or(host).trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
@@ -55,7 +56,7 @@ mod tests {
             let headers = HeaderMap::from_iter([(HOST, value.parse().unwrap())]);
             host(&headers).is_some_and(|host| is_loopback(&host))
         };
-        for own in ["localhost", "LOCALHOST:7420", "127.0.0.1:7420", "127.1.2.3", "[::1]:7420", "[::1]"] {
+        for own in ["localhost", "LOCALHOST:7420", "127.0.0.1:7420", "127.1.2.3", "[::1]:7420", "[::1]", "sync-localhost:1"] {
             assert!(answers(own), "{own}");
         }
         for other in

@@ -13,8 +13,9 @@ use anyhow::Context as _;
 use millrace_agents::AllAgents;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::ports::{Clock as _, Ports as _};
-use millrace_rest::{AuthMode, RestConfig};
+use millrace_rest::{AuthMode, Caller, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
+use millrace_stepfunctions::StepFunctionsConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -68,7 +69,12 @@ impl Server {
             Err(error) => tracing::error!(error = chain(&error), "the first sweep failed; the next one repeats it"),
         }
         let config = RestConfig { base_url: url.clone(), auth_mode: AuthMode::Off, ..RestConfig::default() };
-        let router = millrace_rest::router(ports.clone(), config).merge(artifacts::routes(ports.clone()));
+        // Both APIs show the same workflows: whoever calls this server is the REST API's owner.
+        let owner = Some(Caller::LOCAL.to_owned());
+        let step_functions = StepFunctionsConfig { owner, ..StepFunctionsConfig::from_env() };
+        let router = millrace_rest::router(ports.clone(), config)
+            .merge(artifacts::routes(ports.clone()))
+            .merge(millrace_stepfunctions::router(ports.clone(), step_functions));
         let router = guard::surround(router);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();

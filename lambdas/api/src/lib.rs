@@ -1,4 +1,4 @@
-//! The api function: the REST API behind API Gateway.
+//! The api function: the REST API and the Step Functions API behind API Gateway.
 //!
 //! API Gateway checks who calls; this crate turns what it found into the router's [`Caller`]. Everything else is
 //! `millrace-rest`.
@@ -11,6 +11,7 @@ use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use millrace_app::ports::Ports;
 use millrace_rest::{AuthMode, Caller, RestConfig};
+use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 
 const X_REQUEST_ID: &str = "x-request-id";
 
@@ -53,16 +54,22 @@ impl ApiConfig {
 pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
     let auth_mode = if config.authorized { AuthMode::Required } else { AuthMode::Off };
     let rest = RestConfig { cors_origins: config.cors_origins, auth_mode, ..RestConfig::default() };
-    millrace_rest::router(ports, rest).layer(map_request(from_gateway))
+    let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
+    let step_functions = StepFunctionsConfig { owner, ..StepFunctionsConfig::from_env() };
+    millrace_rest::router(ports.clone(), rest)
+        .merge(millrace_stepfunctions::router(ports, step_functions))
+        .layer(map_request(from_gateway))
 }
 
 /// Tells the router what API Gateway and Lambda know of a request: who calls, and a name for it.
 async fn from_gateway(mut request: Request) -> Request {
     if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
         && let Some(iam) = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref())
-        && let Some(arn) = iam.user_arn.clone()
     {
-        request.extensions_mut().insert(Caller { owner: arn });
+        let (owner, account) = (iam.user_arn.clone(), iam.account_id.clone());
+        let extensions = request.extensions_mut();
+        owner.map(|owner| extensions.insert(Caller { owner }));
+        account.map(|account| extensions.insert(ApiCaller { account }));
     }
     if !request.headers().contains_key(X_REQUEST_ID)
         && let Some(context) = request.lambda_context_ref()

@@ -10,6 +10,7 @@ use super::load;
 use super::log::LogId;
 use super::messages::Message;
 use super::record::{self, ExecutionStatus};
+use super::watch;
 use crate::error::Error;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
 use crate::projects::{self, ExecutionOutcome};
@@ -96,6 +97,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         let (error, cause) = failure.as_ref().map_or((None, None), |why| (why.error.as_deref(), why.cause.as_deref()));
         projects::execution_ended(ports, project, id, ended, error, cause).await?;
     }
+    watch::ended(id);
     for _ in 0..TRIES {
         let Some(mut stored) = record::load(ports, id).await? else { return Ok(()) };
         if stored.execution.status != ExecutionStatus::Running {

@@ -3,18 +3,22 @@
 use millrace_asl::{Outcome, Timestamp};
 use serde_json::Value;
 
+use super::advance::Thread;
+use super::body::{self, EntryBody};
 use super::log::LogId;
 use super::record::{self, Execution, ExecutionStatus};
 use super::{advance, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
-use crate::ports::Ports;
+use crate::ports::{ExecutionLog, Ports};
 
 /// An execution as its log says it is, with its output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionView {
     /// The record, with the status, time and failure that the log says.
     pub execution: Execution,
+    /// What it was started with.
+    pub input: Value,
     /// What it gave, if it succeeded.
     pub output: Option<Value>,
     /// The state at which its own log stands.
@@ -27,7 +31,15 @@ pub struct ExecutionView {
 /// [`Error::Store`].
 pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Option<ExecutionView>, Error> {
     let Some(stored) = record::load(ports, id).await? else { return Ok(None) };
-    let Some(thread) = load::load(ports, &LogId::root(id.clone())).await? else { return Ok(None) };
+    let log = LogId::root(id.clone());
+    let first: EntryBody = body::decode(ports, &stored.execution.first_entry, "an execution's first entry").await?;
+    let (thread, input) = match ports.log().latest(&log).await? {
+        Some(entry) => (load::read(ports, entry).await?, body::input_of(first)),
+        None => {
+            let thread = Thread::from_body(log, 0, stored.execution.started_at, first.clone());
+            (thread, body::input_of(first))
+        }
+    };
     let mut execution = stored.execution;
     let mut output = None;
     if let Some(outcome) = thread.snapshot.outcome() {
@@ -39,7 +51,7 @@ pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result
         }
     }
     let state = thread.snapshot.state().map(ToOwned::to_owned);
-    Ok(Some(ExecutionView { execution, output, state }))
+    Ok(Some(ExecutionView { execution, input, output, state }))
 }
 
 /// The record of an execution, as listings show it: it may lag behind the log for as long as a message takes.

@@ -1,0 +1,167 @@
+//! One endpoint, many operations.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use millrace_app::Timestamp;
+use millrace_app::ports::{Clock, IdSource, Ports};
+use serde_json::{Map, Value};
+
+use crate::caller::{ApiCaller, Scope, StepFunctionsConfig};
+use crate::error::ApiError;
+use crate::operations::{aliases, executions, state_machines, tags, versions};
+
+/// The header that names the operation.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const PREFIX: &str = "AWSStepFunctions.";
+/// The largest body: there is no wall for an input, only for what one request may take of the memory.
+const LARGEST_BODY: usize = 256 * 1024 * 1024;
+
+/// What every operation sees.
+pub(crate) struct Call<'a, P> {
+    pub(crate) ports: &'a P,
+    pub(crate) scope: Scope,
+    pub(crate) members: &'a Map<String, Value>,
+}
+
+impl<P: Ports> Call<'_, P> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ports.clock().now()
+    }
+}
+
+/// An operation's answer.
+pub(crate) type Answered = Result<Value, ApiError>;
+
+#[derive(Debug, Clone)]
+struct App<P> {
+    ports: P,
+    config: Arc<StepFunctionsConfig>,
+}
+
+/// `POST /` for every operation of the API.
+pub fn router<P: Ports>(ports: P, config: StepFunctionsConfig) -> Router {
+    Router::new().route("/", post(handle::<P>)).with_state(App { ports, config: Arc::new(config) })
+}
+
+/// Names each operation once.
+macro_rules! operations {
+    ($($name:ident => $module:ident :: $function:ident;)*) => {
+        /// The operations that are served.
+        pub const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+
+        async fn dispatch<P: Ports>(operation: &str, call: &Call<'_, P>) -> Answered {
+            match operation {
+                $(stringify!($name) => Box::pin($module::$function(call)).await,)*
+                _ => Err(ApiError::new(
+                    "UnknownOperationException",
+                    format!("The operation {operation:?} is not served here"),
+                )),
+            }
+        }
+    };
+}
+
+operations! {
+    StartExecution => executions::start;
+    DescribeExecution => executions::describe;
+    GetExecutionHistory => executions::history;
+    StartSyncExecution => executions::start_sync;
+    StopExecution => executions::stop;
+    ListExecutions => executions::list;
+    DescribeStateMachineForExecution => executions::describe_state_machine;
+    CreateStateMachine => state_machines::create;
+    DescribeStateMachine => state_machines::describe;
+    UpdateStateMachine => state_machines::update;
+    DeleteStateMachine => state_machines::delete;
+    ListStateMachines => state_machines::list;
+    PublishStateMachineVersion => versions::publish;
+    ListStateMachineVersions => versions::list;
+    DeleteStateMachineVersion => versions::delete;
+    CreateStateMachineAlias => aliases::create;
+    UpdateStateMachineAlias => aliases::update;
+    DescribeStateMachineAlias => aliases::describe;
+    DeleteStateMachineAlias => aliases::delete;
+    ListStateMachineAliases => aliases::list;
+    TagResource => tags::tag;
+    UntagResource => tags::untag;
+    ListTagsForResource => tags::list;
+}
+
+async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Response {
+    let id = request_id(&app.ports);
+    let (parts, body) = request.into_parts();
+    let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
+    let scope = Scope::of(&app.config, parts.extensions.get::<ApiCaller>(), &parts.headers);
+    let answered = match read(body).await {
+        Ok(members) => dispatch(&operation, &Call { ports: &app.ports, scope, members: &members }).await,
+        Err(error) => Err(error),
+    };
+    let (status, text) = match answered {
+        Ok(value) => (StatusCode::OK, value.to_string()),
+        Err(error) => {
+            match &error.cause {
+                Some(cause) => tracing::error!(request_id = id, operation, error = chain(cause), "failed"),
+                None => tracing::debug!(request_id = id, operation, error = error.name, "refused"),
+            }
+            (error.status(), error.body().to_string())
+        }
+    };
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, MEDIA_TYPE);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn operation_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(TARGET)?.to_str().ok()?.strip_prefix(PREFIX)
+}
+
+async fn read(body: Body) -> Result<Map<String, Value>, ApiError> {
+    let bytes = to_bytes(body, LARGEST_BODY)
+        .await
+        .map_err(|_| ApiError::new("RequestEntityTooLargeException", "The request is larger than 256 MiB"))?;
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ApiError::serialization("Start of structure or map found where not expected.")),
+        Err(problem) => Err(ApiError::serialization(format!("The body is not JSON: {problem}"))),
+    }
+}
+
+fn request_id<P: Ports>(ports: &P) -> String {
+    use std::fmt::Write as _;
+    let mut id = String::with_capacity(36);
+    for (place, byte) in ports.ids().random().into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        let _infallible = write!(id, "{byte:02x}");
+    }
+    id
+}
+
+/// An error and all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
