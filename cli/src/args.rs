@@ -59,6 +59,11 @@ pub(crate) struct Up {
     #[arg(long, value_enum, default_value_t = Auth::Off)]
     pub(crate) auth: Auth,
 
+    /// How large inputs, outputs and results of executions may be where a definition does not say it (`payload_limit`):
+    /// `aws` is 256 KiB with Step Functions' errors. MILLRACE_PAYLOAD_LIMIT says the same.
+    #[arg(long, value_enum)]
+    pub(crate) payload_limit: Option<Limit>,
+
     /// Open the URL in the browser when the server is ready.
     #[arg(long)]
     pub(crate) open: bool,
@@ -89,6 +94,14 @@ pub(crate) struct Demo {
     /// Give up after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Limit {
+    /// There is none.
+    None,
+    /// As Step Functions has it.
+    Aws,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

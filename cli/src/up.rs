@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
+use millrace_app::PayloadLimit;
 use tokio::runtime::Runtime;
 
-use crate::args::{Auth, Up};
+use crate::args::{Auth, Limit, Up};
 use crate::exit::UsageError;
 use crate::server::{GRACE, Server, ServerOptions, WorkerCounts};
 
@@ -52,7 +53,11 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
     for (queue, number) in &options.workers {
         workers.set(*queue, *number);
     }
-    Ok(ServerOptions { data: options.data.clone(), host: options.host, port: options.port, workers })
+    let payload_limit = options.payload_limit.map(|limit| match limit {
+        Limit::None => PayloadLimit::None,
+        Limit::Aws => PayloadLimit::Aws,
+    });
+    Ok(ServerOptions { data: options.data.clone(), host: options.host, port: options.port, workers, payload_limit })
 }
 
 /// The signals that end the server.

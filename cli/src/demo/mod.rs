@@ -31,6 +31,7 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 0,
         workers: WorkerCounts::default(),
+        payload_limit: None,
     }))?;
     let note = server.note();
     runtime.spawn(async move {

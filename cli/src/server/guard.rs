@@ -56,7 +56,9 @@ mod tests {
             let headers = HeaderMap::from_iter([(HOST, value.parse().unwrap())]);
             host(&headers).is_some_and(|host| is_loopback(&host))
         };
-        for own in ["localhost", "LOCALHOST:7420", "127.0.0.1:7420", "127.1.2.3", "[::1]:7420", "[::1]", "sync-localhost:1"] {
+        for own in
+            ["localhost", "LOCALHOST:7420", "127.0.0.1:7420", "127.1.2.3", "[::1]:7420", "[::1]", "sync-localhost:1"]
+        {
             assert!(answers(own), "{own}");
         }
         for other in

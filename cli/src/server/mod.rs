@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use millrace_agents::AllAgents;
+use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_rest::{AuthMode, Caller, RestConfig};
@@ -39,6 +40,8 @@ pub(crate) struct ServerOptions {
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
     pub(crate) workers: WorkerCounts,
+    /// How large data may be; `None` leaves it to the environment.
+    pub(crate) payload_limit: Option<PayloadLimit>,
 }
 
 /// A server that runs.
@@ -71,7 +74,9 @@ impl Server {
         let config = RestConfig { base_url: url.clone(), auth_mode: AuthMode::Off, ..RestConfig::default() };
         // Both APIs show the same workflows: whoever calls this server is the REST API's owner.
         let owner = Some(Caller::LOCAL.to_owned());
-        let step_functions = StepFunctionsConfig { owner, ..StepFunctionsConfig::from_env() };
+        let from_env = StepFunctionsConfig::from_env();
+        let payload_limit = options.payload_limit.unwrap_or(from_env.payload_limit);
+        let step_functions = StepFunctionsConfig { owner, payload_limit, ..from_env };
         let router = millrace_rest::router(ports.clone(), config)
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router(ports.clone(), step_functions));

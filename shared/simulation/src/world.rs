@@ -196,11 +196,8 @@ impl World {
                 definition: self.definition.clone().into(),
                 input: self.input.clone(),
                 project: None,
-<<<<<<< HEAD
                 payload_limit: PayloadLimit::None,
-=======
                 workflow: None,
->>>>>>> 2f72796 (feat(app): workflows: state machines, versions, aliases, tags and their executions)
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,

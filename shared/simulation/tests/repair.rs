@@ -28,11 +28,8 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         definition: definition.to_string().into(),
         input,
         project: None,
-<<<<<<< HEAD
         payload_limit: PayloadLimit::None,
-=======
         workflow: None,
->>>>>>> 2f72796 (feat(app): workflows: state machines, versions, aliases, tags and their executions)
     };
     start_execution(ports, start).await.unwrap();
 }

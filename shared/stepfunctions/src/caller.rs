@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use millrace_app::PayloadLimit;
 use millrace_app::workflows::Place;
 
 /// What the API is told at start.
@@ -14,16 +15,24 @@ pub struct StepFunctionsConfig {
     /// The owner of all workflows; `None`: `aws:` and the account. Where the REST API lets everybody in as one owner, it
     /// is that one, so that both APIs show the same workflows.
     pub owner: Option<String>,
+    /// How large the data of executions may be, where a definition does not say it.
+    pub payload_limit: PayloadLimit,
 }
 
 impl Default for StepFunctionsConfig {
     fn default() -> Self {
-        Self { account: "000000000000".to_owned(), region: "us-east-1".to_owned(), owner: None }
+        Self {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            owner: None,
+            payload_limit: PayloadLimit::None,
+        }
     }
 }
 
 impl StepFunctionsConfig {
-    /// Reads `MILLRACE_ACCOUNT_ID` and `AWS_REGION`; what is not set, or is no account, keeps its default.
+    /// Reads `MILLRACE_ACCOUNT_ID`, `AWS_REGION` and `MILLRACE_PAYLOAD_LIMIT` (`aws` or `none`); what is not set, or is
+    /// none of these, keeps its default.
     #[must_use]
     pub fn from_env() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -32,6 +41,10 @@ impl StepFunctionsConfig {
             account: variable("MILLRACE_ACCOUNT_ID").filter(|text| is_account(text)).unwrap_or(default.account),
             region: variable("AWS_REGION").filter(|text| is_region(text)).unwrap_or(default.region),
             owner: None,
+            payload_limit: match variable("MILLRACE_PAYLOAD_LIMIT").as_deref() {
+                Some("aws") => PayloadLimit::Aws,
+                _ => PayloadLimit::None,
+            },
         }
     }
 }
@@ -48,6 +61,7 @@ pub struct ApiCaller {
 pub(crate) struct Scope {
     pub(crate) place: Place,
     pub(crate) owner: String,
+    pub(crate) payload_limit: PayloadLimit,
 }
 
 impl Scope {
@@ -67,9 +81,8 @@ impl Scope {
             _ => "aws",
         };
         let owner = config.owner.clone().unwrap_or_else(|| format!("aws:{account}"));
-        let place =
-            Place { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() };
-        Self { place, owner }
+        let place = Place { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() };
+        Self { place, owner, payload_limit: config.payload_limit }
     }
 }
 

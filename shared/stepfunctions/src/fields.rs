@@ -277,6 +277,9 @@ mod tests {
              1000"
         );
         let error = fields.text("maxResults", NAME).unwrap_err();
-        assert_eq!((error.name, error.message.as_str()), ("SerializationException", "NUMBER_VALUE can not be converted to a String"));
+        assert_eq!(
+            (error.name, error.message.as_str()),
+            ("SerializationException", "NUMBER_VALUE can not be converted to a String")
+        );
     }
 }

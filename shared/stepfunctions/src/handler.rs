@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::caller::{ApiCaller, Scope, StepFunctionsConfig};
 use crate::error::ApiError;
-use crate::operations::{aliases, executions, state_machines, tags, versions};
+use crate::operations::{aliases, executions, state_machines, tags, validation, versions};
 
 /// The header that names the operation.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -94,6 +94,7 @@ operations! {
     TagResource => tags::tag;
     UntagResource => tags::untag;
     ListTagsForResource => tags::list;
+    ValidateStateMachineDefinition => validation::validate;
 }
 
 async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Response {

@@ -2,7 +2,7 @@
 
 use millrace_app::Timestamp;
 use millrace_app::executions::{Execution, ExecutionStatus};
-use millrace_app::workflows::{Configuration, Encryption, Logging};
+use millrace_app::workflows::{Configuration, Encryption, Logging, variable_references};
 use serde_json::{Map, Value, json};
 
 /// How long after its end an execution can be redriven: 14 days.
@@ -49,11 +49,8 @@ impl From<Answer> for Value {
 }
 
 pub(crate) fn logging(logging: &Logging) -> Value {
-    let destinations: Vec<Value> = logging
-        .destinations
-        .iter()
-        .map(|arn| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } }))
-        .collect();
+    let destinations: Vec<Value> =
+        logging.destinations.iter().map(|arn| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } })).collect();
     Answer::new()
         .set("level", logging.level.name())
         .set("includeExecutionData", logging.include_execution_data)
@@ -78,6 +75,12 @@ pub(crate) fn configuration(answer: Answer, set: &Configuration) -> Answer {
         .set("loggingConfiguration", logging(&set.logging))
         .set("tracingConfiguration", json!({ "enabled": set.tracing }))
         .set("encryptionConfiguration", encryption(&set.encryption))
+}
+
+/// `variableReferences` of a definition; `None` where no state reads a variable.
+pub(crate) fn variables(definition: &str) -> Option<Value> {
+    let references = variable_references(definition);
+    (!references.is_empty()).then(|| json!(references))
 }
 
 /// The members that an execution has in listings and by itself.

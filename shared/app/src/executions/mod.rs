@@ -28,5 +28,5 @@ pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
 pub(crate) use record::read_record;
 pub use record::{Execution, ExecutionStatus, Stuck, WorkflowRun};
 pub use start::{DefinitionSource, StartExecution, Started, check_definition, start_execution, start_or_find};
-pub use watch::{EndWatch, watch_end};
 pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};
+pub use watch::{EndWatch, watch_end};

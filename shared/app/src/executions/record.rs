@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
-use crate::workflows::{Qualifier, WorkflowType};
 use crate::ports::{Index, Listing, Ports, Record, RecordStore, StoreError};
+use crate::workflows::{Qualifier, WorkflowType};
 
 /// The status of an execution, spelt as Step Functions spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

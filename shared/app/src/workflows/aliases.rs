@@ -48,8 +48,7 @@ pub async fn create_alias<P: Ports>(ports: &P, create: CreateAlias) -> Result<(S
     }
     check_versions(ports, &workflow.id, &routes).await?;
     let now = ports.clock().now();
-    let alias =
-        Alias { name: create.name, description: create.description, routes, created_at: now, updated_at: now };
+    let alias = Alias { name: create.name, description: create.description, routes, created_at: now, updated_at: now };
     if let Some(had) = had {
         return idempotent(base, had, &alias);
     }

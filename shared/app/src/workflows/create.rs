@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use millrace_asl::{StateMachine, validation};
+
 use super::arn::Place;
 use super::error::WorkflowError;
 use super::limits::{MOST_TAGS, check_logging, check_name};
@@ -92,8 +94,7 @@ pub async fn create_workflow<P: Ports>(ports: &P, create: CreateWorkflow) -> Res
     };
     let mut writes = vec![store::put_workflow(&workflow, Condition::Absent, 0)?, store::put_revision(&id, &revision)?];
     if create.publish {
-        let version =
-            Version { number: 1, description: create.version_description.clone(), revision, created_at: now };
+        let version = Version { number: 1, description: create.version_description.clone(), revision, created_at: now };
         writes.push(versions::fresh(&id, &version)?);
     }
     match ports.records().write(writes).await {
@@ -130,9 +131,25 @@ fn existing(workflow: Workflow, create: &CreateWorkflow, definition: &str) -> Re
 pub(super) async fn check_definition<P: Ports>(
     ports: &P,
     text: &str,
-    _kind: WorkflowType,
+    kind: WorkflowType,
 ) -> Result<String, WorkflowError> {
-    let machine = millrace_asl::StateMachine::parse(text)
-        .map_err(|problem| WorkflowError::InvalidDefinition(problem.diagnostics))?;
+    let kind = match kind {
+        WorkflowType::Standard => validation::WorkflowType::Standard,
+        WorkflowType::Express => validation::WorkflowType::Express,
+    };
+    let found = validation::validate(text, &validation::Options::for_type(kind));
+    if !found.is_valid() {
+        return Err(WorkflowError::InvalidDefinition(found.diagnostics));
+    }
+    // What the service takes and this engine can't execute is refused now, not when it is started.
+    let machine = StateMachine::parse(text).map_err(|problem| {
+        let told = problem.diagnostics.into_iter().map(|one| validation::Diagnostic {
+            severity: one.severity,
+            code: one.code,
+            message: one.message,
+            location: Some(one.location),
+        });
+        WorkflowError::InvalidDefinition(told.collect())
+    })?;
     Ok(definitions::store_checked(ports, text, Arc::new(machine)).await?)
 }

@@ -27,8 +27,7 @@ pub async fn delete_workflow<P: Ports>(ports: &P, arn: &str) -> Result<(), Workf
         if stored.value.status == WorkflowStatus::Active {
             stored.value.status = WorkflowStatus::Deleting;
             stored.value.updated_at = ports.clock().now();
-            let write =
-                store::put_workflow(&stored.value, Condition::Version(stored.version), stored.version)?;
+            let write = store::put_workflow(&stored.value, Condition::Version(stored.version), stored.version)?;
             match ports.records().write(vec![write]).await {
                 Err(StoreError::Conflict) => continue,
                 written => written?,

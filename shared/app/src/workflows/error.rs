@@ -1,6 +1,6 @@
 //! What the use cases of workflows answer when they do not do what they were asked.
 
-use millrace_asl::Diagnostic;
+use millrace_asl::validation::{Diagnostic, invalid_definition};
 
 use crate::error::Error;
 use crate::ports::StoreError;
@@ -16,7 +16,7 @@ pub enum WorkflowError {
     #[error("Invalid Name: '{0}'")]
     InvalidName(String),
     /// The definition can't be executed.
-    #[error("Invalid State Machine Definition: '{}'", .0.iter().map(told).collect::<Vec<_>>().join(", "))]
+    #[error("{}", invalid_definition(.0))]
     InvalidDefinition(Vec<Diagnostic>),
     /// Logging is asked for without saying where to.
     #[error("Invalid Logging Configuration: {0}")]
@@ -81,13 +81,5 @@ pub enum WorkflowError {
 impl From<StoreError> for WorkflowError {
     fn from(error: StoreError) -> Self {
         Self::App(error.into())
-    }
-}
-
-/// A diagnostic in the words of the service.
-fn told(diagnostic: &Diagnostic) -> String {
-    match diagnostic.location.as_str() {
-        "" => format!("{}: {}", diagnostic.code, diagnostic.message),
-        location => format!("{}: {} at {location}", diagnostic.code, diagnostic.message),
     }
 }

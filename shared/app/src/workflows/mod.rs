@@ -23,13 +23,11 @@ mod tags;
 mod update;
 mod versions;
 
-pub use aliases::{
-    CreateAlias, UpdateAlias, create_alias, delete_alias, describe_alias, list_aliases, update_alias,
-};
+pub use aliases::{CreateAlias, UpdateAlias, create_alias, delete_alias, describe_alias, list_aliases, update_alias};
 pub use arn::{ExecutionArn, Place, StateMachineArn};
 pub use create::{CreateWorkflow, Created, create_workflow};
-pub(crate) use delete::purge_due;
 pub use delete::delete_workflow;
+pub(crate) use delete::purge_due;
 pub use error::WorkflowError;
 pub use executions::{ExecutionFilter, list_executions, load_execution};
 pub use limits::{check_logging, check_name};
@@ -38,7 +36,7 @@ pub use model::{
     Alias, Configuration, Encryption, LogLevel, Logging, Qualifier, Revision, Route, Tag, Version, Workflow,
     WorkflowStatus, WorkflowType,
 };
-pub use resolve::{Resolved, definition_text, describe_workflow, revision_of};
+pub use resolve::{Resolved, definition_text, describe_workflow, revision_of, variable_references};
 pub use start::{StartWorkflow, StartedWorkflow, start_workflow};
 pub use tags::{list_tags, tag_workflow, untag_workflow};
 pub use update::{UpdateWorkflow, Updated, update_workflow};

@@ -1,6 +1,7 @@
 //! From an ARN to what it names.
 
-use millrace_asl::Timestamp;
+use millrace_asl::validation::{self, VariableReferences};
+use millrace_asl::{StateMachine, Timestamp};
 
 use super::arn::StateMachineArn;
 use super::error::WorkflowError;
@@ -42,9 +43,7 @@ pub async fn describe_workflow<P: Ports>(ports: &P, arn: &StateMachineArn) -> Re
     let does_not_exist = || WorkflowError::DoesNotExist(qualified(arn));
     let stored = store::find(ports, &arn.base()).await?.ok_or_else(does_not_exist)?;
     let version = match (arn.version(), arn.alias()) {
-        (Some(number), _) => {
-            Some(versions::load(ports, &stored.value.id, number).await?.ok_or_else(does_not_exist)?)
-        }
+        (Some(number), _) => Some(versions::load(ports, &stored.value.id, number).await?.ok_or_else(does_not_exist)?),
         (None, Some(_)) => return Err(does_not_exist()),
         (None, None) => None,
     };
@@ -94,6 +93,12 @@ fn qualified(arn: &StateMachineArn) -> String {
 /// [`WorkflowError::App`]
 pub async fn definition_text<P: Ports>(ports: &P, revision: &Revision) -> Result<String, WorkflowError> {
     Ok(definitions::text(ports, &revision.definition).await?)
+}
+
+/// The variables that each state of a definition reads.
+#[must_use]
+pub fn variable_references(definition: &str) -> VariableReferences {
+    StateMachine::read(definition).map(|value| validation::variable_references(&value)).unwrap_or_default()
 }
 
 /// The revision that an execution was started with; it outlives its workflow.

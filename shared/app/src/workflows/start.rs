@@ -1,6 +1,6 @@
 //! Starting an execution of a workflow.
 
-use millrace_asl::Timestamp;
+use millrace_asl::{PayloadLimit, Timestamp};
 use serde_json::Value;
 
 use super::arn::StateMachineArn;
@@ -9,9 +9,7 @@ use super::limits::check_name;
 use super::model::WorkflowType;
 use super::resolve::resolve;
 use super::store;
-use crate::executions::{
-    DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find,
-};
+use crate::executions::{DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find};
 use crate::ids::ExecutionId;
 use crate::ports::Ports;
 
@@ -26,6 +24,8 @@ pub struct StartWorkflow {
     pub input: Value,
     /// The caller's trace header.
     pub trace_header: Option<String>,
+    /// How large its data may be, where the definition does not say it.
+    pub payload_limit: PayloadLimit,
     /// Refuse workflows of another type.
     pub only: Option<WorkflowType>,
 }
@@ -83,6 +83,7 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         definition: DefinitionSource::Stored(revision.definition),
         input: start.input.clone(),
         project: None,
+        payload_limit: start.payload_limit,
         workflow: Some(run.clone()),
     };
     match start_or_find(ports, began).await? {

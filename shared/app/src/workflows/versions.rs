@@ -58,10 +58,7 @@ pub(super) fn next(workflow: &mut Workflow, description: Option<String>, now: mi
 }
 
 /// The version that was published last, unless it was deleted.
-pub(super) async fn last_published<P: Ports>(
-    ports: &P,
-    workflow: &Workflow,
-) -> Result<Option<Version>, WorkflowError> {
+pub(super) async fn last_published<P: Ports>(ports: &P, workflow: &Workflow) -> Result<Option<Version>, WorkflowError> {
     if workflow.last_version == 0 {
         return Ok(None);
     }
@@ -69,11 +66,7 @@ pub(super) async fn last_published<P: Ports>(
 }
 
 /// A version by its number.
-pub(super) async fn load<P: Ports>(
-    ports: &P,
-    id: &WorkflowId,
-    number: u64,
-) -> Result<Option<Version>, WorkflowError> {
+pub(super) async fn load<P: Ports>(ports: &P, id: &WorkflowId, number: u64) -> Result<Option<Version>, WorkflowError> {
     Ok(store::get(ports, &keys::version(id, number)).await?.map(|stored| stored.value))
 }
 

@@ -37,6 +37,14 @@ impl StateMachine {
     /// # Errors
     /// With every diagnostic, when one of them is an error.
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
+        Self::from_value(&Self::read(text)?)
+    }
+
+    /// The JSON value of a definition's text in JSON or YAML, whatever it defines.
+    ///
+    /// # Errors
+    /// When the text is neither, or too long.
+    pub fn read(text: &str) -> Result<Value, DefinitionError> {
         let refuse = |message: String| {
             let mut diagnostics = Diagnostics::default();
             diagnostics.error("INVALID_JSON_DESCRIPTION", "/", message);
@@ -45,12 +53,11 @@ impl StateMachine {
         if text.len() > LARGEST {
             return Err(refuse(format!("the definition is {} bytes; the limit is {LARGEST}", text.len())));
         }
-        let value: Value = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|problem| refuse(format!("the definition is not JSON: {problem}")))?
+        if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|problem| refuse(format!("the definition is not JSON: {problem}")))
         } else {
-            serde_saphyr::from_str(text).map_err(|problem| refuse(format!("the definition is not YAML: {problem}")))?
-        };
-        Self::from_value(&value)
+            serde_saphyr::from_str(text).map_err(|problem| refuse(format!("the definition is not YAML: {problem}")))
+        }
     }
 
     /// Reads a definition from a JSON value.

@@ -12,8 +12,7 @@ use crate::paging;
 use crate::views::{Answer, seconds};
 
 /// `CharacterRestrictedName`
-const ALIAS_NAME: Text =
-    Text::new(1, 80).matching("^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$", is_alias_name);
+const ALIAS_NAME: Text = Text::new(1, 80).matching("^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$", is_alias_name);
 
 fn is_alias_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
@@ -62,9 +61,7 @@ pub(crate) async fn describe<P: Ports>(call: &Call<'_, P>) -> Answered {
     let base = parsed.base();
     let routes: Vec<Value> = routes
         .iter()
-        .map(|route| {
-            json!({ "stateMachineVersionArn": format!("{base}:{}", route.version), "weight": route.weight })
-        })
+        .map(|route| json!({ "stateMachineVersionArn": format!("{base}:{}", route.version), "weight": route.weight }))
         .collect();
     Ok(Answer::new()
         .set("stateMachineAliasArn", arn)

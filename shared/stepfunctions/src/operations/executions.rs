@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millrace_app::PayloadLimit;
 use millrace_app::executions::{self as engine, ExecutionStatus, ExecutionView, WorkflowRun};
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
@@ -10,10 +11,10 @@ use millrace_app::workflows::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::input;
+use super::input::{self, data_rule};
 use super::state_machines::INCLUDED;
 use crate::error::ApiError;
-use crate::fields::{ARN, CAUSE, DATA, ERROR, Fields, LONG_ARN, NAME, PAGE_TOKEN, TRACE, Text};
+use crate::fields::{ARN, CAUSE, ERROR, Fields, LONG_ARN, NAME, PAGE_TOKEN, TRACE, Text};
 use crate::handler::{Answered, Call};
 use crate::history as events;
 use crate::paging;
@@ -36,10 +37,11 @@ const STATUSES: &[(&str, Option<ExecutionStatus>)] = &[
     ("RUNNING", Some(ExecutionStatus::Running)),
 ];
 
-fn read_start(fields: &mut Fields<'_>) -> Result<(StartWorkflow, Option<String>), ApiError> {
+/// The members of a start, and the input as it was written.
+fn read_start(fields: &mut Fields<'_>, limit: PayloadLimit) -> Result<(StartWorkflow, Option<String>), ApiError> {
     let arn = fields.required("stateMachineArn", ARN)?;
     let name = fields.text("name", NAME)?;
-    let text = fields.text("input", DATA)?;
+    let text = fields.text("input", data_rule(limit))?;
     let trace_header = fields.text("traceHeader", TRACE)?;
     fields.check()?;
     let target = StateMachineArn::parse(&arn)?;
@@ -47,22 +49,19 @@ fn read_start(fields: &mut Fields<'_>) -> Result<(StartWorkflow, Option<String>)
         workflows::check_name(name)?;
     }
     let input = input::parse(text.as_deref())?;
-    Ok((StartWorkflow { target, name, input, trace_header, only: None }, text))
+    Ok((StartWorkflow { target, name, input, trace_header, payload_limit: limit, only: None }, text))
 }
 
 pub(crate) async fn start<P: Ports>(call: &Call<'_, P>) -> Answered {
-    let (start, _) = read_start(&mut Fields::new(call.members))?;
+    let (start, _) = read_start(&mut Fields::new(call.members), call.scope.payload_limit)?;
     let started = workflows::start_workflow(call.ports, start).await?;
-    Ok(Answer::new()
-        .set("executionArn", started.run.execution_arn)
-        .time("startDate", started.started_at)
-        .into())
+    Ok(Answer::new().set("executionArn", started.run.execution_arn).time("startDate", started.started_at).into())
 }
 
 pub(crate) async fn start_sync<P: Ports>(call: &Call<'_, P>) -> Answered {
     let mut fields = Fields::new(call.members);
     let with_data = fields.word("includedData", INCLUDED)?.unwrap_or(true);
-    let (start, text) = read_start(&mut fields)?;
+    let (start, text) = read_start(&mut fields, call.scope.payload_limit)?;
     let only = Some(WorkflowType::Express);
     let started = workflows::start_workflow(call.ports, StartWorkflow { only, ..start }).await?;
     let arn = &started.run.execution_arn;
@@ -210,7 +209,10 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
                 return Err(ApiError::validation("The redriveFilter can only be used with a mapRunArn"));
             }
             let parsed = StateMachineArn::parse(arn)?;
-            let base = StateMachineArn { qualifier: parsed.qualifier.clone().filter(|_| parsed.version().is_some()), ..parsed.clone() };
+            let base = StateMachineArn {
+                qualifier: parsed.qualifier.clone().filter(|_| parsed.version().is_some()),
+                ..parsed.clone()
+            };
             let resolved = workflows::describe_workflow(call.ports, &StateMachineArn { label: None, ..base }).await?;
             if resolved.workflow.kind == WorkflowType::Express {
                 return Err(WorkflowError::TypeNotSupported.into());
@@ -259,5 +261,6 @@ pub(crate) async fn describe_state_machine<P: Ports>(call: &Call<'_, P>) -> Answ
         .time("updateDate", revision.created_at)
         .maybe("mapRunArn", run.map_run_arn.as_deref())
         .maybe("revisionId", revision.revision_id.as_deref());
-    Ok(views::configuration(answer, &revision.configuration).into())
+    let answer = views::configuration(answer, &revision.configuration);
+    Ok(answer.maybe("variableReferences", views::variables(&definition)).into())
 }

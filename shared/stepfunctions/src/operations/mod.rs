@@ -5,6 +5,7 @@ pub(crate) mod executions;
 mod input;
 pub(crate) mod state_machines;
 pub(crate) mod tags;
+pub(crate) mod validation;
 pub(crate) mod versions;
 
 use millrace_app::workflows::{StateMachineArn, WorkflowError};

@@ -81,7 +81,7 @@ pub(crate) async fn describe<P: Ports>(call: &Call<'_, P>) -> Answered {
         .maybe("revisionId", revision.revision_id.as_deref())
         .maybe("description", version.as_ref().and_then(|version| version.description.as_deref()));
     let answer = views::configuration(answer, &revision.configuration);
-    Ok(answer.into())
+    Ok(answer.maybe("variableReferences", views::variables(&definition)).into())
 }
 
 pub(crate) async fn update<P: Ports>(call: &Call<'_, P>) -> Answered {
@@ -176,9 +176,8 @@ fn tracing(fields: &mut Fields<'_>) -> Result<Option<bool>, ApiError> {
 
 /// `encryptionConfiguration`
 pub(super) fn encryption(fields: &mut Fields<'_>) -> Result<Option<Encryption>, ApiError> {
-    let invalid = |why: &str| {
-        ApiError::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: {why}"))
-    };
+    let invalid =
+        |why: &str| ApiError::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: {why}"));
     let read = fields.inside("encryptionConfiguration", |inner| {
         let is_owned = inner.word("type", &[("AWS_OWNED_KEY", true), ("CUSTOMER_MANAGED_KMS_KEY", false)])?;
         if !inner.has("type") {

@@ -17,8 +17,7 @@ pub(crate) async fn publish<P: Ports>(call: &Call<'_, P>) -> Answered {
     let description = fields.text("description", DESCRIPTION)?;
     fields.check()?;
     unqualified(&arn)?;
-    let version =
-        workflows::publish_version(call.ports, &arn, revision.as_deref(), description.as_deref()).await?;
+    let version = workflows::publish_version(call.ports, &arn, revision.as_deref(), description.as_deref()).await?;
     Ok(Answer::new()
         .time("creationDate", version.created_at)
         .set("stateMachineVersionArn", format!("{arn}:{}", version.number))
