@@ -16,18 +16,20 @@ pub(crate) struct Context<'a> {
     thread: &'a Snapshot,
     attempt: &'a Attempt,
     token: Option<String>,
+    fixed: Option<Value>,
     value: OnceCell<Value>,
 }
 
 impl<'a> Context<'a> {
-    /// `token` is the task's, where it has one.
+    /// `token` is the task's, where it has one; `fixed` is the whole object where someone has given it.
     pub(crate) const fn new(
         machine: &'a StateMachine,
         thread: &'a Snapshot,
         attempt: &'a Attempt,
         token: Option<String>,
+        fixed: Option<Value>,
     ) -> Self {
-        Self { machine, thread, attempt, token, value: OnceCell::new() }
+        Self { machine, thread, attempt, token, fixed, value: OnceCell::new() }
     }
 
     /// What the state's expressions are read from.
@@ -36,6 +38,9 @@ impl<'a> Context<'a> {
     }
 
     fn make(&self) -> Value {
+        if let Some(fixed) = &self.fixed {
+            return fixed.clone();
+        }
         let (execution, attempt) = (&self.thread.execution, self.attempt);
         let mut about = Map::new();
         about.insert("Id".to_owned(), json!(execution.id));

@@ -16,6 +16,7 @@ pub mod query;
 mod run;
 mod snapshot;
 mod states;
+pub mod test_state;
 mod time;
 mod token;
 pub mod validation;

@@ -29,6 +29,19 @@ pub(crate) enum Step {
 #[derive(Debug, Default)]
 pub(crate) struct Assigned(Map<String, Value>);
 
+/// Watches a state that is run by itself, without an execution.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    /// The Context Object.
+    pub(crate) context: Value,
+    /// The values on their way through the state, by the field of `inspectionData` that tells of them.
+    pub(crate) seen: Map<String, Value>,
+    /// `errorDetails`
+    pub(crate) error_details: Map<String, Value>,
+    /// The failure that is tried again or caught.
+    pub(crate) failure: Option<Failure>,
+}
+
 /// What an event weighs besides its values, about.
 const EVENT_WEIGHT: usize = 256;
 
@@ -68,6 +81,8 @@ pub(crate) struct Run<'a> {
     pub(crate) token: Option<String>,
     /// Another name by which `Retry` and `Catch` know the failure at hand.
     pub(crate) also_named: Option<&'static str>,
+    /// What watches a state that is run by itself.
+    pub(crate) probe: Option<Box<Probe>>,
 }
 
 impl From<QueryFailure> for Failure {
@@ -90,6 +105,20 @@ impl<'a> Run<'a> {
             weight: 0,
             token: None,
             also_named: None,
+            probe: None,
+        }
+    }
+
+    /// Shows a value on its way through a state to whoever watches. Of several for a field the last counts.
+    pub(crate) fn seen(&mut self, field: &str, value: &Value) {
+        if let Some(probe) = &mut self.probe {
+            probe.seen.insert(field.to_owned(), value.clone());
+        }
+    }
+
+    fn seen_error(&mut self, field: &str, value: Value) {
+        if let Some(probe) = &mut self.probe {
+            probe.error_details.insert(field.to_owned(), value);
         }
     }
 
@@ -226,12 +255,17 @@ impl<'a> Run<'a> {
     where
         'a: 'c,
     {
-        Context::new(self.machine, thread, attempt, self.token.clone())
+        let fixed = self.probe.as_ref().map(|probe| probe.context.clone());
+        Context::new(self.machine, thread, attempt, self.token.clone(), fixed)
     }
 
     /// A query failed: what it means for the state. A JSONata expression that failed is told in the history.
     pub(crate) fn query_failed(&mut self, attempt: &Attempt, failure: impl Into<QueryFailure>) -> Failure {
-        let failure = failure.into().in_state(&attempt.state, attempt.event);
+        let failure = failure.into();
+        if self.probe.is_some() {
+            return failure.into();
+        }
+        let failure = failure.in_state(&attempt.state, attempt.event);
         if let Some(evaluation) = &failure.evaluation {
             let mut details = Map::new();
             details.insert("cause".to_owned(), Value::String(failure.cause.clone()));
@@ -252,7 +286,11 @@ impl<'a> Run<'a> {
         state: &State,
         attempt: &'v Attempt,
     ) -> Result<Cow<'v, Value>, Failure> {
-        self.select(thread, &state.input_path, attempt, &attempt.input)
+        let input = self.select(thread, &state.input_path, attempt, &attempt.input)?;
+        if state.language == QueryLanguage::JsonPath {
+            self.seen("afterInputPath", &input);
+        }
+        Ok(input)
     }
 
     pub(crate) fn select<'v>(
@@ -305,16 +343,17 @@ impl<'a> Run<'a> {
         template: Option<&Template>,
         input: Cow<'v, Value>,
     ) -> Result<Cow<'v, Value>, Failure> {
-        match template {
-            None => Ok(input),
-            Some(template) => {
-                let location = match template {
-                    Template::JsonPath(_) => "Parameters",
-                    Template::Jsonata(_) => "Arguments",
-                };
-                self.evaluate(thread, attempt, template, location, &input).map(Cow::Owned)
-            }
-        }
+        let Some(template) = template else {
+            self.seen("afterParameters", &input);
+            return Ok(input);
+        };
+        let (location, seen) = match template {
+            Template::JsonPath(_) => ("Parameters", "afterParameters"),
+            Template::Jsonata(_) => ("Arguments", "afterArguments"),
+        };
+        let payload = self.evaluate(thread, attempt, template, location, &input)?;
+        self.seen(seen, &payload);
+        Ok(Cow::Owned(payload))
     }
 
     /// Finds the value of a field, an integer. `field` is its name without `Path`.
@@ -407,7 +446,9 @@ impl<'a> Run<'a> {
             Some(template) => self.evaluate(thread, attempt, template, "ResultSelector", &result)?,
             None => result,
         };
+        self.seen("afterResultSelector", &result);
         let output = self.place(result_path, attempt, result)?;
+        self.seen("afterResultPath", &output);
         let output = match &state.output_path {
             Selection::Whole => output,
             selection => self.select(thread, selection, attempt, &output)?.into_owned(),
@@ -506,6 +547,9 @@ impl<'a> Run<'a> {
         let (number, retrier) =
             retry.iter().enumerate().find(|(_, retrier)| self.covers(&retrier.error_equals, error))?;
         let used = attempt.retries.get(number).copied().unwrap_or_default();
+        if let Some(probe) = &mut self.probe {
+            probe.failure = Some(failure.clone());
+        }
         (used < retrier.max_attempts).then(|| self.back_off(thread, attempt, retry.len(), number, retrier, used))
     }
 
@@ -522,6 +566,10 @@ impl<'a> Run<'a> {
         let Some((number, catcher)) = caught else {
             return Step::End(Outcome::Failed { failure });
         };
+        self.seen_error("catchIndex", json!(number));
+        if let Some(probe) = &mut self.probe {
+            probe.failure = Some(failure.clone());
+        }
         match self.caught(thread, attempt, &failure, number, catcher) {
             Ok((output, assigned)) => {
                 self.leave(thread, state, &output, assigned);
@@ -580,6 +628,8 @@ impl<'a> Run<'a> {
         if retrier.full_jitter {
             delay *= self.fraction();
         }
+        self.seen_error("retryIndex", json!(number));
+        self.seen_error("retryBackoffIntervalSeconds", json!(delay.round()));
         let (id, until) = (next_step(thread), self.moment.now.plus_seconds(delay));
         self.effects.push(Effect::SetTimer { id, at: until });
         Step::Stand(Position::Backoff { id, attempt, until })

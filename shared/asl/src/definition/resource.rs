@@ -14,6 +14,17 @@ pub enum Pattern {
 }
 
 impl Pattern {
+    /// The end of the ARN.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::RequestResponse => "",
+            Self::Sync => ".sync",
+            Self::Sync2 => ".sync:2",
+            Self::WaitForTaskToken => ".waitForTaskToken",
+        }
+    }
+
     /// Does the task go on after the call has answered?
     #[must_use]
     pub const fn outlasts_call(self) -> bool {

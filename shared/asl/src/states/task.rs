@@ -272,7 +272,7 @@ fn reported_early(run: &mut Run<'_>, thread: &Snapshot, report: Report) -> Optio
 }
 
 /// The task has ended.
-fn ended(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, report: Report) -> Step {
+pub(crate) fn ended(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, report: Report) -> Step {
     let Some((state, task)) = find(run, thread, attempt) else { return lost(attempt) };
     let resource = Resource::of(&task.resource);
     let mut details = resource_details(resource);

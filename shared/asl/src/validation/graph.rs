@@ -46,17 +46,21 @@ pub(super) fn check(machine: &Fields, at: &At, report: &mut Report) {
         }
     }
     for (name, state) in states {
-        let here = place.field(name);
-        for field in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = state.get(field).and_then(Value::as_object) {
-                check(processor, &here.field(field), report);
-            }
+        nested(state, &place.field(name), report);
+    }
+}
+
+/// Checks the state machines inside of a state.
+pub(super) fn nested(state: &Value, at: &At, report: &mut Report) {
+    for field in ["ItemProcessor", "Iterator"] {
+        if let Some(processor) = state.get(field).and_then(Value::as_object) {
+            check(processor, &at.field(field), report);
         }
-        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
-        for (index, branch) in branches.enumerate() {
-            if let Some(branch) = branch.as_object() {
-                check(branch, &here.field("Branches").item(index), report);
-            }
+    }
+    let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+    for (index, branch) in branches.enumerate() {
+        if let Some(branch) = branch.as_object() {
+            check(branch, &at.field("Branches").item(index), report);
         }
     }
 }

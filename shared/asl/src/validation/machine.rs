@@ -80,7 +80,11 @@ impl Checker {
 
     /// One state, without what it leads to.
     pub(super) fn single_state(&mut self, name: &str, state: &Value) {
-        self.state(name, state, &At::default().field("States").field(name));
+        let at = At::default().field("States").field(name);
+        self.state(name, state, &at);
+        if !self.report.has_errors() {
+            graph::nested(state, &at, &mut self.report);
+        }
     }
 
     /// The query language that an object names. Whatever is not "JSONPath" counts as JSONata, as in the service.

@@ -27,7 +27,7 @@ use serde_json::Value;
 use crate::definition::Severity;
 
 pub use report::Diagnostic;
-pub use resource::{Pattern, Resource};
+pub use resource::recognised;
 pub use text::{JsonTextError, parse_json};
 pub use variables::{VariableReferences, variable_references};
 
@@ -109,6 +109,18 @@ pub fn validate(text: &str, options: &Options) -> Validation {
         checker.definition(&value);
     }
     checker.report.finish(options)
+}
+
+/// Reads a definition, or a state, in JSON or YAML text without validating it.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_definition(text: &str) -> Result<Value, Vec<Diagnostic>> {
+    let mut report = report::Report::default();
+    match text::definition(text, &mut report) {
+        Some(value) if !report.has_errors() => Ok(value),
+        _ => Err(report.finish(&Options::default()).diagnostics),
+    }
 }
 
 /// Validates a definition that is JSON already.

@@ -1,46 +1,6 @@
-//! What the resource of a task names.
+//! Which resources of tasks the service knows.
 
-/// How a service integration is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pattern {
-    /// The task ends with the answer.
-    RequestResponse,
-    /// `.sync`: it ends when the job ends.
-    Sync,
-    /// `.sync:2`: the same, with the output as JSON.
-    Sync2,
-    /// `.waitForTaskToken`: it ends when the token comes back.
-    WaitForTaskToken,
-}
-
-impl Pattern {
-    /// The end of the ARN.
-    #[must_use]
-    pub fn suffix(self) -> &'static str {
-        match self {
-            Self::RequestResponse => "",
-            Self::Sync => ".sync",
-            Self::Sync2 => ".sync:2",
-            Self::WaitForTaskToken => ".waitForTaskToken",
-        }
-    }
-}
-
-/// A resource that a Task state may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
-    /// The ARN of a Lambda function.
-    Lambda,
-    /// The ARN of an activity.
-    Activity,
-    /// `arn:aws:states:::<service>:<action>` or `arn:aws:states:::aws-sdk:<service>:<action>`.
-    Integration {
-        /// How it is called.
-        pattern: Pattern,
-    },
-    /// `millrace:…`
-    Millrace,
-}
+use crate::definition::{Pattern, Resource};
 
 /// An optimized integration: service, action, whether it has `.sync`, whether it has `.waitForTaskToken`. Source: the
 /// developer guide, "Integrating optimized services".
@@ -113,35 +73,42 @@ const OPTIMIZED: &[(&str, &str, bool, bool)] = &[
 /// The agents that do work: `millrace:agent:…`.
 const AGENTS: [&str; 4] = ["pm", "dev", "qa", "ops"];
 
-impl Resource {
-    /// Reads a resource. None: the service would not know it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Some(rest) = text.strip_prefix("millrace:") {
-            return millrace(rest).then_some(Self::Millrace);
+/// Takes a `Resource` apart. None: the service would not know it.
+#[must_use]
+pub fn recognised(text: &str) -> Option<Resource<'_>> {
+    let resource = Resource::of(text);
+    let known = match resource {
+        Resource::Lambda => lambda(text),
+        Resource::Activity => activity(text),
+        Resource::Service { service, resource, pattern } => {
+            is_partition(text)
+                && resource.strip_suffix(pattern.suffix()).is_some_and(|action| integration(service, action, pattern))
         }
-        let mut parts = text.splitn(6, ':');
-        let (scheme, partition) = (parts.next()?, parts.next()?);
-        let (service, region, account, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        if scheme != "arn" || !(partition == "aws" || partition.starts_with("aws-")) {
-            return None;
-        }
-        match service {
-            "lambda" => {
-                let name = rest.strip_prefix("function:")?;
-                let plain = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
-                let fits =
-                    plain(region) && plain(account) && name.split(':').count() <= 2 && name.split(':').all(plain);
-                fits.then_some(Self::Lambda)
-            }
-            "states" if !region.is_empty() => {
-                let name = rest.strip_prefix("activity:")?;
-                (!account.is_empty() && !name.is_empty() && !name.contains(':')).then_some(Self::Activity)
-            }
-            "states" if account.is_empty() => integration(rest),
-            _ => None,
-        }
-    }
+        Resource::Own { .. } => text.strip_prefix("millrace:").is_some_and(millrace),
+    };
+    known.then_some(resource)
+}
+
+fn is_partition(text: &str) -> bool {
+    text.starts_with("arn:aws:") || text.starts_with("arn:aws-")
+}
+
+fn plain(part: &str) -> bool {
+    !part.is_empty() && !part.contains(char::is_whitespace)
+}
+
+/// `arn:aws:lambda:{region}:{account}:function:{name}`, also with a version or alias.
+fn lambda(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    matches!(parts.as_slice(), [_, _, _, _, _, "function", _] | [_, _, _, _, _, "function", _, _])
+        && is_partition(text)
+        && parts.iter().all(|part| plain(part))
+}
+
+/// `arn:aws:states:{region}:{account}:activity:{name}`
+fn activity(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    parts.len() == 7 && is_partition(text) && parts.iter().all(|part| plain(part))
 }
 
 fn millrace(rest: &str) -> bool {
@@ -155,30 +122,22 @@ fn millrace(rest: &str) -> bool {
     }
 }
 
-fn integration(rest: &str) -> Option<Resource> {
-    let (call, pattern) = [Pattern::Sync2, Pattern::Sync, Pattern::WaitForTaskToken]
-        .into_iter()
-        .find_map(|pattern| rest.strip_suffix(pattern.suffix()).map(|call| (call, pattern)))
-        .unwrap_or((rest, Pattern::RequestResponse));
-    let resource = Resource::Integration { pattern };
-    if let Some(sdk) = call.strip_prefix("aws-sdk:") {
-        let (service, action) = sdk.split_once(':')?;
-        let named = !service.is_empty() && service.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+fn integration(service: &str, action: &str, pattern: Pattern) -> bool {
+    if let Some(sdk) = service.strip_prefix("aws-sdk:") {
+        let named = !sdk.is_empty() && sdk.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         let camel =
             action.starts_with(|c: char| c.is_ascii_lowercase()) && action.bytes().all(|c| c.is_ascii_alphanumeric());
-        let waits = matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
-        return (named && camel && waits).then_some(resource);
+        return named && camel && matches!(pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken);
     }
-    let (service, action) = call.split_once(':')?;
-    let (_, _, sync, token) =
-        OPTIMIZED.iter().find(|(its_service, its_action, ..)| *its_service == service && *its_action == action)?;
-    let supported = match pattern {
-        Pattern::RequestResponse => true,
-        Pattern::Sync => *sync,
-        Pattern::Sync2 => service == "states",
-        Pattern::WaitForTaskToken => *token,
-    };
-    supported.then_some(resource)
+    OPTIMIZED.iter().any(|(its_service, its_action, sync, token)| {
+        let supported = match pattern {
+            Pattern::RequestResponse => true,
+            Pattern::Sync => *sync,
+            Pattern::Sync2 => service == "states",
+            Pattern::WaitForTaskToken => *token,
+        };
+        *its_service == service && *its_action == action && supported
+    })
 }
 
 #[cfg(test)]
@@ -187,35 +146,31 @@ mod tests {
 
     #[test]
     fn knows_what_a_task_may_name() {
-        let request = Some(Resource::Integration { pattern: Pattern::RequestResponse });
         for (text, wanted) in [
-            ("arn:aws:lambda:us-east-1:123456789012:function:pack", Some(Resource::Lambda)),
-            ("arn:aws-cn:lambda:us-east-1:123456789012:function:pack:$LATEST", Some(Resource::Lambda)),
-            ("arn:aws:lambda:us-east-1:123456789012:layer:pack", None),
-            ("arn:aws:lambda:us-east-1:123456789012:function:", None),
-            ("arn:aws:states:us-east-1:123456789012:activity:pack", Some(Resource::Activity)),
-            ("arn:aws:states:::lambda:invoke", request),
-            ("arn:aws:states:::dynamodb:query", None),
-            ("arn:aws:states:::aws-sdk:dynamodb:query", request),
-            ("arn:aws:states:::aws-sdk:dynamodb:Query", None),
-            ("arn:aws:states:::aws-sdk:dynamodb:query.sync", None),
-            (
-                "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-                Some(Resource::Integration { pattern: Pattern::WaitForTaskToken }),
-            ),
-            ("arn:aws:states:::sqs:sendMessage.sync", None),
-            ("arn:aws:states:::states:startExecution.sync:2", Some(Resource::Integration { pattern: Pattern::Sync2 })),
-            ("arn:aws:states:::batch:submitJob.sync", Some(Resource::Integration { pattern: Pattern::Sync })),
-            ("arn:aws:swf:us-east-1:123456789012:task:X", None),
-            ("millrace:model", Some(Resource::Millrace)),
-            ("millrace:agent:dev", Some(Resource::Millrace)),
-            ("millrace:agent:cook", None),
-            ("millrace:function:shop/pack", Some(Resource::Millrace)),
-            ("millrace:function:pack", None),
-            ("pack", None),
-            ("", None),
+            ("arn:aws:lambda:us-east-1:123456789012:function:pack", true),
+            ("arn:aws-cn:lambda:us-east-1:123456789012:function:pack:$LATEST", true),
+            ("arn:aws:lambda:us-east-1:123456789012:layer:pack", false),
+            ("arn:aws:lambda:us-east-1:123456789012:function:", false),
+            ("arn:aws:states:us-east-1:123456789012:activity:pack", true),
+            ("arn:aws:states:::lambda:invoke", true),
+            ("arn:aws:states:::dynamodb:query", false),
+            ("arn:aws:states:::aws-sdk:dynamodb:query", true),
+            ("arn:aws:states:::aws-sdk:dynamodb:Query", false),
+            ("arn:aws:states:::aws-sdk:dynamodb:query.sync", false),
+            ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", true),
+            ("arn:aws:states:::sqs:sendMessage.sync", false),
+            ("arn:aws:states:::states:startExecution.sync:2", true),
+            ("arn:aws:states:::batch:submitJob.sync", true),
+            ("arn:aws:swf:us-east-1:123456789012:task:X", false),
+            ("millrace:model", true),
+            ("millrace:agent:dev", true),
+            ("millrace:agent:cook", false),
+            ("millrace:function:shop/pack", true),
+            ("millrace:function:pack", false),
+            ("pack", false),
+            ("", false),
         ] {
-            assert_eq!(Resource::parse(text), wanted, "{text}");
+            assert_eq!(recognised(text).is_some(), wanted, "{text}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Task states.
 
+use crate::definition::{Pattern, Resource};
 use crate::query::QueryLanguage;
 
 use super::machine::Checker;
 use super::report::At;
-use super::resource::{Pattern, Resource};
+use super::resource::recognised;
 use super::scalars::{Fields, LONGEST};
 
 impl Checker {
@@ -27,7 +28,7 @@ impl Checker {
     fn resource(&mut self, state: &Fields, at: &At) {
         let Some(text) = self.string_field(state, "Resource", at) else { return };
         let here = at.field("Resource");
-        let Some(resource) = Resource::parse(text) else {
+        let Some(resource) = recognised(text) else {
             let message = format!(
                 "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is \
                  not available in this region."
@@ -40,13 +41,13 @@ impl Checker {
         }
         match resource {
             Resource::Activity => self.report.schema(&here, "Express state machine does not support Activity ARN"),
-            Resource::Integration { pattern, .. } if pattern != Pattern::RequestResponse => {
+            Resource::Service { pattern, .. } if pattern != Pattern::RequestResponse => {
                 // The space at the end is the service's.
                 let message =
                     format!("Express state machine does not support '{}' service integration ", pattern.suffix());
                 self.report.schema(&here, message);
             }
-            Resource::Integration { .. } | Resource::Lambda | Resource::Millrace => {}
+            Resource::Service { .. } | Resource::Lambda | Resource::Own { .. } => {}
         }
     }
 
