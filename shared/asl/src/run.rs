@@ -116,6 +116,15 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Puts `$$.Map` into the Context Object of a state that is run by itself, or takes it out.
+    pub(crate) fn show_item(&mut self, map: Option<Value>) {
+        let Some(Value::Object(context)) = self.probe.as_mut().map(|probe| &mut probe.context) else { return };
+        match map {
+            Some(map) => context.insert("Map".to_owned(), map),
+            None => context.remove("Map"),
+        };
+    }
+
     fn seen_error(&mut self, field: &str, value: Value) {
         if let Some(probe) = &mut self.probe {
             probe.error_details.insert(field.to_owned(), value);
@@ -629,7 +638,7 @@ impl<'a> Run<'a> {
             delay *= self.fraction();
         }
         self.seen_error("retryIndex", json!(number));
-        self.seen_error("retryBackoffIntervalSeconds", json!(delay.round()));
+        self.seen_error("retryBackoffIntervalSeconds", whole_seconds(delay));
         let (id, until) = (next_step(thread), self.moment.now.plus_seconds(delay));
         self.effects.push(Effect::SetTimer { id, at: until });
         Step::Stand(Position::Backoff { id, attempt, until })
@@ -658,6 +667,12 @@ impl<'a> Run<'a> {
 pub(crate) fn next_step(thread: &mut Snapshot) -> StepId {
     thread.last_step += 1;
     thread.last_step
+}
+
+fn whole_seconds(seconds: f64) -> Value {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+    let whole = seconds.round() as u64;
+    json!(whole)
 }
 
 /// A snapshot that doesn't belong to the definition: a bug, told as the failure of the execution.

@@ -20,7 +20,8 @@ pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: 
     }
 }
 
-fn begin(
+/// What an inline Map goes through, of how many items, and how many at once.
+pub(crate) fn begin(
     run: &mut Run<'_>,
     thread: &Snapshot,
     state: &State,

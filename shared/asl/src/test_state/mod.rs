@@ -6,6 +6,7 @@
 //! [`test_state`].
 
 mod context;
+mod map;
 
 mod mock;
 mod request;
@@ -185,6 +186,7 @@ pub fn test_state(
     let mut bench =
         Bench { machine, targets, thread, moment: environment.moment, probe, level: request.inspection_level, input };
     let step = match single.kind() {
+        "Map" => map::run(&mut bench, request, &attempt)?,
         "Parallel" => parallel(&mut bench, request, &attempt),
         "Task" => return task(bench, request, attempt),
         _ => bench.with(|run, thread| match run.attempt(thread, attempt) {
