@@ -12,6 +12,7 @@ mod fanout;
 mod history;
 pub mod intrinsics;
 mod numbering;
+mod probe;
 pub mod query;
 mod run;
 mod snapshot;

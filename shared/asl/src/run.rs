@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::decide::{Decision, Effect};
 use crate::definition::{Catcher, Kind, MachineId, ResultPath, Retrier, Selection, State, StateMachine, Transition};
 use crate::history::{EventType, HistoryEvent};
+use crate::probe::Probe;
 use crate::query::{Dynamic, Entropy, Found, JsonType, QueryFailure, QueryLanguage, Scope, Template};
 use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
 use crate::states;
@@ -28,19 +29,6 @@ pub(crate) enum Step {
 /// The variables that a state assigns when it is left.
 #[derive(Debug, Default)]
 pub(crate) struct Assigned(Map<String, Value>);
-
-/// Watches a state that is run by itself, without an execution.
-#[derive(Debug, Default)]
-pub(crate) struct Probe {
-    /// The Context Object.
-    pub(crate) context: Value,
-    /// The values on their way through the state, by the field of `inspectionData` that tells of them.
-    pub(crate) seen: Map<String, Value>,
-    /// `errorDetails`
-    pub(crate) error_details: Map<String, Value>,
-    /// The failure that is tried again or caught.
-    pub(crate) failure: Option<Failure>,
-}
 
 /// What an event weighs besides its values, about.
 const EVENT_WEIGHT: usize = 256;
@@ -106,28 +94,6 @@ impl<'a> Run<'a> {
             token: None,
             also_named: None,
             probe: None,
-        }
-    }
-
-    /// Shows a value on its way through a state to whoever watches. Of several for a field the last counts.
-    pub(crate) fn seen(&mut self, field: &str, value: &Value) {
-        if let Some(probe) = &mut self.probe {
-            probe.seen.insert(field.to_owned(), value.clone());
-        }
-    }
-
-    /// Puts `$$.Map` into the Context Object of a state that is run by itself, or takes it out.
-    pub(crate) fn show_item(&mut self, map: Option<Value>) {
-        let Some(Value::Object(context)) = self.probe.as_mut().map(|probe| &mut probe.context) else { return };
-        match map {
-            Some(map) => context.insert("Map".to_owned(), map),
-            None => context.remove("Map"),
-        };
-    }
-
-    fn seen_error(&mut self, field: &str, value: Value) {
-        if let Some(probe) = &mut self.probe {
-            probe.error_details.insert(field.to_owned(), value);
         }
     }
 
@@ -556,9 +522,7 @@ impl<'a> Run<'a> {
         let (number, retrier) =
             retry.iter().enumerate().find(|(_, retrier)| self.covers(&retrier.error_equals, error))?;
         let used = attempt.retries.get(number).copied().unwrap_or_default();
-        if let Some(probe) = &mut self.probe {
-            probe.failure = Some(failure.clone());
-        }
+        self.seen_failure(failure);
         (used < retrier.max_attempts).then(|| self.back_off(thread, attempt, retry.len(), number, retrier, used))
     }
 
@@ -575,10 +539,8 @@ impl<'a> Run<'a> {
         let Some((number, catcher)) = caught else {
             return Step::End(Outcome::Failed { failure });
         };
+        self.seen_failure(&failure);
         self.seen_error("catchIndex", json!(number));
-        if let Some(probe) = &mut self.probe {
-            probe.failure = Some(failure.clone());
-        }
         match self.caught(thread, attempt, &failure, number, catcher) {
             Ok((output, assigned)) => {
                 self.leave(thread, state, &output, assigned);
@@ -637,8 +599,7 @@ impl<'a> Run<'a> {
         if retrier.full_jitter {
             delay *= self.fraction();
         }
-        self.seen_error("retryIndex", json!(number));
-        self.seen_error("retryBackoffIntervalSeconds", whole_seconds(delay));
+        self.seen_back_off(number, delay);
         let (id, until) = (next_step(thread), self.moment.now.plus_seconds(delay));
         self.effects.push(Effect::SetTimer { id, at: until });
         Step::Stand(Position::Backoff { id, attempt, until })
@@ -667,12 +628,6 @@ impl<'a> Run<'a> {
 pub(crate) fn next_step(thread: &mut Snapshot) -> StepId {
     thread.last_step += 1;
     thread.last_step
-}
-
-fn whole_seconds(seconds: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-    let whole = seconds.round() as u64;
-    json!(whole)
 }
 
 /// A snapshot that doesn't belong to the definition: a bug, told as the failure of the execution.

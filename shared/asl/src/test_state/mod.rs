@@ -17,7 +17,8 @@ mod single;
 use serde_json::Value;
 
 use crate::definition::{Kind, Pattern, Resource, StateMachine};
-use crate::run::{Probe, Run, Step};
+use crate::probe::Probe;
+use crate::run::{Run, Step};
 use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Report, Snapshot};
 use crate::states;
 
