@@ -68,8 +68,8 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) open: bool,
 
-    /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops. May be
-    /// repeated or separated by commas. 0 leaves a queue's tasks waiting.
+    /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops,
+    /// integrations. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
     #[arg(long, value_name = "QUEUE=NUMBER", value_parser = worker_count, value_delimiter = ',')]
     pub(crate) workers: Vec<(Queue, usize)>,
 }
@@ -115,10 +115,11 @@ pub(crate) enum Auth {
 fn worker_count(text: &str) -> Result<(Queue, usize), String> {
     let (name, number) = text.split_once('=').ok_or("must be QUEUE=NUMBER, for example dev=4")?;
     let queue = Queue::ALL.into_iter().find(|queue| queue.name() == name);
-    let queue = queue.ok_or_else(|| format!("there is no queue {name:?}: it is engine, pm, dev, qa or ops"))?;
+    let queue =
+        queue.ok_or_else(|| format!("there is no queue {name:?}: it is engine, pm, dev, qa, ops or integrations"))?;
     match number.parse() {
-        Ok(number @ 0..=64) => Ok((queue, number)),
-        _ => Err(format!("{number:?} is not a number from 0 to 64")),
+        Ok(number @ 0..=1_000) => Ok((queue, number)),
+        _ => Err(format!("{number:?} is not a number from 0 to 1000")),
     }
 }
 
@@ -144,7 +145,7 @@ mod tests {
         let args = Args::try_parse_from(["millrace", "up", "--workers", "dev=4,qa=1", "--workers", "ops=0"]).unwrap();
         let Command::Up(up) = args.command else { panic!() };
         assert_eq!(up.workers, [(Queue::Dev, 4), (Queue::Qa, 1), (Queue::Ops, 0)]);
-        for wrong in ["dev", "dev=", "dev=65", "dev=-1", "sales=1"] {
+        for wrong in ["dev", "dev=", "dev=1001", "dev=-1", "sales=1"] {
             let error = Args::try_parse_from(["millrace", "up", "--workers", wrong]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{wrong}");
         }

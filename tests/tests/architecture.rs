@@ -26,12 +26,13 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 6] = [
+const LAMBDAS: [&str; 7] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
     "millrace-qa-agent",
     "millrace-ops-agent",
+    "millrace-integrations-function",
     "millrace-orchestrator",
 ];
 
@@ -48,8 +49,8 @@ fn the_lambdas_do_not_compile_sqlite() {
 }
 
 #[test]
-fn the_api_and_the_orchestrator_do_without_the_agents() {
-    for lambda in ["millrace-api", "millrace-orchestrator"] {
+fn who_is_no_agent_does_without_them() {
+    for lambda in ["millrace-api", "millrace-integrations-function", "millrace-orchestrator"] {
         assert_without(lambda, &["millrace-agents", "tree-sitter"]);
     }
 }

@@ -3,6 +3,7 @@
 mod artifacts;
 mod guard;
 mod note;
+mod tasks;
 mod workers;
 
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +11,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::ports::{Clock as _, Ports as _};
+use millrace_integrations::Integrations;
 use millrace_rest::{AuthMode, Caller, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
 use millrace_stepfunctions::StepFunctionsConfig;
@@ -57,8 +58,10 @@ impl Server {
     /// Opens the data folder, listens and starts the workers.
     ///
     /// # Errors
-    /// [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json` from being written.
+    /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json`
+    /// from being written.
     pub(crate) async fn start(options: ServerOptions) -> anyhow::Result<Self> {
+        let integrations = Integrations::new(millrace_integrations::Config::from_env()?);
         let (data, settings) = (options.data.clone(), Options::from_env());
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
         let address = SocketAddr::new(options.host, options.port);
@@ -89,7 +92,7 @@ impl Server {
                 tracing::error!(%error, "the HTTP server ended");
             }
         });
-        workers::start(&mut tasks, &ports, AllAgents, &options.workers, &stopped);
+        workers::start(&mut tasks, &ports, tasks::AllTasks { integrations }, &options.workers, &stopped);
         tasks.spawn(look_after(ports.clone(), stopped));
         let started_at = ports.clock().now();
         let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;

@@ -26,9 +26,14 @@ const REST: Duration = Duration::from_secs(1);
 pub(crate) struct WorkerCounts(BTreeMap<Queue, usize>);
 
 impl Default for WorkerCounts {
-    /// As many as the deployed functions: two of each, one for packaging.
+    /// As many as the deployed functions: two of each, one for packaging. Calls wait for others, so many of them do.
     fn default() -> Self {
-        Self(Queue::ALL.into_iter().map(|queue| (queue, if queue == Queue::Ops { 1 } else { 2 })).collect())
+        let number = |queue| match queue {
+            Queue::Ops => 1,
+            Queue::Engine | Queue::Pm | Queue::Dev | Queue::Qa => 2,
+            Queue::Integrations => 32,
+        };
+        Self(Queue::ALL.into_iter().map(|queue| (queue, number(queue))).collect())
     }
 }
 

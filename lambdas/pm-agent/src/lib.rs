@@ -5,34 +5,9 @@
 
 use millrace_agents::Pm;
 use millrace_app::ports::{Ports, Queue};
-use millrace_app::workers;
-use millrace_aws::worker::{BatchResponse, SqsEvent, handle_batch};
+use millrace_aws::worker::{BatchResponse, SqsEvent, handle_tasks};
 
-/// Handles the messages of an event one by one, and answers which ones failed.
+/// Handles the messages of an event, and answers which ones failed.
 pub async fn handle<P: Ports>(ports: &P, event: SqsEvent) -> BatchResponse {
-    handle_batch(ports, Queue::Pm, event, async |delivery| workers::handle(ports, &Pm, Queue::Pm, &delivery).await)
-        .await
-}
-
-#[cfg(test)]
-mod tests {
-    use millrace_simulation::MemoryPorts;
-
-    use super::*;
-
-    async fn failed(event: &str) -> Vec<String> {
-        let response = handle(&MemoryPorts::new(1), serde_json::from_str(event).unwrap()).await;
-        response.failures.into_iter().map(|failure| failure.id).collect()
-    }
-
-    #[tokio::test]
-    async fn a_task_of_an_execution_that_is_gone_is_done() {
-        assert_eq!(failed(include_str!("../../../events/pm-agent/task.json")).await, [] as [&str; 0]);
-    }
-
-    #[tokio::test]
-    async fn a_malformed_message_fails_alone() {
-        let failed = failed(include_str!("../../../events/pm-agent/malformed.json")).await;
-        assert_eq!(failed, ["2e1424d4-f796-459a-8184-9c92662be6da"]);
-    }
+    handle_tasks(ports, &Pm, Queue::Pm, event).await
 }

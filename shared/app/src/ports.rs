@@ -266,7 +266,7 @@ pub enum Queue {
     Qa,
     /// The Ops agent's tasks.
     Ops,
-    /// Calls of other services: service integrations and Lambda functions.
+    /// Calls of services and HTTP endpoints.
     Integrations,
 }
 

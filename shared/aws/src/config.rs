@@ -19,6 +19,8 @@ pub enum Function {
     QaAgent,
     /// `lambdas/ops-agent`
     OpsAgent,
+    /// `lambdas/integrations`
+    Integrations,
     /// `lambdas/orchestrator`
     Orchestrator,
 }
@@ -75,8 +77,15 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Api, Self::PmAgent, Self::DevAgent, Self::QaAgent, Self::OpsAgent, Self::Orchestrator];
+    pub const ALL: [Self; 7] = [
+        Self::Api,
+        Self::PmAgent,
+        Self::DevAgent,
+        Self::QaAgent,
+        Self::OpsAgent,
+        Self::Integrations,
+        Self::Orchestrator,
+    ];
 
     /// The word that names it: the folder under `lambdas/` and the end of the function's name.
     #[must_use]
@@ -87,15 +96,16 @@ impl Function {
             Self::DevAgent => "dev-agent",
             Self::QaAgent => "qa-agent",
             Self::OpsAgent => "ops-agent",
+            Self::Integrations => "integrations",
             Self::Orchestrator => "orchestrator",
         }
     }
 
-    /// Who asks models reads their keys; who shows the stack's health looks at dead letters.
+    /// Who asks models reads their keys, who calls endpoints their connections; who shows the stack's health looks at dead letters.
     #[must_use]
     pub const fn needs(self) -> Needs {
         Needs {
-            secrets: matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent),
+            secrets: matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent | Self::Integrations),
             dead_letters: matches!(self, Self::Api),
         }
     }

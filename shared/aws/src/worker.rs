@@ -9,8 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use millrace_app::Error;
 use millrace_app::ports::{Delivery, MessageQueues, Ports, Queue};
+use millrace_app::workers::{self, Executor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
@@ -88,6 +90,21 @@ async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
+/// Has `executor` do the tasks of an event, all at once, commits their results and moves the workflows on. Answers which
+/// ones failed.
+///
+/// A queue whose tasks compute gives its function one message at a time; more are for tasks that wait for others.
+pub async fn handle_tasks<P: Ports, E: Executor>(
+    ports: &P,
+    executor: &E,
+    queue: Queue,
+    event: SqsEvent,
+) -> BatchResponse {
+    let handle = async |delivery| workers::handle(ports, executor, queue, &delivery).await;
+    let handled = join_all(event.records.iter().map(|record| handle_record(ports, queue, record, &handle)));
+    BatchResponse { failures: handled.await.into_iter().flatten().collect() }
+}
+
 /// Hands the records of an event to `handle`, one after the other, and answers which ones failed.
 ///
 /// `handle` answers an error only where the message has to be delivered again; what is wrong with an execution is
@@ -100,41 +117,48 @@ where
 {
     let mut failures = Vec::new();
     for record in &event.records {
-        let delivery = match parse(record) {
-            Ok(delivery) => delivery,
-            Err(problem) => {
-                let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
-                tracing::error!(queue = queue.name(), message_id = id, problem, "a record could not be read");
-                failures.push(BatchItemFailure { id });
-                continue;
-            }
-        };
-        let (id, receipt, count) = (delivery.id.clone(), delivery.receipt.clone(), delivery.receive_count);
-        let span = tracing::info_span!("message", queue = queue.name(), message_id = id, receive_count = count);
-        let handled = async {
-            // Boxed: the state of a whole workflow step is large.
-            let result = catch_panic(Box::pin(handle(delivery))).await;
-            let error = match &result {
-                Some(Ok(())) => return true,
-                Some(Err(error)) => {
-                    tracing::error!(error = chain(error), code = error.code(), "a message failed");
-                    Some(error)
-                }
-                None => {
-                    tracing::error!("handling a message panicked");
-                    None
-                }
-            };
-            if let Err(error) = ports.queues().release(queue, &receipt, pause(error, count)).await {
-                tracing::warn!(error = chain(&error), "a failed message stays hidden until its visibility ends");
-            }
-            false
-        };
-        if !handled.instrument(span).await {
-            failures.push(BatchItemFailure { id });
-        }
+        failures.extend(handle_record(ports, queue, record, &handle).await);
     }
     BatchResponse { failures }
+}
+
+/// Handles one record; the answer is there when it failed.
+async fn handle_record<P, H, F>(ports: &P, queue: Queue, record: &Value, handle: &H) -> Option<BatchItemFailure>
+where
+    P: Ports,
+    H: Fn(Delivery) -> F,
+    F: Future<Output = Result<(), Error>>,
+{
+    let delivery = match parse(record) {
+        Ok(delivery) => delivery,
+        Err(problem) => {
+            let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
+            tracing::error!(queue = queue.name(), message_id = id, problem, "a record could not be read");
+            return Some(BatchItemFailure { id });
+        }
+    };
+    let (id, receipt, count) = (delivery.id.clone(), delivery.receipt.clone(), delivery.receive_count);
+    let span = tracing::info_span!("message", queue = queue.name(), message_id = id, receive_count = count);
+    let handled = async {
+        // Boxed: the state of a whole workflow step is large.
+        let result = catch_panic(Box::pin(handle(delivery))).await;
+        let error = match &result {
+            Some(Ok(())) => return true,
+            Some(Err(error)) => {
+                tracing::error!(error = chain(error), code = error.code(), "a message failed");
+                Some(error)
+            }
+            None => {
+                tracing::error!("handling a message panicked");
+                None
+            }
+        };
+        if let Err(error) = ports.queues().release(queue, &receipt, pause(error, count)).await {
+            tracing::warn!(error = chain(&error), "a failed message stays hidden until its visibility ends");
+        }
+        false
+    };
+    if handled.instrument(span).await { None } else { Some(BatchItemFailure { id }) }
 }
 
 #[cfg(test)]

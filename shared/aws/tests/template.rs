@@ -16,7 +16,7 @@ fn template() -> Value {
         .lines()
         .map(|line| {
             let mut line = line.to_owned();
-            for tag in ["!Ref ", "!Sub ", "!GetAtt ", "!If ", "!Equals "] {
+            for tag in ["!Ref ", "!Sub ", "!GetAtt ", "!If ", "!Equals ", "!Not ", "!Join "] {
                 line = line.replace(tag, "");
             }
             line
@@ -32,6 +32,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::DevAgent => "DevAgentFunction",
         Function::QaAgent => "QaAgentFunction",
         Function::OpsAgent => "OpsAgentFunction",
+        Function::Integrations => "IntegrationsFunction",
         Function::Orchestrator => "OrchestratorFunction",
     }
 }
@@ -49,10 +50,13 @@ fn each_function_has_the_variables_that_it_reads() {
         assert_eq!(properties["CodeUri"], format!("lambdas/{}", function.name()));
         let given: BTreeSet<&str> = variables(properties).union(&global).copied().collect();
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
-        // Every function's log filter, and what only the api reads, in its own crate.
+        // Every function's log filter, and what only one function reads, in its own crate.
         read.insert("LOG_LEVEL");
         if function == Function::Api {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
+        }
+        if function == Function::Integrations {
+            read.insert("INTEGRATIONS_ROLE_ARN");
         }
         assert_eq!(given, read, "{}", function.name());
     }
@@ -67,6 +71,7 @@ fn each_queue_is_as_the_ports_say() {
         (Queue::Dev, "Dev", Function::DevAgent),
         (Queue::Qa, "Qa", Function::QaAgent),
         (Queue::Ops, "Ops", Function::OpsAgent),
+        (Queue::Integrations, "Integrations", Function::Integrations),
     ] {
         let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
         assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");
@@ -90,7 +95,7 @@ fn no_policy_of_ours_is_for_everything() {
         let properties = &resource["Properties"];
         let policies = match resource["Type"].as_str() {
             Some("AWS::IAM::Role") => properties["Policies"].as_array().cloned().unwrap_or_default(),
-            Some("AWS::IAM::ManagedPolicy") => vec![properties.clone()],
+            Some("AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy") => vec![properties.clone()],
             _ => continue,
         };
         for statement in policies.iter().filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array()).flatten()

@@ -1,0 +1,22 @@
+//! Who does which task: the agents their own, the integrations calls of services and functions.
+
+use millrace_agents::AllAgents;
+use millrace_app::ports::Ports;
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
+use millrace_asl::definition::Resource;
+use millrace_integrations::Integrations;
+
+/// All tasks of the local server.
+#[derive(Debug, Clone)]
+pub(crate) struct AllTasks {
+    pub(crate) integrations: Integrations,
+}
+
+impl Executor for AllTasks {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
+        match Resource::of(&task.resource) {
+            Resource::Lambda | Resource::Service { .. } => self.integrations.execute(ports, task).await,
+            Resource::Activity | Resource::Own { .. } => AllAgents.execute(ports, task).await,
+        }
+    }
+}
