@@ -220,6 +220,38 @@ pub fn execution(id: &crate::ids::ExecutionId) -> RecordKey {
     key(format!("EXECUTION#{id}"), METADATA)
 }
 
+/// The last heartbeat of a task.
+#[must_use]
+pub fn heartbeat(log: &crate::executions::LogId, step: millrace_asl::StepId) -> RecordKey {
+    key(format!("EXECUTION#{}", log.execution), format!("BEAT#{log} {step}"))
+}
+
+/// An activity.
+#[must_use]
+pub fn activity(arn: &str) -> RecordKey {
+    key(format!("ACTIVITY#{arn}"), METADATA)
+}
+
+/// What the sort keys of an activity's waiting tasks begin with.
+pub const ACTIVITY_TASK: &str = "TASK#";
+
+/// A task that waits for a worker of an activity. They sort by the time at which they were scheduled.
+#[must_use]
+pub fn activity_task(
+    arn: &str,
+    scheduled: Timestamp,
+    log: &crate::executions::LogId,
+    step: millrace_asl::StepId,
+) -> RecordKey {
+    key(format!("ACTIVITY#{arn}"), format!("{ACTIVITY_TASK}{scheduled}#{log} {step}"))
+}
+
+/// The index partition of an owner's activities in a region, by creation.
+#[must_use]
+pub fn owner_activities(owner: &str, region: &str) -> String {
+    format!("OWNER#{owner}#ACTIVITY#{region}")
+}
+
 /// The index partition of an owner's executions, by start.
 #[must_use]
 pub fn owner_executions(owner: &str) -> String {

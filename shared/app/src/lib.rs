@@ -1,8 +1,9 @@
 //! The use cases of Millrace, over ports.
 //!
 //! It owns the product's rules: what a request does, what is stored under which key, which message goes where. It knows
-//! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`] and [`projects`].
+//! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`], [`activities`] and [`projects`].
 
+pub mod activities;
 pub mod digest;
 mod error;
 pub mod executions;

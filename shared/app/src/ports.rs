@@ -470,6 +470,9 @@ pub trait SecretStore: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970, never before an earlier answer of the same clock by more than the system's adjustments.
     fn now(&self) -> Timestamp;
+
+    /// Returns after about so much time of whoever waits; on a clock that stands still, after others had their turns.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Randomness.

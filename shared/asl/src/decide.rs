@@ -177,6 +177,18 @@ pub(crate) const STATES_A_DECISION: u32 = 2_500;
 /// The first decision of an execution.
 #[must_use]
 pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, moment: Moment) -> Decision {
+    start_without(machine, execution, input, moment, &[])
+}
+
+/// The same, where the driver has found that some activities don't exist: their tasks fail instead of being scheduled.
+#[must_use]
+pub fn start_without(
+    machine: &StateMachine,
+    execution: ExecutionContext,
+    input: Value,
+    moment: Moment,
+    missing: &[String],
+) -> Decision {
     let mut execution = execution;
     execution.input = machine.reads_execution_input.then(|| input.clone());
     if !machine.makes_tokens {
@@ -185,6 +197,7 @@ pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, 
     execution.payload_limit = machine.payload_limit.unwrap_or(execution.payload_limit);
     execution.deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
     let mut run = Run::new(machine, moment, STATES_A_DECISION);
+    run.missing = missing.to_vec();
     let mut details = serde_json::Map::new();
     details.insert("input".to_owned(), input.clone());
     details.insert("roleArn".to_owned(), Value::String(execution.role_arn.clone()));
@@ -209,11 +222,24 @@ pub fn start(machine: &StateMachine, execution: ExecutionContext, input: Value, 
 /// What follows from `event`. `None` when it comes late, comes again, or is none of this thread's business.
 #[must_use]
 pub fn decide(machine: &StateMachine, snapshot: &Snapshot, event: Event, moment: Moment) -> Option<Decision> {
+    decide_without(machine, snapshot, event, moment, &[])
+}
+
+/// The same, where the driver has found that some activities don't exist: their tasks fail instead of being scheduled.
+#[must_use]
+pub fn decide_without(
+    machine: &StateMachine,
+    snapshot: &Snapshot,
+    event: Event,
+    moment: Moment,
+    missing: &[String],
+) -> Option<Decision> {
     if snapshot.outcome().is_some() {
         return None;
     }
     let mut run = Run::new(machine, moment, STATES_A_DECISION);
     run.events_before = snapshot.events;
+    run.missing = missing.to_vec();
     let mut thread = snapshot.clone();
     let step = match (event, &snapshot.position) {
         (Event::Abort { failure }, _) => {

@@ -215,6 +215,7 @@ impl Run<'_> {
         let moment = Moment { now, seed: mix(fanout.moment.seed, fanout.id, index) };
         let depth = parent.child.as_ref().map_or(0, |child| child.depth) + 1;
         let mut run = Run::new(self.machine, moment, budget(depth));
+        run.missing.clone_from(&self.missing);
         run.events_before = events_before;
         let kind = self.state_of(parent, attempt).map(|state| &state.kind);
         let place = usize::try_from(index).unwrap_or(usize::MAX);

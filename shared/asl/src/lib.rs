@@ -22,7 +22,7 @@ mod time;
 mod token;
 pub mod validation;
 
-pub use decide::{Decision, Effect, Event, decide, pending, start, start_child};
+pub use decide::{Decision, Effect, Event, decide, decide_without, pending, start, start_child, start_without};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
 pub use history::{EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};

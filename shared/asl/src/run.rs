@@ -71,6 +71,8 @@ pub(crate) struct Run<'a> {
     pub(crate) also_named: Option<&'static str>,
     /// What watches a state that is run by itself.
     pub(crate) probe: Option<Box<Probe>>,
+    /// Activities that don't exist.
+    pub(crate) missing: Vec<String>,
 }
 
 impl From<QueryFailure> for Failure {
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
             token: None,
             also_named: None,
             probe: None,
+            missing: Vec::new(),
         }
     }
 

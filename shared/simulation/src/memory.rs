@@ -88,6 +88,11 @@ impl MemoryPorts {
         all.map(|message| message.body.clone()).collect()
     }
 
+    /// Removes the records whose keys begin so, as if they had never been written.
+    pub fn forget_records(&self, partition: &str, sort: &str) {
+        self.state().records.retain(|key, _| !(key.partition.starts_with(partition) && key.sort.starts_with(sort)));
+    }
+
     /// Lets time pass.
     pub fn pass(&self, time: Duration) {
         self.now.fetch_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
@@ -160,6 +165,10 @@ impl Ports for MemoryPorts {
 impl Clock for MemoryPorts {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, _: Duration) {
+        give_way().await;
     }
 }
 

@@ -20,6 +20,7 @@ use millrace_app::workers::{Executor, Task, TaskError, TaskResult, handle};
 use millrace_app::{Error, PayloadLimit, Timestamp};
 use serde_json::{Value, json};
 
+use crate::outside::Outside;
 use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
 
 /// How often the sweeper runs, as `template.yaml` has it.
@@ -98,11 +99,13 @@ impl Watcher for Fates {
 }
 
 /// An executor whose answers follow from the task alone: `{"fail": NAME}` in the input fails, `fail_until` fails the
-/// first attempts of a state, `{"unable": true}` never gives a result, everything else is answered with what was given
+/// first attempts of a state, `{"unable": true}` never gives a result, a task with a token is ended by [`Outside`], everything else is answered with what was given
 /// and the state's name.
 #[derive(Debug, Default)]
 pub struct Script {
     done: Mutex<BTreeMap<String, u64>>,
+    /// Who ends the tasks that this one only begins.
+    pub outside: Outside,
 }
 
 impl Script {
@@ -114,8 +117,15 @@ impl Script {
 }
 
 impl Executor for Script {
-    async fn execute<P: Ports>(&self, _: &P, task: &Task) -> Result<TaskResult, TaskError> {
+    async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
+        if let Some(token) = &task.token {
+            if task.input.get("refused").is_some() {
+                return Err(TaskError::failed("Test.Refused", "the call was refused"));
+            }
+            self.outside.hold(token, &task.input, ports.clock().now());
+            return Ok(TaskResult::Submitted(json!({ "accepted": task.state })));
+        }
         if let Some(name) = task.input.get("fail").and_then(Value::as_str) {
             return Err(TaskError::failed(name, format!("'{}' was told to fail", task.state)));
         }
@@ -140,6 +150,8 @@ pub struct Ending {
     pub history: Vec<HistoryItem>,
     /// How often each task attempt was executed.
     pub tasks: BTreeMap<String, u64>,
+    /// The tokens that workers of activities were given.
+    pub taken: Vec<String>,
     /// How often each call was made.
     pub calls: BTreeMap<Call, u64>,
     /// Virtual time from start to end.
@@ -188,6 +200,7 @@ impl World {
         let script = Script::default();
         let id = ExecutionId::derived("world");
         let began = memory.now();
+        script.outside.create_activities(&memory, &self.definition).await;
         loop {
             let start = StartExecution {
                 id: id.clone(),
@@ -242,6 +255,7 @@ impl World {
             status,
             history: history(&memory, &id).await.expect("a history in memory"),
             tasks: script.done(),
+            taken: script.outside.taken(),
             calls,
             took: Duration::from_millis(u64::try_from(ended.millis() - began.millis()).unwrap_or_default()),
             dead,
@@ -277,8 +291,13 @@ impl World {
             turn.next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
             return;
         }
-        if !self.work_once(memory, ports, fates, script).await {
-            let times = [memory.next_visible(), turn.stop_at, Some(turn.next_sweep)];
+        let mut draw = || fates.draw();
+        let acted =
+            script.outside.has_work() && draw() % 3 == 0 && script.outside.act(ports, memory.now(), &mut draw).await;
+        if !acted && !self.work_once(memory, ports, fates, script).await {
+            let now = memory.now();
+            let outside = script.outside.next().map(|at| at.max(now));
+            let times = [memory.next_visible(), outside, turn.stop_at, Some(turn.next_sweep)];
             let soon = times.into_iter().flatten().min().unwrap_or_default();
             let gap = u64::try_from(soon.millis() - memory.now().millis()).unwrap_or_default();
             memory.pass(Duration::from_millis(gap.max(1)));

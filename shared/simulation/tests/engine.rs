@@ -20,6 +20,13 @@ fn task(next: &str) -> Value {
     state
 }
 
+/// A task that somebody outside ends.
+fn token(next: &str) -> Value {
+    let mut state = task(next);
+    state["Resource"] = json!("arn:aws:states:::sqs:sendMessage.waitForTaskToken");
+    state
+}
+
 fn map(limit: u64, inner: Value) -> Value {
     json!({
         "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": limit, "End": true,
@@ -47,6 +54,9 @@ fn cases() -> BTreeMap<&'static str, (Value, Value)> {
             "ItemProcessor": { "StartAt": "Build", "States": { "Build": retried.clone() } },
         }}},
     });
+    let mut beating = token("");
+    // More than the message that begins the task can be held up.
+    beating["HeartbeatSeconds"] = json!(40_000);
     let items =
         |work: &[bool]| work.iter().enumerate().map(|(n, work)| json!({"n": n, "work": work})).collect::<Vec<_>>();
     BTreeMap::from([
@@ -100,6 +110,20 @@ fn cases() -> BTreeMap<&'static str, (Value, Value)> {
                 json!({ "StartAt": "M", "States": { "M": failing, "After": task("") } }),
                 json!({ "items": [{ "fail": "Test.Broken" }] }),
             ),
+        ),
+        (
+            "token",
+            (
+                json!({ "StartAt": "A", "States": { "A": token("B"), "B": token("C"), "C": task("") } }),
+                json!({ "n": 1 }),
+            ),
+        ),
+        ("token fails", (json!({ "StartAt": "A", "States": { "A": token("") } }), json!({ "fail": "Test.Broken" }))),
+        ("submit fails", (json!({ "StartAt": "A", "States": { "A": token("") } }), json!({ "refused": true }))),
+        ("heartbeats", (json!({ "StartAt": "A", "States": { "A": beating } }), json!({ "beat_for": 90_000 }))),
+        (
+            "map of tokens",
+            (json!({ "StartAt": "M", "States": { "M": map(2, token("")) } }), json!({ "items": items(&[true; 5]) })),
         ),
         (
             "waves",

@@ -64,6 +64,13 @@ impl Clock for LocalClock {
             }
         }
     }
+
+    async fn sleep(&self, duration: Duration) {
+        match &self.0 {
+            Kind::Manual(_) => tokio::task::yield_now().await,
+            Kind::System(_) => tokio::time::sleep(duration).await,
+        }
+    }
 }
 
 /// A clock for tests: it stands still until it is moved. Clones share the time.

@@ -11,6 +11,7 @@ use super::load::load;
 use super::log::{JoinArm, LogId};
 use super::messages::Carried;
 use super::{close, control, definitions, dispatch};
+use crate::activities;
 use crate::error::Error;
 use crate::ports::{Clock, ExecutionLog, IdSource, Ports, StoreError};
 
@@ -107,9 +108,16 @@ pub(crate) fn advance<'a, P: Ports>(
                 true => Event::Abort { failure: control::parent_ended() },
                 false => event.clone(),
             };
-            let Some(decision) = millrace_asl::decide(&machine, &thread.snapshot, event, moment) else {
+            let again = machine.makes_tokens.then(|| event.clone());
+            let Some(mut decision) = millrace_asl::decide(&machine, &thread.snapshot, event, moment) else {
                 return Ok(Advanced::Late(Box::new(thread)));
             };
+            if let Some(event) = again {
+                decision = with_activities(ports, decision, |missing| {
+                    millrace_asl::decide_without(&machine, &thread.snapshot, event.clone(), moment, missing)
+                })
+                .await?;
+            }
             match commit(ports, thread, decision, at, after.tick).await {
                 Ok(()) => return Ok(Advanced::Committed),
                 Err(Error::Store(StoreError::Conflict)) => {}
@@ -118,6 +126,23 @@ pub(crate) fn advance<'a, P: Ports>(
         }
         Err(StoreError::Conflict.into())
     })
+}
+
+/// A decision that schedules tasks of activities which exist: `again` decides without those that don't.
+pub(crate) async fn with_activities<P: Ports>(
+    ports: &P,
+    decision: Decision,
+    again: impl Fn(&[String]) -> Option<Decision> + Send,
+) -> Result<Decision, Error> {
+    let (mut decision, mut missing) = (decision, Vec::new());
+    loop {
+        let more = activities::missing(ports, &decision).await?;
+        if more.is_empty() {
+            return Ok(decision);
+        }
+        missing.extend(more);
+        decision = again(&missing).ok_or_else(|| Error::internal("the same event decides nothing"))?;
+    }
 }
 
 /// Eight fresh random bytes for a decision.

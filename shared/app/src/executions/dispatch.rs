@@ -2,35 +2,54 @@
 
 use std::collections::BTreeMap;
 
-use millrace_asl::Effect;
+use millrace_asl::definition::Resource;
+use millrace_asl::{Effect, Position, StepId};
 
 use super::advance::{After, Thread};
 use super::control::parent_ended;
 use super::messages::{Carried, Message, TaskMessage, queue_of};
+use crate::activities;
 use crate::error::Error;
-use crate::ports::{MessageQueues, OutgoingMessage, Ports, Queue};
+use crate::ports::{Condition, MessageQueues, OutgoingMessage, Ports, Queue, Record, RecordStore, Write};
 
 /// Children that one message stops: so many that its receiver gets done in time.
 const ABORTED_AT_ONCE: usize = 100;
 
 /// Sends what a decision wants done. All of it may be sent again.
 pub(crate) async fn send<P: Ports>(ports: &P, thread: &Thread, effects: Vec<Effect>) -> Result<(), Error> {
-    let mut messages = BTreeMap::new();
-    collect(thread, effects, &mut messages)?;
-    for (queue, messages) in messages {
+    let mut out = Outgoing::default();
+    collect(thread, effects, &mut out)?;
+    for (queue, messages) in out.messages {
         ports.queues().send(queue, messages).await?;
+    }
+    for task in out.activity_tasks {
+        ports.records().write(vec![Write::Put(task, Condition::Any)]).await?;
     }
     Ok(())
 }
 
-fn collect(
-    thread: &Thread,
-    effects: Vec<Effect>,
-    messages: &mut BTreeMap<Queue, Vec<OutgoingMessage>>,
-) -> Result<(), Error> {
+/// What leaves after a commit.
+#[derive(Debug, Default)]
+struct Outgoing {
+    messages: BTreeMap<Queue, Vec<OutgoingMessage>>,
+    activity_tasks: Vec<Record>,
+}
+
+fn has_heartbeat(thread: &Thread, step: StepId) -> bool {
+    matches!(
+        &thread.snapshot.position,
+        Position::Task { id, progress, .. } if *id == step && progress.heartbeat.is_some()
+    )
+}
+
+fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<(), Error> {
     let log = &thread.log;
     for effect in effects {
         let (queue, message) = match effect {
+            Effect::InvokeTask { id, resource, .. } if Resource::of(&resource) == Resource::Activity => {
+                out.activity_tasks.push(activities::waiting_task(&resource, thread, id)?);
+                continue;
+            }
             Effect::InvokeTask { id, resource, .. } => {
                 let carried = Carried {
                     header: thread.header.clone(),
@@ -46,14 +65,15 @@ fn collect(
                 (queue, Message::Task(Box::new(task)).outgoing(&format!("task {log} {id}"), None)?)
             }
             Effect::SetTimer { id, at } => {
-                let message = Message::Timer { log: log.clone(), id, at };
+                let message = Message::Timer { log: log.clone(), id, at, beats: has_heartbeat(thread, id) };
                 let later = (at > thread.at).then_some(at);
-                (Queue::Engine, message.outgoing(&format!("timer {log} {id}"), later)?)
+                // A task has two timers, and each heartbeat's is another.
+                (Queue::Engine, message.outgoing(&format!("timer {log} {id} {at}"), later)?)
             }
             Effect::StartChild { fanout, index, mut decision } => {
                 let effects = std::mem::take(&mut decision.effects);
                 let child = Thread::implied(thread, fanout, index, *decision);
-                collect(&child, effects, messages)?;
+                collect(&child, effects, out)?;
                 continue;
             }
             Effect::JoinChildren { fanout } => {
@@ -70,12 +90,12 @@ fn collect(
                         failure: parent_ended(),
                         after: After { at: thread.at, tick: thread.tick },
                     };
-                    messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
+                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
                 }
                 continue;
             }
         };
-        messages.entry(queue).or_default().push(message);
+        out.messages.entry(queue).or_default().push(message);
     }
     Ok(())
 }

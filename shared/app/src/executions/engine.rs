@@ -5,7 +5,7 @@ use millrace_asl::Event;
 use super::advance::{Advanced, After, Thread, advance};
 use super::messages::{Message, TaskMessage};
 use super::record::{self, ExecutionStatus, Stuck};
-use super::{close, control, load, sweep};
+use super::{callbacks, close, control, load, sweep};
 use crate::error::Error;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
 use crate::workers::{Executor, event_of, task_of};
@@ -16,7 +16,10 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
     let came_before = delivery.receive_count > 1;
     match message {
         Message::Task(task) => do_task(ports, executor, *task, came_before).await,
-        Message::Timer { log, id, at } => {
+        Message::Timer { log, id, at, beats } => {
+            if beats {
+                callbacks::bring_heartbeat(ports, &log, id).await?;
+            }
             let after = After { at, tick: 0 };
             let advanced = advance(ports, &log, Event::TimerFired { id }, None, after).await?;
             repair_if(ports, came_before, advanced).await

@@ -23,6 +23,9 @@ pub(crate) enum Message {
         id: StepId,
         #[serde(default)]
         at: Timestamp,
+        /// Heartbeats may have put it off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        beats: bool,
     },
     /// All children of a fan-out have ended: join them.
     Join { log: LogId, fanout: u32 },

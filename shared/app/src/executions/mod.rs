@@ -4,8 +4,9 @@
 //! decision → one conditional write and then the effects (`advance`, `dispatch`) → the next messages. What may have
 //! been lost is found again by [`sweep()`].
 
-mod advance;
+pub(crate) mod advance;
 mod body;
+mod callbacks;
 mod close;
 mod control;
 pub(crate) mod definitions;
@@ -13,7 +14,7 @@ mod dispatch;
 pub(crate) mod engine;
 mod history;
 mod inspect;
-mod load;
+pub(crate) mod load;
 mod log;
 mod messages;
 mod record;
@@ -21,6 +22,7 @@ mod start;
 mod sweep;
 mod watch;
 
+pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::stop_execution;
 pub use history::{HistoryItem, history};
 pub use inspect::{ExecutionView, describe_execution, list_one};

@@ -1,10 +1,10 @@
 //! Starting an execution.
 
-use millrace_asl::definition::{Kind, StateMachine};
+use millrace_asl::definition::{Kind, Resource, StateMachine};
 use millrace_asl::{ExecutionContext, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
-use super::advance::{Thread, failure_of, seed};
+use super::advance::{Thread, failure_of, seed, with_activities};
 use super::body::{self, EntryBody, Header};
 use super::inspect::status_of;
 use super::log::LogId;
@@ -81,11 +81,11 @@ fn check_resources(machine: &StateMachine) -> Result<(), Error> {
     let states = (0..).map_while(|id| machine.states(id)).flat_map(|states| &states.states);
     let problems: Vec<FieldProblem> = states
         .filter_map(|state| match &state.kind {
-            Kind::Task(task) if queue_of(&task.resource).is_none() => Some(FieldProblem::new(
+            Kind::Task(task) if !is_done_by_somebody(&task.resource) => Some(FieldProblem::new(
                 format!("/States/{}/Resource", state.name),
                 format!(
-                    "'{}' is not a resource of this version; there are Lambda functions, service integrations \
-                     (arn:aws:states:::…), millrace:agent:pm, millrace:agent:dev, millrace:agent:qa and \
+                    "'{}' is not a resource of this version; there are Lambda functions, activities, service \
+                     integrations (arn:aws:states:::…), millrace:agent:pm, millrace:agent:dev, millrace:agent:qa and \
                      millrace:agent:ops",
                     task.resource
                 ),
@@ -94,6 +94,10 @@ fn check_resources(machine: &StateMachine) -> Result<(), Error> {
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
+fn is_done_by_somebody(resource: &str) -> bool {
+    queue_of(resource).is_some() || Resource::of(resource) == Resource::Activity
 }
 
 /// Starts an execution: commits its first entry with its record and sends its first messages. Idempotent by id: what a
@@ -141,7 +145,15 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         key: start.id.to_string(),
         payload_limit: start.payload_limit,
     };
-    let decision = millrace_asl::start(&machine, context, start.input, Moment { now, seed: seed(ports) });
+    let moment = Moment { now, seed: seed(ports) };
+    let again = machine.makes_tokens.then(|| (context.clone(), start.input.clone()));
+    let mut decision = millrace_asl::start(&machine, context, start.input, moment);
+    if let Some((context, input)) = again {
+        decision = with_activities(ports, decision, |missing| {
+            Some(millrace_asl::start_without(&machine, context.clone(), input.clone(), moment, missing))
+        })
+        .await?;
+    }
     let header = Header {
         definition: definition.clone(),
         owner: start.owner.clone(),

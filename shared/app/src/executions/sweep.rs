@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use millrace_asl::{Effect, Position, Timestamp};
+use millrace_asl::{Effect, Position, Stage, Timestamp};
 
 use super::advance::{Thread, arm};
 use super::log::LogId;
@@ -121,6 +121,10 @@ async fn set_due<P: Ports>(ports: &P, stored: &mut record::Versioned, due: Times
 fn overdue_at(thread: &Thread, resource: Option<&str>) -> Timestamp {
     let from = match &thread.snapshot.position {
         Position::Wait { until, .. } | Position::Backoff { until, .. } => *until,
+        // Its end comes from outside.
+        Position::Task { deadline, progress, .. } if progress.stage != Stage::Scheduled => {
+            [*deadline, progress.heartbeat_due()].into_iter().flatten().min().unwrap_or(Timestamp::MAX)
+        }
         Position::Task { deadline, .. } => {
             let hidden = resource.and_then(queue_of).map_or(0, |queue| queue.visibility().as_millis());
             let back = thread.at.plus_millis(i64::try_from(hidden).unwrap_or(i64::MAX));

@@ -6,7 +6,7 @@ use crate::Timestamp;
 use crate::decide::{Effect, Event};
 use crate::definition::{Kind, Pattern, Resource, State, StateMachine, TaskState};
 use crate::history::EventType;
-use crate::query::Dynamic;
+use crate::query::{Dynamic, QueryFailure};
 use crate::run::{Run, Step, broken, failed_details, next_step};
 use crate::snapshot::{Attempt, Failure, Outcome, Position, Progress, Report, Snapshot, Stage};
 use crate::token::TaskToken;
@@ -38,6 +38,10 @@ fn schedule(
     let evaluated = evaluate(run, thread, state, task, attempt);
     run.token = None;
     let Evaluated { given, credentials, timeout, heartbeat } = evaluated?;
+    if resource == Resource::Activity && run.missing.contains(&task.resource) {
+        let cause = format!("The activity {} does not exist.", task.resource);
+        return Err(run.query_failed(attempt, QueryFailure::runtime(cause)));
+    }
     scheduled_events(run, thread, task, &given, credentials.as_ref(), (timeout, heartbeat));
     let scheduled = run.moment.now;
     let is_activity = resource == Resource::Activity;
