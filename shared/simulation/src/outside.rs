@@ -13,7 +13,7 @@ use millrace_app::ports::Ports;
 use serde_json::{Value, json};
 
 /// The pause between two heartbeats.
-const BEAT_MILLIS: i64 = 600_000;
+const BEAT_MILLIS: i64 = 10_800_000;
 
 /// A task that somebody outside is at.
 #[derive(Debug, Clone)]

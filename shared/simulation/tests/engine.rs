@@ -120,7 +120,7 @@ fn cases() -> BTreeMap<&'static str, (Value, Value)> {
         ),
         ("token fails", (json!({ "StartAt": "A", "States": { "A": token("") } }), json!({ "fail": "Test.Broken" }))),
         ("submit fails", (json!({ "StartAt": "A", "States": { "A": token("") } }), json!({ "refused": true }))),
-        ("heartbeats", (json!({ "StartAt": "A", "States": { "A": beating } }), json!({ "beat_for": 90_000 }))),
+        ("heartbeats", (json!({ "StartAt": "A", "States": { "A": beating } }), json!({ "beat_for": 70_000 }))),
         (
             "map of tokens",
             (json!({ "StartAt": "M", "States": { "M": map(2, token("")) } }), json!({ "items": items(&[true; 5]) })),

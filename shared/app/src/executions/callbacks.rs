@@ -4,7 +4,8 @@
 //! newest one taken into the log, which sets the next timer.
 
 use millrace_asl::{Event, Failure, Position, Report, StepId, TaskToken, Timestamp};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::advance::{Advanced, After, Thread, advance};
 use super::load::load;
@@ -39,6 +40,12 @@ impl From<StoreError> for TaskTokenError {
     fn from(error: StoreError) -> Self {
         Self::App(error.into())
     }
+}
+
+/// The record of the newest heartbeat of a task.
+#[derive(Debug, Serialize, Deserialize)]
+struct Heartbeat {
+    at: Timestamp,
 }
 
 /// How long a heartbeat's record is kept after the next one was due.
@@ -80,7 +87,7 @@ pub async fn send_task_heartbeat<P: Ports>(ports: &P, token: &str) -> Result<(),
     let beat = Record {
         key: keys::heartbeat(&log, token.step),
         version: 0,
-        body: json!({ "at": now }),
+        body: serde_json::to_value(Heartbeat { at: now }).map_err(Error::internal)?,
         listings: Vec::new(),
         expires_at: Some(next.plus_millis(KEPT_MILLIS)),
     };
@@ -90,8 +97,8 @@ pub async fn send_task_heartbeat<P: Ports>(ports: &P, token: &str) -> Result<(),
 /// Brings the newest heartbeat of a task to its thread, if it has come since the last one that was brought.
 pub(crate) async fn bring_heartbeat<P: Ports>(ports: &P, log: &LogId, id: StepId) -> Result<(), Error> {
     let Some(record) = ports.records().get(&keys::heartbeat(log, id)).await? else { return Ok(()) };
-    let at = record.body.get("at").and_then(Value::as_str).and_then(Timestamp::parse);
-    let at = at.ok_or_else(|| StoreError::corrupt(format!("the heartbeat of {log} {id}"), "it has no time"))?;
+    let Heartbeat { at } = serde_json::from_value(record.body)
+        .map_err(|problem| StoreError::corrupt(format!("the heartbeat of {log} {id}"), problem))?;
     advance(ports, log, Event::TaskHeartbeat { id, at }, None, After::default()).await.map(|_| ())
 }
 
