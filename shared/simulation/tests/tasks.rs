@@ -75,9 +75,10 @@ async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
         id: id.clone(),
         owner: "test".to_owned(),
         name: "tasks".to_owned(),
-        definition: definition.to_string(),
+        definition: definition.to_string().into(),
         input: json!({ "colour": "red" }),
         project: None,
+        workflow: None,
         payload_limit: PayloadLimit::None,
     };
     start_execution(ports, start).await.unwrap();
