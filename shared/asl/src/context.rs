@@ -67,7 +67,12 @@ impl<'a> Context<'a> {
             context.insert("Task".to_owned(), json!({ "Token": token }));
         }
         if let Some(child) = self.thread.child.as_ref().filter(|child| child.is_map) {
-            let item = json!({ "Index": child.index, "Value": child.item });
+            let mut item = json!({ "Index": child.index, "Value": child.item });
+            for (name, text) in [("Key", &child.key), ("Source", &child.origin)] {
+                if let (Some(text), Some(item)) = (text, item.as_object_mut()) {
+                    item.insert(name.to_owned(), json!(text));
+                }
+            }
             context.insert("Map".to_owned(), json!({ "Item": item }));
         }
         Value::Object(context)

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::Timestamp;
 use crate::definition::StateMachine;
 use crate::history::{EventType, HistoryEvent};
+use crate::map_run::{self, ItemEnd, MapRun, PageReport, RunName, RunStatus, Tolerance, begin, page};
 use crate::run::{Run, Step};
 use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Report, Snapshot, StepId};
 use crate::states::task;
@@ -91,6 +92,47 @@ pub enum Event {
         /// The output of each child that has a log of its own ([`crate::Fanout::with_logs`]).
         outputs: Vec<(u32, Value)>,
     },
+    /// A page of a map run has ended.
+    PageEnded {
+        /// The fan-out.
+        fanout: u32,
+        /// The page.
+        page: u32,
+        /// What its executions came to, or why they can't be run.
+        report: Result<PageReport, Failure>,
+    },
+    /// Every page of a map run has ended, and there is nobody who writes the results.
+    PagesJoined {
+        /// The fan-out.
+        fanout: u32,
+        /// The result of every execution, in order.
+        results: Vec<Value>,
+    },
+    /// An execution of a page that is told of such ends has ended.
+    ExecutionEnded {
+        /// The fan-out.
+        fanout: u32,
+        /// The execution.
+        index: u32,
+        /// How.
+        end: ItemEnd,
+    },
+    /// Every execution of a page that has a log of its own has ended.
+    ExecutionsJoined {
+        /// The fan-out.
+        fanout: u32,
+        /// How each has ended, by index.
+        ends: Vec<(u32, ItemEnd)>,
+    },
+    /// Somebody changes what a running map run may do. What is `None` stays.
+    MapRunChanged {
+        /// The run.
+        name: RunName,
+        /// `MaxConcurrency`
+        limit: Option<u32>,
+        /// How many items may fail.
+        tolerance: Tolerance,
+    },
     /// Somebody stops the thread.
     Abort {
         /// Why.
@@ -156,6 +198,13 @@ pub enum Effect {
         fanout: u32,
         /// The children that may still run.
         children: Vec<u32>,
+    },
+    /// A map run has ended: its record may say so.
+    MapRunEnded {
+        /// The run, as it was when it ended.
+        run: Box<MapRun>,
+        /// How.
+        status: RunStatus,
     },
 }
 
@@ -244,15 +293,44 @@ pub fn decide_without(
     let step = match (event, &snapshot.position) {
         (Event::Abort { failure }, _) => {
             run.abort_children(snapshot);
+            begin::aborted(&mut run, snapshot);
             Step::End(Outcome::Aborted { failure })
         }
         // Whatever comes after the deadline comes too late, even when it overtook the timer.
         (_, _) if snapshot.child.is_none() && snapshot.execution.deadline.is_some_and(|at| at <= moment.now) => {
             run.abort_children(snapshot);
+            begin::aborted(&mut run, snapshot);
             Step::End(Outcome::TimedOut)
         }
         (event, Position::Task { id: due, .. }) if event.step() == Some(*due) => {
             task::decide(&mut run, &mut thread, event)?
+        }
+        (Event::TaskSucceeded { id, output }, Position::Work { id: due, attempt, work, run: about }) if id == *due => {
+            match work {
+                map_run::Work::Load => page::loaded(&mut run, &mut thread, attempt, about, output),
+                _ => begin::worked(&mut run, &mut thread, attempt, *work, about, output),
+            }
+        }
+        (Event::TaskFailed { id, failure }, Position::Work { id: due, attempt, work, run: about }) if id == *due => {
+            match work {
+                map_run::Work::Load => Step::End(Outcome::Failed { failure }),
+                _ => begin::work_failed(&mut run, &mut thread, attempt, about, failure),
+            }
+        }
+        (Event::PageEnded { fanout: id, page, report }, Position::Join { attempt, fanout }) if id == fanout.id => {
+            begin::page_ended(&mut run, &mut thread, attempt, fanout, page, report)?
+        }
+        (Event::PagesJoined { fanout: id, results }, Position::Join { attempt, fanout }) if id == fanout.id => {
+            begin::pages_joined(&mut run, &mut thread, attempt, fanout, results)?
+        }
+        (Event::ExecutionEnded { fanout: id, index, end }, Position::Join { attempt, fanout }) if id == fanout.id => {
+            page::execution_ended(&mut run, &mut thread, attempt, fanout, index, end)?
+        }
+        (Event::ExecutionsJoined { fanout: id, ends }, Position::Join { fanout, .. }) if id == fanout.id => {
+            page::joined(fanout, ends)?
+        }
+        (Event::MapRunChanged { name, limit, tolerance }, position) => {
+            begin::changed(&mut run, &mut thread, position, name, limit, tolerance)?
         }
         (Event::TimerFired { id }, Position::Ready { id: due, state, input }) if id == *due => {
             Step::Enter { state: state.clone(), input: input.clone() }
@@ -288,6 +366,12 @@ pub fn start_child(machine: &StateMachine, parent: &Snapshot, index: u32) -> Opt
         Join::Counted { .. } => fanout.moment.now,
     };
     let run = Run::new(machine, Moment { now, seed: fanout.moment.seed }, STATES_A_DECISION);
+    if let Some(about) = fanout.map_run() {
+        return Some(page::birth(run, parent, attempt, fanout, about, index));
+    }
+    if fanout.executions.is_some() {
+        return Some(page::restart(machine, parent, attempt, fanout, index));
+    }
     let mut decision = run.child(parent, attempt, fanout, index, now, fanout.events).0;
     if let (Some(child), Join::Counted { waiting }) = (&mut decision.snapshot.child, &fanout.join) {
         child.counted = crate::fanout::counted(waiting, index);
@@ -312,6 +396,7 @@ pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
             effects.push(Effect::SetTimer { id: *id, at: *until });
         }
         Position::Task { .. } => effects.extend(task::effects(machine, snapshot)),
+        Position::Work { id, attempt, work, run } => effects.push(begin::effect(*id, attempt, *work, run)),
         Position::Join { fanout, .. } => {
             let out = fanout.out();
             if out.is_empty() {

@@ -12,7 +12,7 @@ use crate::decide::{Decision, Effect, STATES_A_DECISION};
 use crate::definition::Kind;
 use crate::history::{EventType, HistoryEvent};
 use crate::run::{Run, Step, broken, weigh};
-use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Snapshot, Source};
+use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source};
 use crate::states::{map, parallel};
 
 /// The place of `index` among the counted children.
@@ -32,7 +32,7 @@ const fn budget(depth: u32) -> u32 {
 }
 
 /// Mixes numbers into a seed (the finalizer of splitmix64).
-const fn mix(seed: u64, fanout: u32, index: u32) -> u64 {
+pub(crate) const fn mix(seed: u64, fanout: u32, index: u32) -> u64 {
     let mut bits = seed ^ ((fanout as u64) << 32 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -61,6 +61,7 @@ impl Run<'_> {
         let total = match &source {
             Source::Items { items, .. } => u32::try_from(items.len()).unwrap_or(u32::MAX),
             Source::Branches { .. } => self.branches(thread, &attempt),
+            Source::Pages { run } => run.pages,
         };
         let join = if limit == 0 || limit >= total {
             Join::Counted { waiting: Vec::new() }
@@ -68,7 +69,16 @@ impl Run<'_> {
             Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit }
         };
         let (moment, events) = (self.moment, self.events());
-        let mut fanout = Fanout { id: thread.fanouts, source, total, outputs: BTreeMap::new(), join, events, moment };
+        let mut fanout = Fanout {
+            id: thread.fanouts,
+            source,
+            total,
+            outputs: BTreeMap::new(),
+            join,
+            events,
+            moment,
+            executions: None,
+        };
         let started = match &fanout.join {
             Join::Counted { .. } => self.start_all(thread, &attempt, &mut fanout),
             Join::InTurn { .. } => self.start_some(thread, &attempt, &mut fanout),
@@ -127,6 +137,12 @@ impl Run<'_> {
             self.effects.push(Effect::StartChild { fanout: fanout.id, index, decision: Box::new(decision) });
         }
         Ok(())
+    }
+
+    /// Adds to what a fan-out records in this decision.
+    pub(crate) fn charge(&mut self, weight: usize, attempt: &Attempt) -> Result<(), Failure> {
+        self.weight = self.weight.saturating_add(weight).saturating_add(CHILD_WEIGHT);
+        if self.weight > WEIGHT_A_FAN_OUT { Err(too_heavy(attempt)) } else { Ok(()) }
     }
 
     /// Starts a child: takes over the output and the history of one that ends, puts one that waits to `started`. When
@@ -240,6 +256,9 @@ impl Run<'_> {
                     String::new()
                 },
                 counted: None,
+                role: Role::Inner,
+                key: None,
+                origin: None,
             }),
             variables: parent.variables.clone(),
             last_step: 0,

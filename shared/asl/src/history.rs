@@ -39,6 +39,7 @@ kinds! {
     ParallelStateEntered ParallelStateStarted ParallelStateSucceeded ParallelStateFailed ParallelStateExited
     MapStateEntered MapStateStarted MapIterationStarted MapIterationSucceeded MapIterationFailed MapIterationAborted
     MapStateSucceeded MapStateFailed MapStateExited
+    MapRunStarted MapRunSucceeded MapRunFailed MapRunAborted MapRunRedriven
 }
 
 /// One event of a decision.

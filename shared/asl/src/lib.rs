@@ -11,6 +11,7 @@ pub mod definition;
 mod fanout;
 mod history;
 pub mod intrinsics;
+pub mod map_run;
 mod numbering;
 mod probe;
 pub mod query;
@@ -28,7 +29,7 @@ pub use history::{EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use snapshot::{
     Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, PayloadLimit, Position,
-    Progress, Report, Snapshot, Source, Stage, StepId,
+    Progress, Report, Role, Snapshot, Source, Stage, StepId,
 };
 pub use time::Timestamp;
 pub use token::{TaskToken, TokenError};

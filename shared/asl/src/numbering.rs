@@ -49,6 +49,7 @@ const fn is_side(kind: EventType) -> bool {
             | EventType::MapIterationFailed
             | EventType::MapIterationAborted
             | EventType::MapStateSucceeded
+            | EventType::MapRunSucceeded
             | EventType::ParallelStateSucceeded
     )
 }

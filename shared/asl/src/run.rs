@@ -199,7 +199,8 @@ impl<'a> Run<'a> {
 
     fn end(&mut self, thread: &Snapshot, outcome: &Outcome) {
         let mut details = Map::new();
-        let kind = match (&thread.child, outcome) {
+        let child = thread.child.as_ref().filter(|child| !child.role.is_execution());
+        let kind = match (child, outcome) {
             (None, Outcome::Succeeded { output }) => {
                 details.insert("output".to_owned(), output.clone());
                 EventType::ExecutionSucceeded

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::definition::MachineId;
+use crate::map_run::{Executions, MapRun, Work};
 use crate::token::TaskToken;
 
 /// A thread of control between two decisions.
@@ -135,6 +136,60 @@ pub struct Child {
     /// How its end is counted; `None` where the parent is told of each end.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// What it is to a map run.
+    #[serde(rename = "k", default, skip_serializing_if = "Role::is_inner")]
+    pub role: Role,
+    /// `$$.Map.Item.Key`
+    #[serde(skip)]
+    pub key: Option<String>,
+    /// `$$.Map.Item.Source`
+    #[serde(skip)]
+    pub origin: Option<String>,
+}
+
+impl Child {
+    /// The `index`-th child of a page or run whose state is `attempt`'s.
+    pub(crate) fn of(attempt: &Attempt, index: u32, role: Role) -> Self {
+        Self {
+            state: attempt.state.clone(),
+            is_map: false,
+            index,
+            depth: 0,
+            item: None,
+            counted: None,
+            role,
+            key: None,
+            origin: None,
+        }
+    }
+}
+
+/// What a child is to a map run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Nothing: a part of its parent's execution.
+    #[default]
+    Inner,
+    /// A page of items.
+    Page,
+    /// An execution of its own, whose parent counts its end and is not told of it.
+    Execution,
+    /// An execution of its own, whose parent is told when it ends without success.
+    ToldExecution,
+}
+
+impl Role {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    const fn is_inner(&self) -> bool {
+        matches!(self, Self::Inner)
+    }
+
+    /// Is it an execution of its own?
+    #[must_use]
+    pub const fn is_execution(self) -> bool {
+        matches!(self, Self::Execution | Self::ToldExecution)
+    }
 }
 
 /// A child's place among the counted children of a fan-out.
@@ -149,7 +204,7 @@ pub struct Counted {
 }
 
 /// A try at a state that has `Retry`: kept from the first entry to the last attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Attempt {
     /// The state's name.
     #[serde(rename = "s")]
@@ -244,6 +299,21 @@ pub enum Position {
         /// Its children.
         #[serde(rename = "f")]
         fanout: Box<Fanout>,
+    },
+    /// The driver does something for a map run: reads its items, divides them, brings a page of them, writes the results.
+    #[serde(rename = "work")]
+    Work {
+        /// Names this piece of work.
+        id: StepId,
+        /// The state.
+        #[serde(flatten)]
+        attempt: Attempt,
+        /// What is to be done.
+        #[serde(rename = "w")]
+        work: Work,
+        /// For what.
+        #[serde(rename = "u")]
+        run: Box<MapRun>,
     },
     /// It has ended.
     #[serde(rename = "end")]
@@ -399,6 +469,9 @@ pub struct Fanout {
     /// When the fan-out began, and with what randomness: a child can be started again and come out the same.
     #[serde(rename = "w")]
     pub moment: Moment,
+    /// In a page of a map run: what its executions have in common.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub executions: Option<Box<Executions>>,
 }
 
 /// How a parent learns of its waiting children's ends.
@@ -451,6 +524,13 @@ pub enum Source {
         #[serde(rename = "i", default, skip_serializing_if = "Value::is_null")]
         input: Value,
     },
+    /// The pages of a map run.
+    #[serde(rename = "pages")]
+    Pages {
+        /// The map run.
+        #[serde(rename = "u")]
+        run: Box<MapRun>,
+    },
 }
 
 /// The time and the randomness of a decision: arguments, since the interpreter has neither.
@@ -500,6 +580,7 @@ impl Snapshot {
             | Position::Task { .. }
             | Position::Wait { .. }
             | Position::Backoff { .. }
+            | Position::Work { .. }
             | Position::Join { .. } => None,
         }
     }
@@ -526,6 +607,7 @@ impl Snapshot {
             | Position::Task { .. }
             | Position::Wait { .. }
             | Position::Backoff { .. }
+            | Position::Work { .. }
             | Position::Ended { .. } => None,
         }
     }
@@ -538,6 +620,7 @@ impl Snapshot {
             Position::Task { attempt, .. }
             | Position::Wait { attempt, .. }
             | Position::Backoff { attempt, .. }
+            | Position::Work { attempt, .. }
             | Position::Join { attempt, .. } => Some(&attempt.state),
             Position::Ended { .. } => None,
         }
@@ -558,6 +641,8 @@ impl Fanout {
     #[must_use]
     pub fn with_logs(&self) -> Vec<u32> {
         match &self.join {
+            // Every page begins with work.
+            Join::InTurn { next, .. } if self.map_run().is_some() => (0..*next).collect(),
             Join::Counted { waiting } => waiting.clone(),
             Join::InTurn { running, done, .. } => {
                 let mut all: Vec<u32> = running.keys().chain(done).copied().collect();

@@ -304,6 +304,17 @@ impl<'a> Fields<'a> {
         self.dynamic(field, path_field, diagnostics, |fields, diagnostics| fields.whole(field, range, diagnostics))
     }
 
+    /// A number, by any of the ways of [`Fields::dynamic`].
+    pub(super) fn dynamic_number(
+        &mut self,
+        field: &'static str,
+        path_field: &'static str,
+        range: std::ops::RangeInclusive<f64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Dynamic<f64>> {
+        self.dynamic(field, path_field, diagnostics, |fields, diagnostics| fields.number(field, range, diagnostics))
+    }
+
     /// Names every field that nobody asked for.
     pub(super) fn finish(self, kind: &str, diagnostics: &mut Diagnostics) {
         for key in self.object.keys().filter(|key| !self.seen.contains(&key.as_str())) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::PayloadLimit;
 use crate::choice::Rule;
-use crate::definition::Diagnostic;
+use crate::definition::{Diagnostic, Distributed};
 use crate::query::{Dynamic, Path, QueryLanguage, ReferencePath, Template};
 
 /// Numbers the state machines of a definition: 0 is the definition itself, the branches and item processors follow in
@@ -211,6 +211,8 @@ pub struct ParallelState {
 pub struct MapState {
     /// `ItemProcessor` (or `Iterator`)
     pub processor: MachineId,
+    /// What a distributed Map has besides.
+    pub distributed: Option<Box<Distributed>>,
     /// `ItemsPath` or `Items`
     pub items: Items,
     /// `ItemSelector` (or `Parameters`)

@@ -8,6 +8,7 @@ use crate::choice::Rule;
 use crate::query::{Dynamic, Expression, QueryLanguage, Template};
 use crate::{PayloadLimit, Timestamp};
 
+use super::distributed;
 use super::fields::{Diagnostic, Diagnostics, Fields, SCHEMA, below};
 use super::graph;
 use super::model::{
@@ -415,13 +416,7 @@ impl Reader {
         };
         let mut processor = Fields::new(value, place, fields.language, &mut self.diagnostics)?;
         processor.string("Comment", &mut self.diagnostics);
-        if let Some(config) = processor.take("ProcessorConfig") {
-            let mode = config.get("Mode").and_then(Value::as_str).unwrap_or("INLINE");
-            if mode != "INLINE" {
-                let message = format!("the mode {mode:?} is not available in this version; use \"INLINE\"");
-                self.diagnostics.error(SCHEMA, &processor.at("ProcessorConfig"), message);
-            }
-        }
+        let config = distributed::processor(&mut processor, &mut self.diagnostics);
         let machine = self.states(processor, "an item processor");
         let (items, selector) = if fields.in_jsonata() {
             let items = fields.template("Items", &mut self.diagnostics);
@@ -437,6 +432,7 @@ impl Reader {
             (fields.template("ResultSelector", &mut self.diagnostics), fields.result_path(&mut self.diagnostics))
         };
         let map = MapState {
+            distributed: distributed::distributed(fields, config, &mut self.diagnostics),
             items,
             item_selector,
             max_concurrency: fields

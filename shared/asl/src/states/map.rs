@@ -1,14 +1,18 @@
-//! The Map state, inline.
+//! The Map state; what a distributed one does lies in [`crate::map_run`].
 
 use serde_json::{Map, Value, json};
 
 use crate::definition::{Items, MapState, Selection, State};
 use crate::history::EventType;
+use crate::map_run::begin;
 use crate::query::{JsonType, QueryFailure, QueryLanguage};
-use crate::run::{Run, Step};
+use crate::run::{Run, Step, broken};
 use crate::snapshot::{Attempt, Failure, Snapshot, Source};
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: &MapState, attempt: Attempt) -> Step {
+    if let Some(distributed) = &map.distributed {
+        return begin::enter(run, thread, state, map, distributed, attempt);
+    }
     match begin(run, thread, state, map, &attempt) {
         Ok((source, length, limit)) => {
             let mut details = Map::new();
@@ -29,28 +33,32 @@ pub(crate) fn begin(
     attempt: &Attempt,
 ) -> Result<(Source, usize, u32), Failure> {
     let input = run.input(thread, state, attempt)?;
-    let items = items(run, thread, state, map, attempt, &input)?;
+    let Value::Array(items) = items(run, thread, state, map, attempt, &input)? else {
+        return Err(broken(&attempt.state));
+    };
     let limit = run.whole(thread, attempt, &map.max_concurrency, "MaxConcurrency", &input, 0..=u32::MAX)?;
     let length = items.len();
     let input = if map.item_selector.is_some() { input.into_owned() } else { Value::Null };
     Ok((Source::Items { items, input }, length, limit))
 }
 
-fn items(
+/// The items: an array, or in a distributed Map an object.
+pub(crate) fn items(
     run: &mut Run<'_>,
     thread: &Snapshot,
     state: &State,
     map: &MapState,
     attempt: &Attempt,
     input: &Value,
-) -> Result<Vec<Value>, Failure> {
+) -> Result<Value, Failure> {
+    let fits = |value: &Value| value.is_array() || map.distributed.is_some() && value.is_object();
     let failure = match &map.items {
         Items::Template(template) => match run.evaluate(thread, attempt, template, "Items", input)? {
-            Value::Array(items) => return Ok(items),
+            items if fits(&items) => return Ok(items),
             other => template.unexpected(JsonType::Array, "Items", &other),
         },
         Items::Path(selection) => match run.select(thread, selection, attempt, input)?.into_owned() {
-            Value::Array(items) => return Ok(items),
+            items if fits(&items) => return Ok(items),
             other if state.language == QueryLanguage::Jsonata => {
                 QueryFailure::evaluation(format!("Map state input must be an array but was: {other}"), None)
             }
