@@ -152,7 +152,14 @@ impl Event {
             | Self::TaskHeartbeat { id, .. }
             | Self::TaskReported { id, .. }
             | Self::TimerFired { id } => Some(*id),
-            Self::ChildEnded { .. } | Self::ChildrenJoined { .. } | Self::Abort { .. } => None,
+            Self::ChildEnded { .. }
+            | Self::ChildrenJoined { .. }
+            | Self::PageEnded { .. }
+            | Self::PagesJoined { .. }
+            | Self::ExecutionEnded { .. }
+            | Self::ExecutionsJoined { .. }
+            | Self::MapRunChanged { .. }
+            | Self::Abort { .. } => None,
         }
     }
 }

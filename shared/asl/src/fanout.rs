@@ -249,12 +249,7 @@ impl Run<'_> {
                 index,
                 depth,
                 item,
-                log: if self.machine.makes_tokens {
-                    let above = parent.child.as_ref().map_or("", |child| child.log.as_str());
-                    format!("{above}/{}.{index}", fanout.id)
-                } else {
-                    String::new()
-                },
+                log: self.log_of(parent, fanout.id, index),
                 counted: None,
                 role: Role::Inner,
                 key: None,
@@ -285,6 +280,15 @@ impl Run<'_> {
             Err(failure) => Step::End(Outcome::Failed { failure }),
         };
         run.finish_weighed(thread, first)
+    }
+
+    /// [`Child::log`] of a child.
+    pub(crate) fn log_of(&self, parent: &Snapshot, fanout: u32, index: u32) -> String {
+        if !self.machine.makes_tokens {
+            return String::new();
+        }
+        let above = parent.child.as_ref().map_or("", |child| child.log.as_str());
+        format!("{above}/{fanout}.{index}")
     }
 
     /// A child told its parent that it ended.

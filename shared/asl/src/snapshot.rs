@@ -156,6 +156,7 @@ impl Child {
             index,
             depth: 0,
             item: None,
+            log: String::new(),
             counted: None,
             role,
             key: None,

@@ -147,6 +147,14 @@ fn show(world: &World<'_>) -> String {
         let (id, previous, name) = (event.id, event.previous, event.kind.name());
         writeln!(text, "{id:3} <{previous:3} {} {name} {details}", offset(event.at)).unwrap();
     }
+    for (log, history) in world.executions() {
+        writeln!(text, "\nexecution at {log:?}").unwrap();
+        for event in history {
+            let details = Value::Object(event.details);
+            let (id, previous, name) = (event.id, event.previous, event.kind.name());
+            writeln!(text, "{id:3} <{previous:3} {} {name} {details}", offset(event.at)).unwrap();
+        }
+    }
     for (title, notes) in [("effects", &world.effects), ("decided nothing", &world.ignored)] {
         if !notes.is_empty() {
             writeln!(text, "\n{title}").unwrap();
@@ -185,6 +193,7 @@ const fn name_of(effect: &Effect) -> &'static str {
         Effect::StartChild { .. } => "StartChild",
         Effect::JoinChildren { .. } => "JoinChildren",
         Effect::AbortChildren { .. } => "AbortChildren",
+        Effect::MapRunEnded { .. } => "MapRunEnded",
     }
 }
 
@@ -201,7 +210,7 @@ fn every_event_type_and_effect_is_in_some_case() {
         Effect::JoinChildren { fanout: 0 },
         Effect::AbortChildren { fanout: 0, children: Vec::new() },
     ];
-    for name in effects.iter().map(name_of).chain(["StartChild"]) {
+    for name in effects.iter().map(name_of).chain(["StartChild", "MapRunEnded"]) {
         assert!(seen(name), "no case shows the effect {name}");
     }
 }

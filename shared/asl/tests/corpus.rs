@@ -85,7 +85,6 @@ fn needs_more(definition: &Value) -> bool {
     match definition {
         Value::Object(fields) => {
             fields.get("Type").is_some_and(|kind| kind == "Task")
-                || fields.get("Mode").is_some_and(|mode| mode == "DISTRIBUTED")
                 || fields.values().any(needs_more)
         }
         Value::Array(items) => items.iter().any(needs_more),

@@ -98,7 +98,10 @@ pub(super) fn distributed(
         "ToleratedFailurePercentagePath",
     ];
     if !processor.distributed {
-        for field in ONLY.into_iter().filter(|field| fields.has(field)) {
+        for field in ONLY {
+            if !fields.has(field) {
+                continue;
+            }
             // Step Functions accepts tolerated failures where they mean nothing.
             if field.starts_with("Tolerated") {
                 fields.take(field);

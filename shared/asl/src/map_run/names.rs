@@ -140,6 +140,8 @@ pub(crate) fn child_context(execution: &ExecutionContext, label: &str, name: Run
         state_machine_id: format!("{prefix}:stateMachine:{machine}/{label}"),
         state_machine_name: format!("{machine}/{label}"),
         deadline: None,
+        key: execution.key.clone(),
+        payload_limit: execution.payload_limit,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A page of a map run: a child thread that runs the executions of its items.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,7 @@ use crate::map_run::names::child_context;
 use crate::map_run::{Batch, Executions, ItemEnd, Loaded, MapRun, PageReport, PageTerms, RunCounts, Work, shares};
 use crate::run::{Run, Step, broken};
 use crate::snapshot::{
-    Attempt, Child, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
+    Attempt, Child, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
 };
 
 /// The first decision of a page: it waits for its items.
@@ -40,7 +41,7 @@ pub(crate) fn birth(
     let thread = Snapshot {
         machine: parent.machine,
         execution: parent.execution.clone(),
-        child: Some(Child::of(&attempt, index, Role::Page)),
+        child: Some(Child { log: run.log_of(parent, fanout.id, index), ..Child::of(&attempt, index, Role::Page) }),
         variables: parent.variables.clone(),
         last_step: 1,
         fanouts: 0,
@@ -299,7 +300,7 @@ fn execution(
         Source::Branches { .. } | Source::Pages { .. } => None,
     };
     let processor = map_of(machine, page, attempt).map(|map| map.processor);
-    let (mut context, mut role) = (page.execution.clone(), Role::Execution);
+    let (mut context, mut role) = (ExecutionContext::clone(&page.execution), Role::Execution);
     if let Some(executions) = &fanout.executions {
         let name = executions.name.execution(executions.terms.number, index);
         context = child_context(&page.execution, &executions.label, name);
@@ -316,9 +317,9 @@ fn execution(
     run.note(EventType::ExecutionStarted, details);
     let thread = Snapshot {
         machine: processor.unwrap_or(u32::MAX),
-        execution: context,
-        child: Some(Child::of(attempt, index, role)),
-        variables: std::sync::Arc::default(),
+        execution: Arc::new(context),
+        child: Some(Child { log: run.log_of(page, fanout.id, index), ..Child::of(attempt, index, role) }),
+        variables: Arc::default(),
         last_step: 0,
         fanouts: 0,
         events: 0,

@@ -7,11 +7,14 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod map_runs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use millrace_asl::map_run::Work;
 use millrace_asl::{
     Decision, Effect, Event, ExecutionContext, Failure, HistoryEvent, HistoryPart, Moment, NumberedEvent, Outcome,
-    PayloadLimit, Snapshot, StateMachine, Timestamp, decide, number, pending, start, start_child,
+    PayloadLimit, Role, Snapshot, StateMachine, Timestamp, decide, number, pending, start, start_child,
 };
 use serde_json::Value;
 
@@ -63,6 +66,7 @@ pub(crate) struct World<'m> {
     parts: Vec<HistoryPart>,
     asked: BTreeMap<String, usize>,
     joined: BTreeMap<(LogPath, u32), BTreeSet<u32>>,
+    pages: BTreeMap<(LogPath, u32), Value>,
     now: Timestamp,
     counter: u64,
     /// Decisions made.
@@ -100,6 +104,7 @@ impl<'m> World<'m> {
             parts: Vec::new(),
             asked: BTreeMap::new(),
             joined: BTreeMap::new(),
+            pages: BTreeMap::new(),
             now: BEGINNING,
             counter: 0,
             decisions: 0,
@@ -156,6 +161,8 @@ impl<'m> World<'m> {
                 events: thread.unwritten.clone(),
             }
         }));
+        let apart = self.apart();
+        parts.retain(|part| !apart.iter().any(|page| part.path.starts_with(page)));
         number(parts)
     }
 
@@ -198,6 +205,10 @@ impl<'m> World<'m> {
 
     fn join(&mut self, log: LogPath, fanout: u32) {
         let Some(waiting) = self.logs[&log].snapshot.fanout().filter(|waiting| waiting.id == fanout) else { return };
+        if waiting.map_run().is_some() || waiting.executions.is_some() {
+            let waiting = waiting.clone();
+            return self.join_map_run(&log, &waiting);
+        }
         let mut outputs = Vec::new();
         let mut tick = 0;
         for index in waiting.with_logs() {
@@ -251,7 +262,7 @@ impl<'m> World<'m> {
         let pending = pending(self.machine, snapshot);
         for effect in effects {
             let covered = match effect {
-                Effect::AbortChildren { .. } => true,
+                Effect::AbortChildren { .. } | Effect::MapRunEnded { .. } => true,
                 Effect::SetTimer { id, .. } => {
                     // The time may lie in the past already; the id is what counts.
                     *id == 0 && snapshot.outcome().is_some()
@@ -270,7 +281,11 @@ impl<'m> World<'m> {
             self.effects.push(Note { at: self.now, log: log.clone(), text: describe(&effect, self.now) });
             let tick = self.logs[log].tick;
             match effect {
-                Effect::InvokeTask { id, state, input, .. } => {
+                Effect::InvokeTask { id, state, resource, input } => {
+                    if let Some(event) = Work::of(&resource).and_then(|work| self.work(log, id, work)) {
+                        self.push(self.now, Due::Event(log.clone(), event, tick));
+                        continue;
+                    }
                     let times = self.asked.entry(state.clone()).or_default();
                     let answer = (self.worker)(&state, *times, &input);
                     *times += 1;
@@ -296,6 +311,7 @@ impl<'m> World<'m> {
                     assert!(self.logs.insert(child.clone(), thread).is_none(), "a log belongs to one child");
                     self.dispatch(&child, effects);
                 }
+                Effect::MapRunEnded { .. } => {}
                 Effect::JoinChildren { fanout } => self.push(self.now, Due::Join(log.clone(), fanout)),
                 Effect::AbortChildren { fanout, children } => {
                     let failure = Failure::new("Millrace.ParentEnded", "The parent has ended.");
@@ -314,6 +330,9 @@ impl<'m> World<'m> {
         let Some(outcome) = thread.snapshot.outcome() else { return };
         let Some(((fanout, index), above)) = log.split_last() else { return };
         let (fanout, index, above) = (*fanout, *index, above.to_vec());
+        if thread.snapshot.child.as_ref().unwrap().role != Role::Inner {
+            return self.settle_map_run(log, fanout, index, above);
+        }
         let counted = thread.snapshot.child.as_ref().unwrap().counted;
         let failure = match outcome {
             Outcome::Aborted { .. } => return,
@@ -351,6 +370,7 @@ fn describe(effect: &Effect, now: Timestamp) -> String {
         }
         Effect::JoinChildren { fanout } => format!("JoinChildren {fanout}"),
         Effect::AbortChildren { fanout, children } => format!("AbortChildren {fanout} {children:?}"),
+        Effect::MapRunEnded { run, status } => format!("MapRunEnded {} {} {:?}", run.label, status.name(), run.counts),
     }
 }
 
