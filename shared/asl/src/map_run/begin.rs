@@ -26,7 +26,7 @@ pub(crate) fn enter(
     attempt: Attempt,
 ) -> Step {
     match prepare(run, thread, state, map, distributed, &attempt) {
-        Err(failure) => run.fail(thread, state, &attempt, failure, &map.retry, &map.catch),
+        Err(failure) => map::not_begun(run, thread, state, map, &attempt, failure),
         Ok((about, Some(failure))) => over(run, thread, &attempt, about, Err(failure)),
         Ok((about, None)) if about.reader.is_some() => work(run, thread, attempt, Work::Read, about),
         Ok((mut about, None)) => {

@@ -20,7 +20,22 @@ pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: 
             run.record(EventType::MapStateStarted, details);
             run.fan_out(thread, attempt, source, limit)
         }
-        Err(failure) => run.fail(thread, state, &attempt, failure, &map.retry, &map.catch),
+        Err(failure) => not_begun(run, thread, state, map, &attempt, failure),
+    }
+}
+
+/// The state fails before it has begun: only an expression in JSONata makes that an event of the state.
+pub(crate) fn not_begun(
+    run: &mut Run<'_>,
+    thread: &mut Snapshot,
+    state: &State,
+    map: &MapState,
+    attempt: &Attempt,
+    failure: Failure,
+) -> Step {
+    match state.language {
+        QueryLanguage::Jsonata => failed(run, thread, state, map, attempt, failure),
+        QueryLanguage::JsonPath => run.fail(thread, state, attempt, failure, &map.retry, &map.catch),
     }
 }
 
