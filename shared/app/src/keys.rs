@@ -338,6 +338,24 @@ pub fn due_executions_shard(shard: u8) -> String {
     format!("DUE#EXECUTION#{shard}")
 }
 
+/// A map run, by what its name has in common with those of its executions.
+#[must_use]
+pub fn map_run(family: &str) -> RecordKey {
+    key(format!("MAPRUN#{family}"), METADATA)
+}
+
+/// The index partition of an execution's map runs, by start.
+#[must_use]
+pub fn execution_map_runs(id: &crate::ids::ExecutionId) -> String {
+    format!("EXECUTION#{id}#MAPRUN")
+}
+
+/// A page of a map run's items. `stored` was made by whoever divided them.
+#[must_use]
+pub fn map_run_page(stored: &str, page: u32) -> String {
+    format!("payloads/map-runs/{stored}/{page}")
+}
+
 /// A definition by the digest of its text.
 #[must_use]
 pub fn definition(digest: &str) -> String {

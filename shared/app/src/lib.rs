@@ -9,6 +9,7 @@ mod error;
 pub mod executions;
 pub mod ids;
 pub mod keys;
+pub mod map_runs;
 pub mod ports;
 pub mod projects;
 pub mod storage;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use millrace_asl::definition::Resource;
+use millrace_asl::map_run::Work;
 use millrace_asl::{Event, Failure, Position, Snapshot, Stage, StepId, Timestamp};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::executions::{LogId, engine};
+use crate::executions::{LogId, Thread, engine};
 use crate::ids::{ExecutionId, ProjectId};
 use crate::ports::{Delivery, Ports, Queue};
 
@@ -141,8 +142,6 @@ pub(crate) fn task_of(
     snapshot: &Snapshot,
 ) -> Option<Task> {
     let Position::Task { id: due, attempt, given, deadline, progress, .. } = &snapshot.position else { return None };
-    let execution = &snapshot.execution;
-    let (region, account) = execution.region_and_account().unzip();
     (*due == id && progress.stage == Stage::Scheduled).then(|| Task {
         execution: log.execution.clone(),
         attempt: format!("{log} {id}"),
@@ -155,7 +154,34 @@ pub(crate) fn task_of(
         credentials: progress.credentials.clone(),
         heartbeat: progress.heartbeat.map(|seconds| Duration::from_secs(seconds.into())),
         deadline: *deadline,
-        caller: Caller {
+        caller: Caller::of(snapshot),
+    })
+}
+
+/// What object storage has to do for the map run at which a thread stands.
+pub(crate) fn work_task(thread: &Thread, id: StepId, work: Work) -> Task {
+    let Thread { log, header, snapshot, .. } = thread;
+    Task {
+        execution: log.execution.clone(),
+        attempt: format!("{log} {id}"),
+        state: snapshot.state().unwrap_or_default().to_owned(),
+        resource: work.resource().to_owned(),
+        input: snapshot.map_run().map(|run| run.given(work)).unwrap_or_default(),
+        owner: header.owner.clone(),
+        project: header.project.clone(),
+        token: None,
+        credentials: None,
+        heartbeat: None,
+        deadline: None,
+        caller: Caller::of(snapshot),
+    }
+}
+
+impl Caller {
+    fn of(snapshot: &Snapshot) -> Self {
+        let execution = &snapshot.execution;
+        let (region, account) = execution.region_and_account().unzip();
+        Self {
             execution_arn: execution.id.clone(),
             execution_name: execution.name.clone(),
             role_arn: execution.role_arn.clone(),
@@ -163,8 +189,8 @@ pub(crate) fn task_of(
             state_machine_name: execution.state_machine_name.clone(),
             region: region.map(ToOwned::to_owned),
             account: account.map(ToOwned::to_owned),
-        },
-    })
+        }
+    }
 }
 
 /// The event that brings a task's result to its thread.

@@ -12,7 +12,9 @@ use crate::decide::{Decision, Effect, STATES_A_DECISION};
 use crate::definition::Kind;
 use crate::history::{EventType, HistoryEvent};
 use crate::run::{Run, Step, broken, weigh};
-use crate::snapshot::{Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source};
+use crate::snapshot::{
+    Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
+};
 use crate::states::{map, parallel};
 
 /// The place of `index` among the counted children.

@@ -84,8 +84,7 @@ fn is_ours(case: &Value) -> bool {
 fn needs_more(definition: &Value) -> bool {
     match definition {
         Value::Object(fields) => {
-            fields.get("Type").is_some_and(|kind| kind == "Task")
-                || fields.values().any(needs_more)
+            fields.get("Type").is_some_and(|kind| kind == "Task") || fields.values().any(needs_more)
         }
         Value::Array(items) => items.iter().any(needs_more),
         _ => false,

@@ -181,11 +181,18 @@ async fn commit<P: Ports>(
     Ok(())
 }
 
-/// How a thread that has just succeeded counts into its parent's fan-out.
+/// How a thread that has just ended counts into its parent's fan-out: an execution of a map run does however it ended, any
+/// other child only when it has succeeded.
 pub(crate) fn arm(log: &LogId, snapshot: &Snapshot) -> Option<JoinArm> {
     let counted = snapshot.child.as_ref()?.counted?;
-    let succeeded = matches!(snapshot.outcome()?, Outcome::Succeeded { .. });
-    succeeded.then(|| JoinArm { child: log.clone(), position: counted.position, total: counted.total })
+    let is_execution = snapshot.child.as_ref()?.role.is_execution();
+    let counts = match snapshot.outcome()? {
+        Outcome::Succeeded { .. } => true,
+        Outcome::Failed { .. } | Outcome::TimedOut | Outcome::Aborted { .. } => {
+            is_execution && !close::is_given_up(snapshot)
+        }
+    };
+    counts.then(|| JoinArm { child: log.clone(), position: counted.position, total: counted.total })
 }
 
 /// The failure that a thread ended with, as its parent or its owner is told.

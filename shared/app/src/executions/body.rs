@@ -108,7 +108,11 @@ pub(crate) async fn decode<P: Ports, T: DeserializeOwned>(ports: &P, text: &str,
 pub(crate) fn kept_from(position: &Position, at: Timestamp) -> Timestamp {
     match position {
         Position::Wait { until, .. } | Position::Backoff { until, .. } => at.max(*until),
-        Position::Task { .. } | Position::Join { .. } | Position::Ready { .. } | Position::Ended { .. } => at,
+        Position::Task { .. }
+        | Position::Work { .. }
+        | Position::Join { .. }
+        | Position::Ready { .. }
+        | Position::Ended { .. } => at,
     }
 }
 

@@ -2,16 +2,17 @@
 //!
 //! Everything here may be repeated, and is, when the message that led to the end comes again.
 
-use millrace_asl::{Event, Outcome};
+use millrace_asl::map_run::PageReport;
+use millrace_asl::{Event, Outcome, Role, Snapshot};
 
 use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
 use super::inspect::status_of;
-use super::load;
-use super::log::LogId;
+use super::log::{ChildRef, LogId};
 use super::messages::Message;
 use super::record::{self, ExecutionStatus};
-use super::watch;
+use super::{control, load, watch};
 use crate::error::Error;
+use crate::map_runs;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
 use crate::projects::{self, ExecutionOutcome};
 
@@ -34,13 +35,14 @@ pub(crate) async fn settle_knowing<P: Ports>(ports: &P, thread: &Thread, joined:
         if joined {
             send_join(ports, &parent, step.fanout).await?;
         }
+        if !tells(&thread.snapshot) {
+            return Ok(());
+        }
+    }
+    if is_given_up(&thread.snapshot) {
         return Ok(());
     }
-    if matches!(outcome, Outcome::Aborted { .. }) {
-        // Only its parent's end, or its execution's, stops a child: nobody waits for it.
-        return Ok(());
-    }
-    let event = Event::ChildEnded { fanout: step.fanout, index: step.index, failure: failure_of(outcome) };
+    let event = event_of_end(&thread.snapshot, step, outcome);
     let after = After { at: thread.at, tick: thread.tick };
     match advance(ports, &parent, event, None, after).await? {
         Advanced::Late(parent) => {
@@ -51,6 +53,36 @@ pub(crate) async fn settle_knowing<P: Ports>(ports: &P, thread: &Thread, joined:
             Ok(())
         }
         Advanced::Committed | Advanced::Gone => Ok(()),
+    }
+}
+
+/// Was it stopped because nobody waits for it? Other than an execution of a map run only its parent's end, or its
+/// execution's, stops a child.
+pub(crate) fn is_given_up(snapshot: &Snapshot) -> bool {
+    match (snapshot.outcome(), &snapshot.child) {
+        (Some(Outcome::Aborted { failure }), Some(child)) => {
+            !child.role.is_execution() || *failure == control::parent_ended()
+        }
+        _ => false,
+    }
+}
+
+/// Is its parent told of its end although that is counted?
+pub(crate) fn tells(snapshot: &Snapshot) -> bool {
+    let succeeded = matches!(snapshot.outcome(), Some(Outcome::Succeeded { .. }));
+    snapshot.child.as_ref().is_some_and(|child| child.role == Role::ToldExecution) && !succeeded
+}
+
+/// What the parent is told.
+fn event_of_end(snapshot: &Snapshot, step: ChildRef, outcome: &Outcome) -> Event {
+    let ChildRef { fanout, index } = step;
+    match snapshot.child.as_ref().map(|child| child.role) {
+        Some(Role::Page) => {
+            let report = PageReport::of(outcome).ok_or_else(|| failure_of(outcome).unwrap_or_default());
+            Event::PageEnded { fanout, page: index, report }
+        }
+        Some(Role::Execution | Role::ToldExecution) => Event::ExecutionEnded { fanout, index, end: outcome.into() },
+        Some(Role::Inner) | None => Event::ChildEnded { fanout, index, failure: failure_of(outcome) },
     }
 }
 
@@ -65,6 +97,9 @@ pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Resul
     let Some(waiting) = parent.snapshot.fanout().filter(|waiting| waiting.id == fanout) else {
         return Ok(Advanced::Late(Box::new(parent)));
     };
+    if waiting.map_run().is_some() || waiting.executions.is_some() {
+        return map_runs::join(ports, parent).await;
+    }
     let with_logs = waiting.with_logs();
     let mut outputs = Vec::with_capacity(with_logs.len());
     let mut after = After::default();

@@ -10,6 +10,7 @@ use super::control::parent_ended;
 use super::messages::{Carried, Message, TaskMessage, queue_of};
 use crate::activities;
 use crate::error::Error;
+use crate::map_runs;
 use crate::ports::{Condition, MessageQueues, OutgoingMessage, Ports, Queue, Record, RecordStore, Write};
 
 /// Children that one message stops: so many that its receiver gets done in time.
@@ -17,10 +18,17 @@ const ABORTED_AT_ONCE: usize = 100;
 
 /// Sends what a decision wants done. All of it may be sent again.
 pub(crate) async fn send<P: Ports>(ports: &P, thread: &Thread, effects: Vec<Effect>) -> Result<(), Error> {
+    let (ended, effects): (Vec<_>, Vec<_>) =
+        effects.into_iter().partition(|effect| matches!(effect, Effect::MapRunEnded { .. }));
     let mut out = Outgoing::default();
     collect(thread, effects, &mut out)?;
     for (queue, messages) in out.messages {
         ports.queues().send(queue, messages).await?;
+    }
+    for effect in ended {
+        if let Effect::MapRunEnded { run, status } = effect {
+            map_runs::note_end(ports, thread, &run, status).await?;
+        }
     }
     for task in out.activity_tasks {
         ports.records().write(vec![Write::Put(task, Condition::Any)]).await?;
@@ -80,6 +88,7 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                 let message = Message::Join { log: log.clone(), fanout };
                 (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
             }
+            Effect::MapRunEnded { .. } => continue,
             Effect::AbortChildren { fanout, children } => {
                 for children in children.chunks(ABORTED_AT_ONCE) {
                     let name = format!("abort {log} {fanout} {}", children.first().copied().unwrap_or_default());

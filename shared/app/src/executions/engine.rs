@@ -1,14 +1,16 @@
 //! The engine's side of a message.
 
 use millrace_asl::Event;
+use millrace_asl::map_run::Work;
 
 use super::advance::{Advanced, After, Thread, advance};
 use super::messages::{Message, TaskMessage};
 use super::record::{self, ExecutionStatus, Stuck};
 use super::{callbacks, close, control, load, sweep};
 use crate::error::Error;
+use crate::map_runs;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
-use crate::workers::{Executor, event_of, task_of};
+use crate::workers::{Executor, Task, event_of, task_of, work_task};
 
 /// Handles one message to its end.
 pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, delivery: &Delivery) -> Result<(), Error> {
@@ -50,20 +52,36 @@ async fn do_task<P: Ports, E: Executor>(
             None => return Ok(()),
         },
     };
+    if let Some(work) = map_runs::work_at(&thread, id) {
+        let result = match work {
+            Work::Split | Work::Load => map_runs::perform(ports, &thread).await,
+            Work::Read | Work::Write => {
+                map_runs::note_begin(ports, &thread).await?;
+                let task = work_task(&thread, id, work);
+                tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await
+            }
+        };
+        let event = event_of(id, work.resource(), result)?;
+        let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
+        return repair_if(ports, came_before, advanced).await;
+    }
     let header = thread.header.clone();
     let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot);
     let Some(task) = task else { return repair_if(ports, came_before, Advanced::Late(Box::new(thread))).await };
-    let span = tracing::info_span!(
+    let result = tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await;
+    let event = event_of(id, &task.resource, result)?;
+    let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
+    repair_if(ports, came_before, advanced).await
+}
+
+fn span_of(task: &Task) -> tracing::Span {
+    tracing::info_span!(
         "task",
         execution_id = %task.execution,
         project_id = task.project.as_ref().map(tracing::field::display),
         state = task.state,
         resource = task.resource,
-    );
-    let result = tracing::Instrument::instrument(executor.execute(ports, &task), span).await;
-    let event = event_of(id, &task.resource, result)?;
-    let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
-    repair_if(ports, came_before, advanced).await
+    )
 }
 
 /// A message that came before may have been committed by a worker that died before it sent what follows. One that comes

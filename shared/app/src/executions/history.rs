@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
-use millrace_asl::{EventType, HistoryPart, NumberedEvent, Timestamp, number};
+use millrace_asl::{EventType, HistoryEvent, HistoryPart, NumberedEvent, Timestamp, number};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -46,6 +46,26 @@ pub async fn history<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Vec<Histor
     Ok(number(parts).into_iter().map(HistoryItem::from).collect())
 }
 
+/// The whole history of an execution of a map run that has a log of its own; `None` when it has none.
+pub(crate) async fn of_child<P: Ports>(ports: &P, log: &LogId) -> Result<Option<Vec<HistoryItem>>, Error> {
+    let mut parts = Vec::new();
+    collect(ports, log, None, &mut parts).await?;
+    if parts.is_empty() {
+        let Some(thread) = load::first(ports, log).await? else { return Ok(None) };
+        return Ok(Some(of_events(thread.at, thread.unwritten)));
+    }
+    for part in &mut parts {
+        part.path.drain(..log.path.len().min(part.path.len()));
+    }
+    Ok(Some(number(parts).into_iter().map(HistoryItem::from).collect()))
+}
+
+/// The history that is these events.
+pub(crate) fn of_events(at: Timestamp, events: Vec<HistoryEvent>) -> Vec<HistoryItem> {
+    let part = HistoryPart { at, tick: 0, path: Vec::new(), seq: 0, events };
+    number(vec![part]).into_iter().map(HistoryItem::from).collect()
+}
+
 impl From<NumberedEvent> for HistoryItem {
     fn from(event: NumberedEvent) -> Self {
         let NumberedEvent { id, previous, at, kind, details } = event;
@@ -69,7 +89,8 @@ fn collect<'a, P: Ports>(
     Box::pin(async move {
         let mut children: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         let mut take = |at: Timestamp, seq: u64, body: EntryBody, parts: &mut Vec<HistoryPart>| {
-            if let Some(fanout) = body.snapshot.fanout() {
+            // The executions of a map run have histories of their own.
+            if let Some(fanout) = body.snapshot.fanout().filter(|fanout| fanout.map_run().is_none()) {
                 children.entry(fanout.id).or_default().extend(fanout.with_logs());
             }
             let path = steps(&log.path);

@@ -1,6 +1,7 @@
 //! The messages between workers and orchestrator. A store keeps them as JSON text; old ones must stay readable.
 
 use millrace_asl::definition::Resource;
+use millrace_asl::map_run::Work;
 use millrace_asl::{Failure, HistoryEvent, Snapshot, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,10 @@ pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
         "millrace:agent:qa" => Some(Queue::Qa),
         "millrace:agent:ops" => Some(Queue::Ops),
         other => match Resource::of(other) {
+            Resource::Own { .. } if let Some(work) = Work::of(other) => Some(match work {
+                Work::Split | Work::Load => Queue::Engine,
+                Work::Read | Work::Write => Queue::Integrations,
+            }),
             Resource::Lambda | Resource::Service { .. } => Some(Queue::Integrations),
             Resource::Activity | Resource::Own { .. } => None,
         },

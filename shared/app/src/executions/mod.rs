@@ -12,7 +12,7 @@ mod control;
 pub(crate) mod definitions;
 mod dispatch;
 pub(crate) mod engine;
-mod history;
+pub(crate) mod history;
 mod inspect;
 pub(crate) mod load;
 mod log;
@@ -22,6 +22,7 @@ mod start;
 mod sweep;
 mod watch;
 
+pub(crate) use advance::{Advanced, After, Thread, advance};
 pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::stop_execution;
 pub use history::{HistoryItem, history};

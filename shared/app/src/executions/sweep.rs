@@ -130,6 +130,10 @@ fn overdue_at(thread: &Thread, resource: Option<&str>) -> Timestamp {
             let back = thread.at.plus_millis(i64::try_from(hidden).unwrap_or(i64::MAX));
             deadline.map_or(back, |deadline| deadline.min(back))
         }
+        Position::Work { work, .. } => {
+            let hidden = queue_of(work.resource()).map_or(0, |queue| queue.visibility().as_millis());
+            thread.at.plus_millis(i64::try_from(hidden).unwrap_or(i64::MAX))
+        }
         Position::Join { fanout, .. } if !fanout.out().is_empty() => Timestamp::MAX,
         Position::Ready { .. } | Position::Join { .. } | Position::Ended { .. } => thread.at,
     };
@@ -182,7 +186,7 @@ fn repair_overdue<'a, P: Ports>(ports: &'a P, thread: &'a Thread, now: Timestamp
                 None => load::implied(ports, thread, *index).await?,
             };
             match child {
-                Some(child) if arm(&child.log, &child.snapshot).is_some() => counted.push(child),
+                Some(child) if is_only_counted(&child) => counted.push(child),
                 Some(child) => {
                     let (more, at) = repair_overdue(ports, &child, now, patience).await?;
                     repaired += more;
@@ -213,13 +217,18 @@ pub(crate) async fn repair<P: Ports>(ports: &P, thread: &Thread) -> Result<(), E
         let written = load::children(ports, &thread.log, fanout.id, &fanout.out()).await?;
         effects.retain(|effect| !matches!(effect, Effect::StartChild { index, .. } if written.contains_key(index)));
         let ended = written.values().filter(|child| child.snapshot.outcome().is_some());
-        let (counted, told): (Vec<_>, Vec<_>) = ended.partition(|child| arm(&child.log, &child.snapshot).is_some());
+        let (counted, told): (Vec<_>, Vec<_>) = ended.partition(|child| is_only_counted(child));
         for child in told.into_iter().chain(counted.into_iter().next()) {
             close::settle(ports, child).await?;
         }
     }
     dispatch::send(ports, thread, effects).await?;
     close::settle(ports, thread).await
+}
+
+/// Has it ended, and is its parent only to count that?
+fn is_only_counted(child: &Thread) -> bool {
+    arm(&child.log, &child.snapshot).is_some() && !close::tells(&child.snapshot)
 }
 
 /// Has those children stopped that a thread left in its last step: its snapshot does not say so any more.

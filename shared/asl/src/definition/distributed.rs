@@ -107,7 +107,8 @@ pub(super) fn distributed(
                 fields.take(field);
                 continue;
             }
-            let message = format!("'{field}' needs an 'ItemProcessor' whose 'ProcessorConfig' has the 'Mode' \"DISTRIBUTED\"");
+            let message =
+                format!("'{field}' needs an 'ItemProcessor' whose 'ProcessorConfig' has the 'Mode' \"DISTRIBUTED\"");
             diagnostics.error(SCHEMA, &fields.at(field), message);
         }
         return None;
@@ -171,7 +172,8 @@ fn reader(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Item
             false
         }
     };
-    let mut read = ItemReader { lists, arguments: arguments(&mut reader, diagnostics), config: Value::Null, max_items: None };
+    let mut read =
+        ItemReader { lists, arguments: arguments(&mut reader, diagnostics), config: Value::Null, max_items: None };
     let place = reader.at("ReaderConfig");
     if let Some(value) = reader.take("ReaderConfig")
         && let Some(mut config) = Fields::new(value, place, language, diagnostics)
@@ -206,7 +208,12 @@ fn batcher(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Ite
     let mut batcher = Fields::new(fields.take("ItemBatcher")?, place, language, diagnostics)?;
     let read = ItemBatcher {
         max_items: batcher.dynamic_whole("MaxItemsPerBatch", "MaxItemsPerBatchPath", 1.0..=most, diagnostics),
-        max_bytes: batcher.dynamic_whole("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", 1.0..=LARGEST, diagnostics),
+        max_bytes: batcher.dynamic_whole(
+            "MaxInputBytesPerBatch",
+            "MaxInputBytesPerBatchPath",
+            1.0..=LARGEST,
+            diagnostics,
+        ),
         input: batcher.template("BatchInput", diagnostics),
     };
     batcher.finish("an 'ItemBatcher'", diagnostics);

@@ -248,7 +248,12 @@ fn work(run: &mut Run<'_>, thread: &mut Snapshot, attempt: Attempt, work: Work, 
 
 /// What has `work` done.
 pub(crate) fn effect(id: u32, attempt: &Attempt, work: Work, about: &MapRun) -> Effect {
-    Effect::InvokeTask { id, state: attempt.state.clone(), resource: work.resource().to_owned(), input: about.given(work) }
+    Effect::InvokeTask {
+        id,
+        state: attempt.state.clone(),
+        resource: work.resource().to_owned(),
+        input: about.given(work),
+    }
 }
 
 /// The driver has done it.

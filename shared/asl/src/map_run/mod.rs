@@ -13,7 +13,8 @@ pub(crate) mod page;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::snapshot::{Failure, Fanout, Outcome, Position, Snapshot, Source};
+use crate::Timestamp;
+use crate::snapshot::{ExecutionContext, Failure, Fanout, Outcome, Position, Snapshot, Source};
 
 pub use names::RunName;
 pub use page::{Rerun, rerun};
@@ -358,6 +359,9 @@ pub struct PageReport {
     /// Each that ended before the page did, by index.
     #[serde(rename = "e")]
     pub ends: Vec<(u32, ItemEnd)>,
+    /// [`Executions::late`]
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<(u32, Timestamp)>,
 }
 
 impl PageReport {
@@ -392,6 +396,9 @@ pub struct Executions {
     /// Executions that ended without success and have been noted.
     #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<(u32, ItemEnd)>,
+    /// When those began and ended that did so at once, other than when the page got its items.
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<(u32, Timestamp)>,
 }
 
 impl Executions {
@@ -423,7 +430,8 @@ impl Executions {
 
     /// Must the page hear of each failure? Not where all of its items may fail.
     pub(crate) fn tells_failures(&self, total: u32) -> bool {
-        let items = if self.sizes.is_empty() { u64::from(total) } else { self.sizes.iter().copied().map(u64::from).sum() };
+        let items =
+            if self.sizes.is_empty() { u64::from(total) } else { self.sizes.iter().copied().map(u64::from).sum() };
         self.terms.allowed < items
     }
 }
@@ -453,6 +461,18 @@ pub fn page_size(limit: u32, batch: Option<&Batch>) -> u64 {
 }
 
 impl MapRun {
+    /// Its ARN. `execution` is the context of the execution with the Map state.
+    #[must_use]
+    pub fn arn(&self, execution: &ExecutionContext) -> String {
+        names::run_arn(execution, &self.label, self.name)
+    }
+
+    /// The context of an execution of it, without what only the execution itself knows.
+    #[must_use]
+    pub fn child_context(&self, execution: &ExecutionContext, page: u32, index: u32) -> ExecutionContext {
+        names::child_context(execution, &self.label, self.name.execution(page, index))
+    }
+
     /// What a worker that does `work` is given. [`Work::Load`] and [`Work::Split`] need nothing: they look at the log.
     #[must_use]
     pub fn given(&self, work: Work) -> Value {

@@ -29,13 +29,7 @@ pub(crate) fn birth(
     let allowed = about.tolerance.allowed(about.total).saturating_sub(about.counts.failures());
     let seed = crate::fanout::mix(fanout.moment.seed, fanout.id, index);
     let terms = PageTerms { number: index, limit: shares(about.limit, about.pages).1, allowed, seed };
-    let about = MapRun {
-        page: Some(terms),
-        counts: RunCounts::default(),
-        reader: None,
-        writer: None,
-        ..about.clone()
-    };
+    let about = MapRun { page: Some(terms), counts: RunCounts::default(), reader: None, writer: None, ..about.clone() };
     // Of the state's input only what `ItemSelector` reads is needed, and that is in `about`.
     let attempt = Attempt { input: Value::Null, ..attempt.clone() };
     let thread = Snapshot {
@@ -127,8 +121,15 @@ fn open(
     } else {
         Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit: terms.limit }
     };
-    let executions =
-        Executions { name: about.name, label: about.label.clone(), terms, first, sizes, failed: Vec::new() };
+    let executions = Executions {
+        name: about.name,
+        label: about.label.clone(),
+        terms,
+        first,
+        sizes,
+        failed: Vec::new(),
+        late: Vec::new(),
+    };
     Ok(Fanout {
         id: 0,
         source: Source::Items { items: inputs, input: Value::Null },
@@ -198,12 +199,7 @@ fn group(batch: &Batch, items: Vec<Value>) -> (Vec<Value>, Vec<u32>) {
 }
 
 /// Starts every execution. True when more items have failed than may.
-fn start_all(
-    run: &mut Run<'_>,
-    thread: &Snapshot,
-    attempt: &Attempt,
-    fanout: &mut Fanout,
-) -> Result<bool, Failure> {
+fn start_all(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<bool, Failure> {
     let (mut started, now) = (Vec::new(), fanout.moment.now);
     for index in 0..fanout.total {
         if start(run, thread, attempt, fanout, index, now, &mut started)? {
@@ -222,12 +218,7 @@ fn start_all(
 }
 
 /// Starts executions until as many are out as may be, or none is left.
-fn start_some(
-    run: &mut Run<'_>,
-    thread: &Snapshot,
-    attempt: &Attempt,
-    fanout: &mut Fanout,
-) -> Result<bool, Failure> {
+fn start_some(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<bool, Failure> {
     let (mut started, now) = (Vec::new(), run.moment.now);
     while let Join::InTurn { running, next, limit, .. } = &mut fanout.join {
         let out = running.len().saturating_add(started.len());
@@ -265,6 +256,11 @@ fn start(
         started.push((index, decision));
         return Ok(false);
     };
+    if now != fanout.moment.now
+        && let Some(executions) = &mut fanout.executions
+    {
+        executions.late.push((index, now));
+    }
     match outcome {
         Outcome::Succeeded { output } => {
             run.charge(crate::run::weigh(output), attempt)?;
@@ -417,17 +413,20 @@ fn close(fanout: &Fanout, ends: Vec<(u32, ItemEnd)>) -> Step {
         outputs.map(|(index, output)| (*index, ItemEnd::Succeeded { output: output.clone() })).collect();
     all.extend(executions.failed.iter().cloned());
     all.extend(ends);
-    let mut report =
-        PageReport { counts: RunCounts::default(), executions: fanout.total, first: executions.first, ends: Vec::new() };
+    let mut report = PageReport {
+        counts: RunCounts::default(),
+        executions: fanout.total,
+        first: executions.first,
+        ends: Vec::new(),
+        late: executions.late.clone(),
+    };
     for (index, end) in &all {
         report.counts.count(end, executions.size(*index));
     }
     report.ends = all.into_iter().collect();
     match serde_json::to_value(report) {
         Ok(output) => Step::End(Outcome::Succeeded { output }),
-        Err(problem) => {
-            Step::End(Outcome::Failed { failure: Failure::new("States.Runtime", problem.to_string()) })
-        }
+        Err(problem) => Step::End(Outcome::Failed { failure: Failure::new("States.Runtime", problem.to_string()) }),
     }
 }
 

@@ -66,7 +66,8 @@ impl World<'_> {
         if matches!(outcome, Outcome::Aborted { .. }) {
             return;
         }
-        let (tick, end, succeeded) = (thread.tick, ItemEnd::from(outcome), matches!(outcome, Outcome::Succeeded { .. }));
+        let (tick, end, succeeded) =
+            (thread.tick, ItemEnd::from(outcome), matches!(outcome, Outcome::Succeeded { .. }));
         if child.role == Role::Page {
             let report = PageReport::of(outcome).ok_or_else(|| match outcome {
                 Outcome::Failed { failure } => failure.clone(),
@@ -90,9 +91,10 @@ impl World<'_> {
     /// The pages: what lies below them is no part of the execution's own history.
     pub(super) fn apart(&self) -> Vec<LogPath> {
         let is_page = |role: Role| role == Role::Page;
-        let pages = self.logs.iter().filter(|(_, thread)| {
-            thread.snapshot.child.as_ref().is_some_and(|child| is_page(child.role))
-        });
+        let pages = self
+            .logs
+            .iter()
+            .filter(|(_, thread)| thread.snapshot.child.as_ref().is_some_and(|child| is_page(child.role)));
         pages.map(|(log, _)| log.clone()).collect()
     }
 

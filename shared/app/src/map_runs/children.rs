@@ -1,0 +1,318 @@
+//! The executions of a map run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use millrace_asl::map_run::{ItemEnd, Loaded, MapRun, PageReport, Rerun, rerun};
+use millrace_asl::{Event, Failure, Join, Position, Timestamp};
+use serde_json::{Value, json};
+
+use super::record::{self, RunRecord};
+use super::{name, pages};
+use crate::error::Error;
+use crate::executions::{Advanced, After, ExecutionStatus, HistoryItem, Thread, advance, definitions, history, load};
+use crate::ports::{ExecutionLog, Page, Ports, StoreError};
+
+/// An execution of a map run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapExecution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The map run's ARN.
+    pub map_run_arn: String,
+    /// The ARN that stands for its state machine.
+    pub state_machine_arn: String,
+    /// How it is.
+    pub status: ExecutionStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+    /// What it was given.
+    pub input: Value,
+    /// What it gave, if it succeeded.
+    pub output: Option<Value>,
+    /// Why it ended without an output.
+    pub failure: Option<Failure>,
+    /// How many items it has.
+    pub items: u64,
+}
+
+/// Where the executions of a run are found.
+pub(super) struct Origin {
+    pub(super) record: RunRecord,
+    /// The run as its log says it is, or was when it ended.
+    pub(super) run: MapRun,
+    /// The log with the Map state when it last waited for pages; `None` before that.
+    pub(super) thread: Option<Thread>,
+}
+
+/// Finds where a run's executions are.
+pub(super) async fn origin<P: Ports>(ports: &P, record: RunRecord) -> Result<Option<Origin>, Error> {
+    /// How far back from its end a run that waits for pages is looked for one by one: writing its results comes between.
+    const BACK: u64 = 8;
+    let waits = |thread: &Thread| {
+        thread.snapshot.fanout().and_then(|fanout| fanout.map_run()).is_some_and(|run| run.name == record.name)
+    };
+    let latest = load::load(ports, &record.log).await?;
+    let current = latest.filter(|thread| thread.snapshot.map_run().is_some_and(|run| run.name == record.name));
+    let end = match (&current, &record.ended) {
+        (Some(thread), _) => Some(thread.seq + 1),
+        (None, Some(ended)) => Some(ended.seq),
+        (None, None) => None,
+    };
+    let mut thread = current.clone().filter(|thread| waits(thread));
+    if let (None, Some(end)) = (&thread, end) {
+        let from = end.saturating_sub(BACK).max(1);
+        let limit = usize::try_from(end.saturating_sub(from)).unwrap_or_default();
+        if limit > 0 {
+            for entry in ports.log().entries(&record.log, from, limit).await? {
+                let found = load::read(ports, entry).await?;
+                if waits(&found) {
+                    thread = Some(found);
+                }
+            }
+        }
+        if thread.is_none() && from == 1 {
+            thread = load::first(ports, &record.log).await?.filter(waits);
+        }
+    }
+    if thread.is_none() && end.is_none_or(|end| end > BACK) {
+        thread = load::origin(ports, &record.log, record.fanout).await?.filter(waits);
+    }
+    let run = match (&current, &record.ended, &thread) {
+        (Some(thread), _, _) => thread.snapshot.map_run().cloned(),
+        (None, Some(ended), _) => Some(ended.run.clone()),
+        (None, None, Some(thread)) => thread.snapshot.map_run().cloned(),
+        (None, None, None) => None,
+    };
+    Ok(run.map(|run| Origin { record, run, thread }))
+}
+
+/// A page with its executions, as far as they have begun.
+struct Opened {
+    rerun: Rerun,
+    /// When it got its items.
+    loaded: Timestamp,
+    /// Its newest thread.
+    thread: Thread,
+}
+
+/// Opens a page; `None` when it has not got its items.
+async fn open<P: Ports>(ports: &P, parent: &Thread, page: u32) -> Result<Option<Opened>, Error> {
+    let Some(fanout) = parent.snapshot.fanout() else { return Ok(None) };
+    let Some(born) = load::implied(ports, parent, page).await? else { return Ok(None) };
+    let log = parent.log.child(fanout.id, page);
+    let Some(first) = ports.log().entries(&log, 1, 1).await?.pop() else { return Ok(None) };
+    let loaded = first.at;
+    let Some(entry) = ports.log().latest(&log).await? else { return Ok(None) };
+    let thread = load::read(ports, entry).await?;
+    let Position::Work { run, .. } = &born.snapshot.position else { return Ok(None) };
+    let items = match run.stored.as_str() {
+        "" => json!({ "first": 0, "items": run.items }),
+        stored => pages::load(ports, stored, page).await?,
+    };
+    let machine = definitions::load(ports, &parent.header.definition).await?;
+    let rerun = rerun(&machine, &born.snapshot, items, loaded);
+    Ok(rerun.map(|rerun| Opened { rerun, loaded, thread }))
+}
+
+/// The executions of a page that have begun, by index.
+pub(super) async fn of_page<P: Ports>(ports: &P, parent: &Thread, page: u32) -> Result<Vec<MapExecution>, Error> {
+    let (Some(run), Some(opened)) = (parent.snapshot.map_run(), open(ports, parent, page).await?) else {
+        return Ok(Vec::new());
+    };
+    let Opened { rerun, loaded, thread } = opened;
+    let (mut ends, mut late, mut out) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    if let Some(fanout) = thread.snapshot.fanout() {
+        for (index, output) in &fanout.outputs {
+            ends.insert(*index, ItemEnd::Succeeded { output: output.clone() });
+        }
+        if let Some(executions) = &fanout.executions {
+            ends.extend(executions.failed.iter().cloned());
+            late.extend(executions.late.iter().copied());
+        }
+        if let Join::InTurn { running, .. } = &fanout.join {
+            late.extend(running.iter().map(|(index, at)| (*index, *at)));
+        }
+        out = fanout.out();
+    }
+    if let Some(report) = thread.snapshot.outcome().and_then(PageReport::of) {
+        ends.extend(report.ends);
+        late.extend(report.late);
+    }
+    let all: Vec<u32> = (0..rerun.executions()).collect();
+    let mut logs = BTreeMap::new();
+    for part in all.chunks(load::PAGE) {
+        logs.extend(load::children(ports, &thread.log, 0, part).await?);
+    }
+    let mut executions = Vec::new();
+    for index in all {
+        let context = run.child_context(&parent.snapshot.execution, page, index);
+        let began = late.get(&index).copied().unwrap_or(loaded);
+        let (started_at, stopped_at, end) = match (logs.get(&index), ends.remove(&index)) {
+            (Some(child), _) => {
+                let end = child.snapshot.outcome().map(ItemEnd::from);
+                (child.snapshot.execution.start_time, end.is_some().then_some(child.at), end)
+            }
+            (None, Some(end)) => (began, Some(began), Some(end)),
+            (None, None) if out.binary_search(&index).is_ok() => (began, None, None),
+            (None, None) => continue,
+        };
+        let (status, output, failure) = match end {
+            None => (ExecutionStatus::Running, None, None),
+            Some(ItemEnd::Succeeded { output }) => (ExecutionStatus::Succeeded, Some(output), None),
+            Some(ItemEnd::Failed { failure }) => (ExecutionStatus::Failed, None, Some(failure)),
+            Some(ItemEnd::TimedOut) => (ExecutionStatus::TimedOut, None, None),
+            Some(ItemEnd::Aborted { failure }) => (ExecutionStatus::Aborted, None, Some(failure)),
+        };
+        executions.push(MapExecution {
+            arn: context.id,
+            name: context.name,
+            map_run_arn: run.arn(&parent.snapshot.execution),
+            state_machine_arn: context.state_machine_id,
+            status,
+            started_at,
+            stopped_at,
+            input: rerun.input(index).cloned().unwrap_or_default(),
+            output,
+            failure,
+            items: rerun.items(index),
+        });
+    }
+    Ok(executions)
+}
+
+/// The inputs of the executions of a page that have not begun: of one that has not got its items, the items.
+pub(super) async fn never_begun<P: Ports>(
+    ports: &P,
+    parent: &Thread,
+    page: u32,
+    begun: &[MapExecution],
+) -> Result<Vec<Value>, Error> {
+    let Some(run) = parent.snapshot.map_run() else { return Ok(Vec::new()) };
+    let Some(Opened { rerun, .. }) = open(ports, parent, page).await? else {
+        if run.stored.is_empty() {
+            return Ok(run.items.clone());
+        }
+        let loaded: Loaded = serde_json::from_value(pages::load(ports, &run.stored, page).await?)
+            .map_err(|problem| StoreError::corrupt("a page of items", problem))?;
+        return Ok(loaded.items);
+    };
+    let arns: BTreeSet<&str> = begun.iter().map(|execution| execution.arn.as_str()).collect();
+    let never = (0..rerun.executions())
+        .filter(|index| !arns.contains(run.child_context(&parent.snapshot.execution, page, *index).id.as_str()));
+    Ok(never.filter_map(|index| rerun.input(index).cloned()).collect())
+}
+
+/// The executions of a map run that have begun, newest first; with `status` only those of that one. Of `limit`, 1 to 1,000.
+/// `None` when there is no such run.
+///
+/// # Errors
+/// [`Error::Store`], also for a cursor of another listing.
+pub async fn list_map_executions<P: Ports>(
+    ports: &P,
+    map_run_arn: &str,
+    status: Option<ExecutionStatus>,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Result<Option<Page<MapExecution>>, Error> {
+    let Some(name) = name::of_run(map_run_arn) else { return Ok(None) };
+    let Some((record, _)) = record::load(ports, name).await?.filter(|(record, _)| record.arn == map_run_arn) else {
+        return Ok(None);
+    };
+    let from = cursor.map(|cursor| place(cursor).ok_or(StoreError::InvalidCursor)).transpose()?;
+    let mut page = Page { items: Vec::new(), next: None };
+    let Some(Origin { thread: Some(thread), .. }) = origin(ports, record).await? else { return Ok(Some(page)) };
+    let started = thread.snapshot.fanout().map_or(0, |fanout| fanout.with_logs().len());
+    let mut number = from.map_or_else(|| u32::try_from(started).unwrap_or(u32::MAX), |(number, _)| number + 1);
+    let mut skip = from.map_or(0, |(_, skip)| skip);
+    while number > 0 {
+        number -= 1;
+        let executions = of_page(ports, &thread, number).await?;
+        for (seen, execution) in executions.into_iter().rev().enumerate().skip(skip) {
+            if status.is_some_and(|status| status != execution.status) {
+                continue;
+            }
+            if page.items.len() >= limit {
+                page.next = Some(format!("{number}.{seen}"));
+                return Ok(Some(page));
+            }
+            page.items.push(execution);
+        }
+        skip = 0;
+    }
+    Ok(Some(page))
+}
+
+fn place(cursor: &str) -> Option<(u32, usize)> {
+    let (page, skip) = cursor.split_once('.')?;
+    Some((page.parse().ok()?, skip.parse().ok()?))
+}
+
+/// An execution of a map run by its ARN.
+struct Found {
+    origin: Thread,
+    page: u32,
+    index: u32,
+}
+
+async fn find<P: Ports>(ports: &P, arn: &str) -> Result<Option<Found>, Error> {
+    let Some(name) = name::of_execution(arn) else { return Ok(None) };
+    let Some((record, _)) = record::load(ports, name).await? else { return Ok(None) };
+    let Some((page, index)) = record.name.place(name) else { return Ok(None) };
+    let Some(Origin { thread: Some(thread), run, .. }) = origin(ports, record).await? else { return Ok(None) };
+    let is_it = run.child_context(&thread.snapshot.execution, page, index).id == arn;
+    let has_begun = thread.snapshot.fanout().is_some_and(|fanout| fanout.with_logs().binary_search(&page).is_ok());
+    Ok((is_it && has_begun).then_some(Found { origin: thread, page, index }))
+}
+
+/// Looks at an execution of a map run. `None` when the ARN is that of no such execution, or it has not begun.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn describe_map_execution<P: Ports>(ports: &P, arn: &str) -> Result<Option<MapExecution>, Error> {
+    let Some(found) = find(ports, arn).await? else { return Ok(None) };
+    let executions = of_page(ports, &found.origin, found.page).await?;
+    Ok(executions.into_iter().find(|execution| execution.arn == arn))
+}
+
+/// The whole history of an execution of a map run, in order. `None` as in [`describe_map_execution`].
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn map_execution_history<P: Ports>(ports: &P, arn: &str) -> Result<Option<Vec<HistoryItem>>, Error> {
+    let Some(found) = find(ports, arn).await? else { return Ok(None) };
+    let Some(opened) = open(ports, &found.origin, found.page).await? else { return Ok(None) };
+    let Some(execution) = describe_map_execution(ports, arn).await? else { return Ok(None) };
+    let log = opened.thread.log.child(0, found.index);
+    if let Some(history) = history::of_child(ports, &log).await? {
+        return Ok(Some(history));
+    }
+    let machine = definitions::load(ports, &found.origin.header.definition).await?;
+    let decision = opened.rerun.execution(&machine, found.index, execution.started_at);
+    Ok(decision.map(|decision| history::of_events(execution.started_at, decision.history)))
+}
+
+/// Ends a running execution of a map run as `ABORTED`. False when it had ended already; `None` as in
+/// [`describe_map_execution`].
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn stop_map_execution<P: Ports>(
+    ports: &P,
+    arn: &str,
+    error: Option<String>,
+    cause: Option<String>,
+) -> Result<Option<bool>, Error> {
+    let Some(found) = find(ports, arn).await? else { return Ok(None) };
+    let Some(opened) = open(ports, &found.origin, found.page).await? else { return Ok(None) };
+    let log = opened.thread.log.child(0, found.index);
+    let event = Event::Abort { failure: Failure { error, cause } };
+    match advance(ports, &log, event, None, After::default()).await? {
+        Advanced::Committed => Ok(Some(true)),
+        Advanced::Late(_) => Ok(Some(false)),
+        Advanced::Gone => Ok(describe_map_execution(ports, arn).await?.map(|_| false)),
+    }
+}

@@ -1,0 +1,126 @@
+//! The record of a map run: where its log is, and how it ended. While it runs the log is the truth.
+
+use millrace_asl::map_run::{MapRun, RunName, RunStatus};
+use millrace_asl::{Failure, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::executions::{LogId, Thread};
+use crate::ids::ExecutionId;
+use crate::keys;
+use crate::ports::{Condition, Index, Ports, Record, RecordStore, StoreError, Write};
+
+/// How long the record of a run is kept once it has ended: as long as that of an execution.
+const KEPT_MILLIS: i64 = 90 * 24 * 3600 * 1000;
+
+/// What is stored of a map run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct RunRecord {
+    pub(super) name: RunName,
+    pub(super) arn: String,
+    pub(super) execution: ExecutionId,
+    pub(super) execution_arn: String,
+    pub(super) state_machine_arn: String,
+    /// The log with the Map state.
+    pub(super) log: LogId,
+    /// The number of its fan-out over the pages.
+    pub(super) fanout: u32,
+    pub(super) started_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<Ended>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ended {
+    pub(super) status: RunStatus,
+    pub(super) at: Timestamp,
+    /// The entry of the log in which it did.
+    pub(super) seq: u64,
+    /// The run as it was then, without what its executions were given.
+    pub(super) run: MapRun,
+}
+
+impl Ended {
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.run.failure.as_ref()
+    }
+}
+
+/// Stores the record of the run that `thread` is about to work for, where there is none yet.
+pub(crate) async fn note_begin<P: Ports>(ports: &P, thread: &Thread) -> Result<(), Error> {
+    let Position::Work { run, .. } = &thread.snapshot.position else { return Ok(()) };
+    let (log, fanout) = match (run.page, thread.log.parent()) {
+        (Some(_), Some((parent, step))) => (parent, step.fanout),
+        _ => (thread.log.clone(), thread.snapshot.fanouts),
+    };
+    let record = begun(thread, run, log, fanout);
+    match ports.records().write(vec![Write::Put(record.stored(0)?, Condition::Absent)]).await {
+        Ok(()) | Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn begun(thread: &Thread, run: &MapRun, log: LogId, fanout: u32) -> RunRecord {
+    let context = &thread.snapshot.execution;
+    RunRecord {
+        name: run.name,
+        arn: run.arn(context),
+        execution: log.execution.clone(),
+        execution_arn: context.id.clone(),
+        state_machine_arn: run.child_context(context, 0, 0).state_machine_id,
+        log,
+        fanout,
+        started_at: thread.at,
+        ended: None,
+    }
+}
+
+/// Says on the record how the run ended.
+pub(crate) async fn note_end<P: Ports>(
+    ports: &P,
+    thread: &Thread,
+    run: &MapRun,
+    status: RunStatus,
+) -> Result<(), Error> {
+    /// Deliveries of the same message that say the same.
+    const TRIES: usize = 8;
+    for _ in 0..TRIES {
+        let (mut record, version) = match load(ports, run.name).await? {
+            Some(found) => found,
+            None => (begun(thread, run, thread.log.clone(), thread.snapshot.fanouts), 0),
+        };
+        let lean = MapRun { items: Vec::new(), input: serde_json::Value::Null, batch: None, ..run.clone() };
+        record.ended = Some(Ended { status, at: thread.at, seq: thread.seq, run: lean });
+        let condition = if version == 0 { Condition::Absent } else { Condition::Version(version) };
+        match ports.records().write(vec![Write::Put(record.stored(version)?, condition)]).await {
+            Err(StoreError::Conflict) => {}
+            written => return Ok(written?),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+impl RunRecord {
+    fn stored(&self, version: u64) -> Result<Record, Error> {
+        let partition = keys::execution_map_runs(&self.execution);
+        Ok(Record {
+            key: keys::map_run(&self.name.family()),
+            version,
+            body: serde_json::to_value(self).map_err(Error::internal)?,
+            listings: vec![keys::listing(Index::Owner, partition, self.started_at, &self.name.to_string())],
+            expires_at: self.ended.as_ref().map(|ended| ended.at.plus_millis(KEPT_MILLIS)),
+        })
+    }
+
+    pub(super) fn from_record(record: Record) -> Result<(Self, u64), Error> {
+        let what = format!("map run {}", record.key.partition);
+        let body = serde_json::from_value(record.body).map_err(|problem| StoreError::corrupt(what, problem))?;
+        Ok((body, record.version))
+    }
+}
+
+/// Reads the record of a run by its name or by that of one of its executions.
+pub(super) async fn load<P: Ports>(ports: &P, name: RunName) -> Result<Option<(RunRecord, u64)>, Error> {
+    ports.records().get(&keys::map_run(&name.family())).await?.map(RunRecord::from_record).transpose()
+}
