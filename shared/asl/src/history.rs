@@ -39,7 +39,7 @@ kinds! {
     ParallelStateEntered ParallelStateStarted ParallelStateSucceeded ParallelStateFailed ParallelStateExited
     MapStateEntered MapStateStarted MapIterationStarted MapIterationSucceeded MapIterationFailed MapIterationAborted
     MapStateSucceeded MapStateFailed MapStateExited
-    MapRunStarted MapRunSucceeded MapRunFailed MapRunAborted MapRunRedriven
+    MapRunStarted MapRunSucceeded MapRunFailed MapRunAborted
 }
 
 /// One event of a decision.

@@ -28,7 +28,7 @@ impl World<'_> {
             }
             Work::Load => {
                 let (above, page) = (log[..log.len() - 1].to_vec(), run.page.unwrap().number);
-                self.pages[&(above, page)].clone()
+                self.pages.get(&(above, page))?.clone()
             }
             Work::Read | Work::Write => return None,
         };
