@@ -61,7 +61,7 @@ fn prepare(
     let (source, _, limit) = states::map::begin(run, thread, state, map, attempt)?;
     match source {
         Source::Items { items, input } => Ok(Prepared { items, input, limit }),
-        Source::Branches { .. } => Err(broken(&attempt.state)),
+        Source::Branches { .. } | Source::Pages { .. } => Err(broken(&attempt.state)),
     }
 }
 
