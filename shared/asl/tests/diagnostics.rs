@@ -143,10 +143,25 @@ fn definitions() -> Vec<(&'static str, Value)> {
             "Branches": [{ "StartAt": "C", "States": { "C": { "Type": "Pass", "Next": "B" }, "D": pass } }] } } }),
         ),
         ("no item processor", one(json!({ "Type": "Map", "End": true }))),
+        ("a field of a distributed map", map(json!({ "Label": "L", "ItemReader": {}, "ToleratedFailureCount": 1 }))),
         (
             "a distributed map",
-            map(json!({ "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" },
-            "StartAt": "I", "States": { "I": pass } } })),
+            map(json!({
+                "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "SLOW", "x": 1 },
+                                   "StartAt": "I", "States": { "I": pass } },
+                "ItemReader": { "Resource": "arn:aws:states:::s3:putObject",
+                                "ReaderConfig": { "InputType": "PARQUET", "CSVDelimiter": "DOT", "MaxItems": -1 } },
+                "ItemBatcher": { "MaxItemsPerBatch": 0, "MaxInputBytesPerBatch": 300_000 },
+                "ResultWriter": { "WriterConfig": { "Transformation": "TWIST" } },
+                "ToleratedFailurePercentage": 101, "ToleratedFailureCount": 1, "ToleratedFailureCountPath": "$.c",
+            })),
+        ),
+        (
+            "a result writer of nothing",
+            map(json!({
+                "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED" }, "StartAt": "I", "States": { "I": pass } },
+                "ResultWriter": {},
+            })),
         ),
         ("two concurrencies", map(json!({ "MaxConcurrency": 1, "MaxConcurrencyPath": "$.c" }))),
         ("a negative concurrency", map(json!({ "MaxConcurrency": -1 }))),
