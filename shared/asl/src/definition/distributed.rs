@@ -107,6 +107,64 @@ pub(super) fn distributed(
             if field.starts_with("Tolerated") {
                 continue;
             }
+            let message =
+                format!("'{field}' needs an 'ItemProcessor' whose 'ProcessorConfig' has the 'Mode' \"DISTRIBUTED\"");
+            diagnostics.error(SCHEMA, &fields.at(field), message);
+        }
+        return None;
+    }
+    let label = fields.string("Label", diagnostics).map(ToOwned::to_owned);
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let most = MOST_ITEMS as f64;
+    Some(Box::new(Distributed {
+        express: processor.express,
+        label,
+        reader: reader(fields, diagnostics),
+        batcher: batcher(fields, diagnostics),
+        writer: writer(fields, diagnostics),
+        tolerated_count: fields.dynamic_whole(
+            "ToleratedFailureCount",
+            "ToleratedFailureCountPath",
+            0.0..=most,
+            diagnostics,
+        ),
+        tolerated_percentage: fields.dynamic_number(
+            "ToleratedFailurePercentage",
+            "ToleratedFailurePercentagePath",
+            0.0..=100.0,
+            diagnostics,
+        ),
+    }))
+}
+
+/// A text that is one of `words`.
+fn one_of<'a>(
+    fields: &mut Fields<'a>,
+    field: &'static str,
+    words: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<&'a str> {
+    let word = fields.string(field, diagnostics)?;
+    if !words.contains(&word) {
+        diagnostics.error(SCHEMA, &fields.at(field), format!("'{field}' must be one of {}", words.join(", ")));
+    }
+    Some(word)
+}
+
+fn arguments(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let field = if fields.has("Arguments") { "Arguments" } else { "Parameters" };
+    fields.template(field, diagnostics)
+}
+
+fn reader(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<ItemReader> {
+    /// What an object may be; a listing need not say.
+    const TYPES: [&str; 5] = ["CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"];
+    let (place, language) = (fields.at("ItemReader"), fields.language);
+    let mut reader = Fields::new(fields.take("ItemReader")?, place, language, diagnostics)?;
+    let lists = match reader.required_string("Resource", diagnostics) {
+        Some("arn:aws:states:::s3:listObjectsV2") => true,
+        Some("arn:aws:states:::s3:getObject") | None => false,
+        Some(other) => {
             let message = format!(
                 "'Resource' is arn:aws:states:::s3:getObject or arn:aws:states:::s3:listObjectsV2, not {other:?}"
             );
