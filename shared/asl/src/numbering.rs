@@ -86,6 +86,7 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
         let is_birth = !last.contains_key(&part.path);
         let above = part.path.split_last().and_then(|(_, above)| open.get(above)?.last().copied());
         let mut led = last.get(&part.path).copied().or(above).unwrap_or_default();
+        let before = led;
         for event in part.events {
             let id = numbered.len() as u64 + 1;
             match event.kind {
@@ -111,7 +112,11 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
                 let below = last.iter().filter(|(path, _)| path.starts_with(&part.path)).map(|(_, id)| *id);
                 led = below.max().unwrap_or(led);
             }
-            let previous = event.previous.map_or(led, |place| offset + u64::from(place) + 1);
+            let previous = match event.previous {
+                Some(place) => offset + u64::from(place) + 1,
+                None if event.kind == EventType::EvaluationFailed => before,
+                None => led,
+            };
             if event.kind == EventType::MapIterationSucceeded
                 && let Some((_, above)) = part.path.split_last()
             {

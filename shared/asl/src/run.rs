@@ -11,7 +11,9 @@ use crate::decide::{Decision, Effect};
 use crate::definition::{Catcher, Kind, MachineId, ResultPath, Retrier, Selection, State, StateMachine, Transition};
 use crate::history::{EventType, HistoryEvent};
 use crate::probe::Probe;
-use crate::query::{Dynamic, Entropy, Found, JsonType, QueryFailure, QueryLanguage, Scope, Template};
+use crate::query::{
+    Dynamic, Entropy, Found, JsonType, QUERY_EVALUATION_ERROR, QueryFailure, QueryLanguage, Scope, Template,
+};
 use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
 use crate::states;
 
@@ -253,6 +255,11 @@ impl<'a> Run<'a> {
                 details.insert("location".to_owned(), Value::String(location.clone()));
             }
             details.insert("state".to_owned(), Value::String(attempt.state.clone()));
+            // As on the service it follows from what led to the state, where that has only been entered.
+            let entered = self.last.and_then(|last| self.history.get(usize::try_from(last).ok()?));
+            if let Some(previous) = entered.filter(|event| states::is_entry(event.kind)).map(|event| event.previous) {
+                self.last = previous;
+            }
             self.record(EventType::EvaluationFailed, details);
         }
         failure.into()
@@ -476,6 +483,24 @@ impl<'a> Run<'a> {
         self.input(thread, state, attempt)
             .and_then(|input| self.complete(thread, state, attempt, input.into_owned(), None, &ResultPath::Whole))
             .unwrap_or_else(|failure| Step::End(Outcome::Failed { failure }))
+    }
+
+    /// A Parallel or Map state failed before it had children: like [`Run::fail`]; where an expression is at fault, with the
+    /// event that says so.
+    pub(crate) fn fail_early(
+        &mut self,
+        thread: &mut Snapshot,
+        state: &State,
+        attempt: &Attempt,
+        failure: Failure,
+        handlers: (&[Retrier], &[Catcher]),
+        failed: EventType,
+    ) -> Step {
+        if failure.error.as_deref() == Some(QUERY_EVALUATION_ERROR) {
+            self.fail_with(thread, state, attempt, failure, handlers, failed)
+        } else {
+            self.fail(thread, state, attempt, failure, handlers.0, handlers.1)
+        }
     }
 
     /// A state's children failed: like [`Run::fail`], with the event that says so unless the state is tried again.

@@ -22,17 +22,22 @@ pub(super) fn run(arguments: Vec<Value>, _: &mut Entropy) -> Result<Value, Refus
     if text.chars().count() > MAX_CHARACTERS {
         return Err(Refusal::Arguments);
     }
-    let bytes = text.as_bytes();
-    let digest = match algorithm.as_str() {
-        Some("MD5") => Md5::digest(bytes).to_vec(),
-        Some("SHA-1") => Sha1::digest(bytes).to_vec(),
-        Some("SHA-256") => Sha256::digest(bytes).to_vec(),
-        Some("SHA-384") => Sha384::digest(bytes).to_vec(),
-        Some("SHA-512") => Sha512::digest(bytes).to_vec(),
-        Some(_) | None => return Err(Refusal::Arguments),
+    let hex = algorithm.as_str().and_then(|algorithm| digest(algorithm, text.as_bytes()));
+    hex.map(Value::String).ok_or(Refusal::Arguments)
+}
+
+/// The digest in lower-case hexadecimal; nothing where the algorithm isn't known.
+pub(crate) fn digest(algorithm: &str, bytes: &[u8]) -> Option<String> {
+    let digest = match algorithm {
+        "MD5" => Md5::digest(bytes).to_vec(),
+        "SHA-1" => Sha1::digest(bytes).to_vec(),
+        "SHA-256" => Sha256::digest(bytes).to_vec(),
+        "SHA-384" => Sha384::digest(bytes).to_vec(),
+        "SHA-512" => Sha512::digest(bytes).to_vec(),
+        _ => return None,
     };
-    Ok(Value::String(digest.iter().fold(String::new(), |mut hex, byte| {
+    Some(digest.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    })))
+    }))
 }

@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::query::limits::Allowance;
 use crate::query::{Entropy, PathError, QueryFailure, Scope};
 
+pub(crate) use hash::digest;
 pub use parser::IntrinsicSyntaxError;
 use parser::{Argument, Call};
 

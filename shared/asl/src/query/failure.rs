@@ -2,6 +2,9 @@ use std::fmt;
 
 use crate::query::limits::LimitExceeded;
 
+/// The error name of every JSONata expression that fails.
+pub(crate) const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
+
 /// A state's failure while a path, template, intrinsic function or Choice rule was applied.
 ///
 /// This is data, not a Rust error of the engine: it becomes the error and cause in the execution's history.
@@ -27,7 +30,7 @@ impl QueryFailure {
     #[must_use]
     pub fn evaluation(cause: impl Into<String>, location: Option<&str>) -> Self {
         Self {
-            error: "States.QueryEvaluationError".to_owned(),
+            error: QUERY_EVALUATION_ERROR.to_owned(),
             cause: cause.into(),
             evaluation: Some(Evaluation { location: location.map(ToOwned::to_owned) }),
         }

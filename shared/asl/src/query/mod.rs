@@ -14,7 +14,6 @@ mod field;
 mod filter;
 mod filter_parser;
 mod jsonata;
-mod jsonata_references;
 mod jsonata_template;
 pub(crate) mod limits;
 pub(crate) mod number;
@@ -27,6 +26,7 @@ mod walk;
 
 pub use entropy::Entropy;
 pub use expression::{Expression, ExpressionError};
+pub(crate) use failure::QUERY_EVALUATION_ERROR;
 pub use failure::{Evaluation, QueryFailure};
 pub use field::{Dynamic, Found, QueryLanguage, Template};
 pub use jsonata::{JsonType, Jsonata, JsonataSyntaxError};

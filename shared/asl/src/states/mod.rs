@@ -25,6 +25,21 @@ pub(crate) const fn entered(kind: &Kind) -> EventType {
     }
 }
 
+/// Is it the event of some state's entry?
+pub(crate) const fn is_entry(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::PassStateEntered
+            | EventType::TaskStateEntered
+            | EventType::ChoiceStateEntered
+            | EventType::WaitStateEntered
+            | EventType::SucceedStateEntered
+            | EventType::FailStateEntered
+            | EventType::ParallelStateEntered
+            | EventType::MapStateEntered
+    )
+}
+
 /// The event that a state's exit records; a Fail state has none.
 pub(crate) const fn exited(kind: &Kind) -> Option<EventType> {
     match kind {

@@ -22,7 +22,10 @@ pub(crate) fn run(
         .map(Cow::into_owned);
     let input = match input {
         Ok(input) => input,
-        Err(failure) => return run.fail(thread, state, &attempt, failure, &parallel.retry, &parallel.catch),
+        Err(failure) => {
+            let handlers = (parallel.retry.as_slice(), parallel.catch.as_slice());
+            return run.fail_early(thread, state, &attempt, failure, handlers, EventType::ParallelStateFailed);
+        }
     };
     run.record(EventType::ParallelStateStarted, Map::new());
     run.fan_out(thread, attempt, Source::Branches { input }, 0)

@@ -1,22 +1,22 @@
 //! What a JSONata expression reads from a context item that it doesn't have.
 
-use jsonata_core::ast::{AstNode, Stage};
+use super::ast::{Kind, Node, Stage};
 
 /// The names that an expression reads from its context item at the top level, each once, in order. The service evaluates
 /// expressions without such an item and refuses them: `phone` in `$states.input & phone`. `$` and `$$` read it as well.
-pub(super) fn top_level(ast: &AstNode) -> Vec<String> {
+pub(super) fn top_level(root: &Node) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     // Depth first without recursion: expressions may be deep.
-    let mut open = vec![(ast, false)];
+    let mut open = vec![(root, false)];
     while let Some((node, context)) = open.pop() {
         if context {
             // Everything below has an item too.
             continue;
         }
-        let name = match node {
-            AstNode::Name(name) => Some(name.clone()),
-            AstNode::Variable(name) if name.is_empty() => Some("$".to_owned()),
-            AstNode::ParentVariable(_) => Some("$$".to_owned()),
+        let name = match &node.kind {
+            Kind::Name(name) => Some(name.clone()),
+            Kind::Variable(name) if name.is_empty() => Some("$".to_owned()),
+            Kind::Variable(name) if name == "$" => Some("$$".to_owned()),
             _ => None,
         };
         found.extend(name.filter(|name| !found.contains(name)));
@@ -30,58 +30,54 @@ pub(super) fn top_level(ast: &AstNode) -> Vec<String> {
 }
 
 /// The parts of a node, each with whether it is evaluated with a context item although the node is not.
-fn children<'a>(node: &'a AstNode, add: &mut impl FnMut(&'a AstNode, bool)) {
-    match node {
-        AstNode::Path { steps } => {
-            for (index, step) in steps.iter().enumerate() {
-                add(&step.node, index > 0);
-                for stage in &step.stages {
-                    match stage {
-                        Stage::Filter(filter) => add(filter, true),
-                        Stage::KeepArray | Stage::Index(_) => {}
-                    }
-                }
-            }
+fn children<'a>(node: &'a Node, add: &mut impl FnMut(&'a Node, bool)) {
+    node.predicate.iter().for_each(|filter| add(filter, true));
+    for stage in &node.stages {
+        if let Stage::Filter(filter) = stage {
+            add(filter, true);
         }
-        AstNode::Binary { lhs, rhs, .. } => {
-            add(lhs, false);
-            add(rhs, false);
+    }
+    for (name, value) in node.group.iter().flatten() {
+        add(name, true);
+        add(value, true);
+    }
+    match &node.kind {
+        Kind::Path { steps, .. } => steps.iter().enumerate().for_each(|(index, step)| add(step, index > 0)),
+        Kind::Binary { left, right, .. } | Kind::Apply { left, right } => {
+            add(left, false);
+            add(right, false);
         }
-        AstNode::Unary { operand, .. } => add(operand, false),
-        AstNode::Function { args, .. } => args.iter().for_each(|argument| add(argument, false)),
-        AstNode::Call { procedure, args } => {
+        Kind::Negate(inner) | Kind::Bind { value: inner, .. } | Kind::Lambda { body: inner, .. } => add(inner, false),
+        Kind::Call { procedure, arguments } => {
             add(procedure, false);
-            args.iter().for_each(|argument| add(argument, false));
+            arguments.iter().for_each(|argument| add(argument, false));
         }
-        AstNode::Lambda { body, .. } => add(body, false),
-        AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => {
-            items.iter().for_each(|item| add(item, false));
+        Kind::Partial { procedure, arguments } => {
+            add(procedure, false);
+            arguments.iter().flatten().for_each(|argument| add(argument, false));
         }
-        AstNode::Object(pairs) => pairs.iter().for_each(|(name, value)| {
+        Kind::Array(items) | Kind::Block(items) => items.iter().for_each(|item| add(item, false)),
+        Kind::Object(pairs) => pairs.iter().for_each(|(name, value)| {
             add(name, false);
             add(value, false);
         }),
-        AstNode::ObjectTransform { input, .. } | AstNode::Sort { input, .. } => add(input, false),
-        AstNode::Conditional { condition, then_branch, else_branch } => {
+        Kind::Condition { condition, then, otherwise } => {
             add(condition, false);
-            add(then_branch, false);
-            else_branch.iter().for_each(|branch| add(branch, false));
+            add(then, false);
+            otherwise.iter().for_each(|branch| add(branch, false));
         }
-        AstNode::FunctionApplication(inner) => add(inner, true),
-        AstNode::String(_)
-        | AstNode::Name(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_)
-        | AstNode::Transform { .. } => {}
+        Kind::Sort(terms) => terms.iter().for_each(|term| add(&term.expression, true)),
+        Kind::Text(_)
+        | Kind::Name(_)
+        | Kind::Number(_)
+        | Kind::Bool(_)
+        | Kind::Null
+        | Kind::Regex(_)
+        | Kind::Variable(_)
+        | Kind::Wildcard
+        | Kind::Descendants
+        | Kind::Parent(_)
+        | Kind::Transform { .. } => {}
     }
 }
 
