@@ -99,7 +99,8 @@ impl Watcher for Fates {
 }
 
 /// An executor whose answers follow from the task alone: `{"fail": NAME}` in the input fails, `fail_until` fails the
-/// first attempts of a state, `{"unable": true}` never gives a result, a task with a token is ended by [`Outside`], everything else is answered with what was given
+/// first attempts of a state, `{"unable": true}` never gives a result, a task with a token is ended by [`Outside`] or, where it is given
+/// `run`, by an execution of that definition, everything else is answered with what was given
 /// and the state's name.
 #[derive(Debug, Default)]
 pub struct Script {
@@ -123,7 +124,11 @@ impl Executor for Script {
             if task.input.get("refused").is_some() {
                 return Err(TaskError::failed("Test.Refused", "the call was refused"));
             }
-            self.outside.hold(token, &task.input, ports.clock().now());
+            if let Some(definition) = task.input.get("run") {
+                start_execution(ports, nested(task, definition.to_string())).await?;
+            } else {
+                self.outside.hold(token, &task.input, ports.clock().now());
+            }
             return Ok(TaskResult::Submitted(json!({ "accepted": task.state })));
         }
         if let Some(name) = task.input.get("fail").and_then(Value::as_str) {
@@ -138,6 +143,21 @@ impl Executor for Script {
             return Err(TaskError::failed("Test.NotYet", format!("attempt {attempt}")));
         }
         Ok(json!({ "state": task.state, "given": task.input }).into())
+    }
+}
+
+/// An execution whose end a task waits for.
+fn nested(task: &Task, definition: String) -> StartExecution {
+    StartExecution {
+        id: ExecutionId::derived(&task.attempt),
+        owner: task.owner.clone(),
+        name: "nested".to_owned(),
+        definition: definition.into(),
+        input: json!({ "from": task.state }),
+        project: None,
+        payload_limit: PayloadLimit::None,
+        workflow: None,
+        waiting: task.token.clone(),
     }
 }
 
@@ -211,6 +231,7 @@ impl World {
                 project: None,
                 payload_limit: PayloadLimit::None,
                 workflow: None,
+                waiting: None,
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,

@@ -30,6 +30,7 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         project: None,
         payload_limit: PayloadLimit::None,
         workflow: None,
+        waiting: None,
     };
     start_execution(ports, start).await.unwrap();
 }

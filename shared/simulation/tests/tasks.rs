@@ -18,7 +18,7 @@ use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Clock, MessageQueues, Ports, Queue};
 use millrace_app::workers::handle;
 use millrace_simulation::MemoryPorts;
-use millrace_simulation::world::{Script, Trouble, World};
+use millrace_simulation::world::{Ending, Script, Trouble, World};
 use serde_json::{Value, json};
 
 const PAINT: &str = "arn:aws:states:us-east-1:111111111111:activity:paint";
@@ -69,6 +69,59 @@ async fn exactly_one_worker_gets_an_activity_s_task_and_none_is_lost() {
     }
 }
 
+fn nested(child: &Value, resource: &str) -> World {
+    let definition = json!({ "StartAt": "M", "States": { "M": {
+        "Type": "Map", "ItemsPath": "$.items", "End": true,
+        "ItemProcessor": { "StartAt": "Run", "States": { "Run": {
+            "Type": "Task", "Resource": resource, "Parameters": { "run": child }, "End": true,
+            "ResultSelector": { "output.$": "$.Output", "status.$": "$.Status" },
+            "Catch": [{ "ErrorEquals": ["States.TaskFailed"], "Next": "Caught" }],
+        }, "Caught": { "Type": "Pass", "Parameters": { "error.$": "$.Error" }, "End": true } } },
+    } } });
+    World {
+        definition: definition.to_string(),
+        input: json!({ "items": [1, 2, 3] }),
+        seed: 0,
+        trouble: Trouble::default(),
+        stop_after: None,
+    }
+}
+
+fn output(ending: &Ending) -> Value {
+    ending.history.last().and_then(|last| last.details.get("output")).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_end_of_an_execution_ends_the_task_that_waits_for_it() {
+    let seeds = std::env::var("MILLRACE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60_u64);
+    let work =
+        json!({ "StartAt": "W", "States": { "W": { "Type": "Task", "Resource": "millrace:agent:dev", "End": true } } });
+    let pass = json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "Result": { "n": 1 }, "End": true } } });
+    let fail = json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "Bad", "Cause": "luck" } } });
+    let given = json!({ "state": "W", "given": { "from": "Run" } });
+    let (sync, sync2) =
+        ("arn:aws:states:::states:startExecution.sync", "arn:aws:states:::states:startExecution.sync:2");
+    for (child, resource, each) in [
+        (&work, sync2, json!({ "output": given, "status": "SUCCEEDED" })),
+        (&work, sync, json!({ "output": given.to_string(), "status": "SUCCEEDED" })),
+        (&pass, sync2, json!({ "output": { "n": 1 }, "status": "SUCCEEDED" })),
+        (&fail, sync, json!({ "error": "States.TaskFailed" })),
+    ] {
+        for seed in 0..seeds {
+            let mut world = nested(child, resource);
+            world.seed = seed;
+            world.trouble = if seed == 0 { Trouble::default() } else { Trouble::ALL };
+            let ending = world.run().await;
+            let at = format!("MILLRACE_SEED={seed} {resource} {child}");
+            assert_eq!(ending.status, ExecutionStatus::Succeeded, "no_accepted_execution_is_lost: {at}");
+            assert_eq!(output(&ending), json!([each, each, each]), "a_result_is_observed_at_most_once: {at}");
+            let names: Vec<String> = ending.history.iter().map(|item| item.kind.name().to_owned()).collect();
+            assert_eq!(count(&names, "TaskSubmitted"), 3, "history_is_complete_and_ordered: {at}");
+            assert!(ending.alive.is_empty(), "nothing_is_left_running: {at}: {:?}", ending.alive);
+        }
+    }
+}
+
 async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
     let id = ExecutionId::derived("tasks");
     let start = StartExecution {
@@ -79,6 +132,7 @@ async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
         input: json!({ "colour": "red" }),
         project: None,
         workflow: None,
+        waiting: None,
         payload_limit: PayloadLimit::None,
     };
     start_execution(ports, start).await.unwrap();

@@ -56,6 +56,9 @@ const KEPT_MILLIS: i64 = 24 * 3600 * 1000;
 /// # Errors
 /// [`TaskTokenError`]
 pub async fn send_task_success<P: Ports>(ports: &P, token: &str, output: &str) -> Result<(), TaskTokenError> {
+    if token.parse::<TaskToken>().is_err() {
+        return Err(TaskTokenError::InvalidToken);
+    }
     let output: Value =
         serde_json::from_str(output).map_err(|problem| TaskTokenError::InvalidOutput(problem.to_string()))?;
     report(ports, token, Report::Success { output }).await

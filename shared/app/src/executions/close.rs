@@ -10,7 +10,7 @@ use super::inspect::status_of;
 use super::log::{ChildRef, LogId};
 use super::messages::Message;
 use super::record::{self, ExecutionStatus};
-use super::{control, load, watch};
+use super::{control, load, parent, watch};
 use crate::error::Error;
 use crate::map_runs;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
@@ -138,6 +138,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         if stored.execution.status != ExecutionStatus::Running {
             return Ok(());
         }
+        parent::tell(ports, &stored.execution, thread).await?;
         stored.execution.status = status;
         stored.execution.stopped_at = Some(thread.at);
         stored.execution.failure.clone_from(&failure);

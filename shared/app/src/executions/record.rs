@@ -63,6 +63,9 @@ pub struct Execution {
     /// The workflow whose execution it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Box<WorkflowRun>>,
+    /// The tokens of the tasks that wait for its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
     /// How it is.
     pub status: ExecutionStatus,
     /// When it began.

@@ -34,6 +34,8 @@ pub struct StartExecution {
     pub payload_limit: PayloadLimit,
     /// The workflow whose execution it is.
     pub workflow: Option<WorkflowRun>,
+    /// The token of a task that ends when it ends (`.sync`).
+    pub waiting: Option<String>,
 }
 
 /// Where an execution's definition comes from.
@@ -161,8 +163,8 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         awaited: Timestamp::default(),
     };
     let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history, born: None };
-    // One that has ended already needs no second write, unless a project must be told first.
-    let outcome = body.snapshot.outcome().filter(|_| start.project.is_none());
+    // One that has ended already needs no second write, unless a project or a task must be told first.
+    let outcome = body.snapshot.outcome().filter(|_| start.project.is_none() && start.waiting.is_none());
     let stored = Versioned {
         execution: Execution {
             id: start.id.clone(),
@@ -171,6 +173,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
             definition,
             project: start.project,
             workflow: run.map(Box::new),
+            waiting: start.waiting.into_iter().collect(),
             status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,
             stopped_at: outcome.map(|_| now),

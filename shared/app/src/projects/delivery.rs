@@ -49,6 +49,7 @@ fn start_of(project: &Project, execution: &ExecutionId) -> StartExecution {
         payload_limit: PayloadLimit::None,
         project: Some(project.id.clone()),
         workflow: None,
+        waiting: None,
     }
 }
 

@@ -9,7 +9,9 @@ use super::limits::check_name;
 use super::model::WorkflowType;
 use super::resolve::resolve;
 use super::store;
-use crate::executions::{DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find};
+use crate::executions::{
+    DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find, wait_for,
+};
 use crate::ids::ExecutionId;
 use crate::ports::Ports;
 
@@ -28,6 +30,8 @@ pub struct StartWorkflow {
     pub payload_limit: PayloadLimit,
     /// Refuse workflows of another type.
     pub only: Option<WorkflowType>,
+    /// The token of a task that ends when the execution ends (`.sync`).
+    pub waiting: Option<String>,
 }
 
 /// An execution that runs.
@@ -85,12 +89,19 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         project: None,
         payload_limit: start.payload_limit,
         workflow: Some(run.clone()),
+        waiting: start.waiting.clone(),
     };
     match start_or_find(ports, began).await? {
         Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at }),
         Started::Before { execution, input }
-            if execution.status == ExecutionStatus::Running && input == start.input =>
+            if input == start.input
+                && (execution.status == ExecutionStatus::Running
+                    // The same task asks again, since the answer was lost.
+                    || start.waiting.as_ref().is_some_and(|token| execution.waiting.contains(token))) =>
         {
+            if let Some(token) = &start.waiting {
+                wait_for(ports, &id, token).await?;
+            }
             let run = execution.workflow.map_or(run, |run| *run);
             Ok(StartedWorkflow { id, name, run, started_at: execution.started_at })
         }

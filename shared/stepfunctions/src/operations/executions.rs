@@ -49,7 +49,7 @@ fn read_start(fields: &mut Fields<'_>, limit: PayloadLimit) -> Result<(StartWork
         workflows::check_name(name)?;
     }
     let input = input::parse(text.as_deref())?;
-    Ok((StartWorkflow { target, name, input, trace_header, payload_limit: limit, only: None }, text))
+    Ok((StartWorkflow { target, name, input, trace_header, payload_limit: limit, only: None, waiting: None }, text))
 }
 
 pub(crate) async fn start<P: Ports>(call: &Call<'_, P>) -> Answered {
