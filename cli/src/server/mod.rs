@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::ports::{Clock as _, Ports as _};
+use millrace_app::workers::Executor;
 use millrace_integrations::Integrations;
 use millrace_rest::{AuthMode, Caller, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
@@ -25,10 +26,10 @@ use tokio::time::{interval, timeout};
 
 use crate::exit::ListenError;
 use crate::logging::chain;
-pub(crate) use workers::WorkerCounts;
+pub use workers::WorkerCounts;
 
 /// How long running tasks and requests may take after the server was told to stop.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 /// How often stuck work is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How often expired records are removed.
@@ -36,17 +37,21 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
 
 /// How a server is started.
 #[derive(Debug, Clone)]
-pub(crate) struct ServerOptions {
-    pub(crate) data: PathBuf,
-    pub(crate) host: IpAddr,
-    pub(crate) port: u16,
-    pub(crate) workers: WorkerCounts,
+pub struct ServerOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub host: IpAddr,
+    /// On which port; 0 takes a free one.
+    pub port: u16,
+    /// How many tasks run at once.
+    pub workers: WorkerCounts,
     /// How large data may be; `None` leaves it to the environment.
-    pub(crate) payload_limit: Option<PayloadLimit>,
+    pub payload_limit: Option<PayloadLimit>,
 }
 
 /// A server that runs.
-pub(crate) struct Server {
+pub struct Server {
     url: String,
     ports: SqlitePorts,
     stop: watch::Sender<bool>,
@@ -60,8 +65,16 @@ impl Server {
     /// # Errors
     /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json`
     /// from being written.
-    pub(crate) async fn start(options: ServerOptions) -> anyhow::Result<Self> {
+    pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let integrations = Integrations::new(millrace_integrations::Config::from_env()?);
+        Self::start_with(options, tasks::AllTasks { integrations }).await
+    }
+
+    /// The same with another executor of tasks.
+    ///
+    /// # Errors
+    /// As [`Server::start`], but for the integrations.
+    pub async fn start_with<E: Executor + Clone + 'static>(options: ServerOptions, executor: E) -> anyhow::Result<Self> {
         let (data, settings) = (options.data.clone(), Options::from_env());
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
         let address = SocketAddr::new(options.host, options.port);
@@ -92,15 +105,21 @@ impl Server {
                 tracing::error!(%error, "the HTTP server ended");
             }
         });
-        workers::start(&mut tasks, &ports, tasks::AllTasks { integrations }, &options.workers, &stopped);
+        workers::start(&mut tasks, &ports, executor, &options.workers, &stopped);
         tasks.spawn(look_after(ports.clone(), stopped));
         let started_at = ports.clock().now();
         let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;
         Ok(Self { url, ports, stop, tasks, note })
     }
 
+    /// The ports of its store.
+    #[must_use]
+    pub const fn ports(&self) -> &SqlitePorts {
+        &self.ports
+    }
+
     /// Where it is reached, without a trailing slash.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
@@ -110,7 +129,7 @@ impl Server {
     }
 
     /// Takes no more work, lets what runs end within [`GRACE`], and ends.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.ports.stop_receiving();
         let ended = timeout(GRACE, async { while self.tasks.join_next().await.is_some() {} }).await;

@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// How many tasks of a queue run at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WorkerCounts(BTreeMap<Queue, usize>);
+pub struct WorkerCounts(BTreeMap<Queue, usize>);
 
 impl Default for WorkerCounts {
     /// As many as the deployed functions: two of each, one for packaging. Calls wait for others, so many of them do.
@@ -39,7 +39,7 @@ impl Default for WorkerCounts {
 
 impl WorkerCounts {
     /// Changes the number for a queue.
-    pub(crate) fn set(&mut self, queue: Queue, number: usize) {
+    pub fn set(&mut self, queue: Queue, number: usize) {
         self.0.insert(queue, number);
     }
 }

@@ -128,6 +128,15 @@ pub trait ExecutionLog: Send + Sync {
     /// The newest entry of a log, strongly consistent.
     fn latest(&self, log: &LogId) -> impl Future<Output = StoreResult<Option<LogEntry>>> + Send;
 
+    /// The newest entry of a log once its number is over `after`; `None` when it is not within `wait`. An adapter may
+    /// look only now and then: up to half a second may pass between the append and the answer.
+    fn appended(
+        &self,
+        log: &LogId,
+        after: u64,
+        wait: Duration,
+    ) -> impl Future<Output = StoreResult<Option<LogEntry>>> + Send;
+
     /// Entries of one log with a sequence number of `from` or more, in order, at most `limit`.
     fn entries(&self, log: &LogId, from: u64, limit: usize) -> impl Future<Output = StoreResult<Vec<LogEntry>>> + Send;
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::ParseIntError;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
 use millrace_app::Timestamp;
@@ -236,6 +237,20 @@ impl ExecutionLog for DynamoExecutionLog {
             .await
             .map_err(|error| StoreError::unavailable("ExecutionLog::latest", error))?;
         answer.items().first().map(|item| from_item(log.clone(), item)).transpose()
+    }
+
+    async fn appended(&self, log: &LogId, after: u64, wait: Duration) -> StoreResult<Option<LogEntry>> {
+        /// How often is looked: a read costs money.
+        const LOOK_EVERY: Duration = Duration::from_millis(250);
+        let end = tokio::time::Instant::now() + wait;
+        loop {
+            let newest = self.latest(log).await?.filter(|entry| entry.seq > after);
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if newest.is_some() || left.is_zero() {
+                return Ok(newest);
+            }
+            tokio::time::sleep(LOOK_EVERY.min(left)).await;
+        }
     }
 
     async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {

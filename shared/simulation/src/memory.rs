@@ -218,6 +218,11 @@ impl ExecutionLog for MemoryPorts {
         Ok(entries.next_back().map(|(_, entry)| entry.clone()))
     }
 
+    /// Time does not pass in a call: nothing comes while it waits.
+    async fn appended(&self, log: &LogId, after: u64, _: Duration) -> StoreResult<Option<LogEntry>> {
+        Ok(self.latest(log).await?.filter(|entry| entry.seq > after))
+    }
+
     async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {
         let state = self.kept();
         let entries = state.entries.range((log.clone(), from)..=(log.clone(), u64::MAX));

@@ -139,6 +139,10 @@ impl<P: Ports, W: Watcher> ExecutionLog for Watched<P, W> {
         self.watch(Call::LogRead, self.inner.log().latest(log)).await
     }
 
+    async fn appended(&self, log: &LogId, after: u64, wait: Duration) -> StoreResult<Option<LogEntry>> {
+        self.watch(Call::LogRead, self.inner.log().appended(log, after, wait)).await
+    }
+
     async fn entries(&self, log: &LogId, from: u64, limit: usize) -> StoreResult<Vec<LogEntry>> {
         self.watch(Call::LogRead, self.inner.log().entries(log, from, limit)).await
     }

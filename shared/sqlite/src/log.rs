@@ -1,33 +1,113 @@
 //! The executions' logs: a conditional append is an insert under a primary key.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use millrace_app::Timestamp;
 use millrace_app::executions::{JoinArm, LogEntry, LogId};
 use millrace_app::ports::{ExecutionLog, StoreError, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::database::{Database, JobResult};
+use crate::database::{Database, JobResult, Urgency};
 
 /// The executions' logs.
 #[derive(Clone)]
 pub struct SqliteLog {
-    pub(crate) database: Arc<Database>,
+    database: Arc<Database>,
+    watched: Arc<Watched>,
+}
+
+/// The logs for whose next entry somebody waits.
+#[derive(Default)]
+struct Watched(Mutex<HashMap<LogId, watch::Sender<Option<LogEntry>>>>);
+
+impl Watched {
+    fn logs(&self) -> MutexGuard<'_, HashMap<LogId, watch::Sender<Option<LogEntry>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listen(&self, log: &LogId) -> watch::Receiver<Option<LogEntry>> {
+        self.logs().entry(log.clone()).or_insert_with(|| watch::channel(None).0).subscribe()
+    }
+
+    /// Tells who waits. Logs that nobody waits for any more are forgotten.
+    fn tell(&self, entry: LogEntry) {
+        let mut logs = self.logs();
+        if logs.is_empty() {
+            return;
+        }
+        if let Some(sender) = logs.get(&entry.log) {
+            if sender.receiver_count() == 0 {
+                logs.remove(&entry.log);
+                return;
+            }
+            sender.send_if_modified(|newest| {
+                let is_newer = newest.as_ref().is_none_or(|newest| newest.seq < entry.seq);
+                if is_newer {
+                    *newest = Some(entry);
+                }
+                is_newer
+            });
+        }
+    }
+
+    /// Somebody no longer waits.
+    fn leave(&self, log: &LogId) {
+        let mut logs = self.logs();
+        if logs.get(log).is_some_and(|sender| sender.receiver_count() == 0) {
+            logs.remove(log);
+        }
+    }
+}
+
+impl SqliteLog {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        Self { database, watched: Arc::default() }
+    }
 }
 
 impl ExecutionLog for SqliteLog {
     async fn append(&self, entry: &LogEntry, join: Option<&JoinArm>) -> StoreResult<bool> {
         let entry = entry.clone();
         let join = join.map(|arm| fanout_of(arm).map(|place| (place, arm.total))).transpose()?;
-        self.database
-            .write("append to a log", move |connection| {
-                insert(connection, &entry)?;
-                match join {
-                    Some((place, total)) => count(connection, &place, total, entry.expires_at),
-                    None => Ok(false),
-                }
-            })
-            .await
+        let operation = "append to a log";
+        let entry = match join {
+            // An insert alone changes nothing where it fails.
+            None => {
+                let insert = move |connection: &Connection| insert(connection, &entry).map(|()| entry);
+                self.database.write_at_once(Urgency::Prompt, operation, insert).await?
+            }
+            Some((place, total)) => {
+                let count = move |connection: &Connection| {
+                    insert(connection, &entry)?;
+                    Ok((count(connection, &place, total, entry.expires_at)?, entry))
+                };
+                let (joined, entry) = self.database.write(operation, count).await?;
+                self.watched.tell(entry);
+                return Ok(joined);
+            }
+        };
+        self.watched.tell(entry);
+        Ok(false)
+    }
+
+    async fn appended(&self, log: &LogId, after: u64, wait: Duration) -> StoreResult<Option<LogEntry>> {
+        let mut listening = self.watched.listen(log);
+        let newest = self.latest(log).await?.filter(|entry| entry.seq > after);
+        let answer = match newest {
+            Some(entry) => Some(entry),
+            None => {
+                let is_newer = |entry: &Option<LogEntry>| entry.as_ref().is_some_and(|entry| entry.seq > after);
+                let told = timeout(wait, listening.wait_for(is_newer)).await;
+                told.ok().and_then(|told| told.ok()?.clone())
+            }
+        };
+        drop(listening);
+        self.watched.leave(log);
+        Ok(answer)
     }
 
     async fn joined(&self, arm: &JoinArm) -> StoreResult<bool> {

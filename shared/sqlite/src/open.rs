@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_app::Timestamp;
 use millrace_app::ports::{Clock as _, Ports, Secret, StoreResult};
 
 use crate::blobs::{self, Artifact, SqliteBlobs};
@@ -15,7 +14,7 @@ use crate::downloads::{DownloadKey, DownloadRefused};
 use crate::files::{self, FolderLock, LockError};
 use crate::housekeeping::{self, Removed};
 use crate::log::SqliteLog;
-use crate::queues::SqliteQueues;
+use crate::queues::{self, SqliteQueues};
 use crate::records::SqliteRecords;
 use crate::secrets::{self, LocalSecrets};
 
@@ -145,10 +144,10 @@ impl SqlitePorts {
         let downloads = download_key(&dir.join("download.key"))?;
         let secrets = LocalSecrets::open(Some(dir.join("secrets.json")), options.secret_overrides)?;
         let file = dir.join("millrace.db");
-        let database = Database::open(&file, options.readers)?;
-        recover(&file, &blob_folder, options.clock.now())?;
+        let opened = Database::open(&file, options.readers, |connection| recover(connection, &options.clock))?;
+        remove_orphans(&file, &blob_folder)?;
         files::sync_folder(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
-        Self::assemble(database, options.clock, downloads, secrets, Some(blob_folder), Some(lock))
+        Self::assemble(opened, options.clock, downloads, secrets, Some(blob_folder), Some(lock))
     }
 
     /// A store for tests that leaves nothing behind.
@@ -166,11 +165,12 @@ impl SqlitePorts {
     pub fn in_memory_with(options: Options) -> Result<Self, OpenError> {
         let downloads = DownloadKey::new(random().map_err(OpenError::Randomness)?);
         let secrets = LocalSecrets::open(None, options.secret_overrides)?;
-        Self::assemble(Database::in_memory()?, options.clock, downloads, secrets, None, None)
+        let opened = Database::in_memory(|connection| recover(connection, &options.clock))?;
+        Self::assemble(opened, options.clock, downloads, secrets, None, None)
     }
 
     fn assemble(
-        database: Database,
+        (database, queues): (Database, Arc<queues::Shared>),
         clock: LocalClock,
         downloads: DownloadKey,
         secrets: LocalSecrets,
@@ -179,9 +179,9 @@ impl SqlitePorts {
     ) -> Result<Self, OpenError> {
         let database = Arc::new(database);
         Ok(Self {
-            log: SqliteLog { database: Arc::clone(&database) },
+            log: SqliteLog::new(Arc::clone(&database)),
             records: SqliteRecords { database: Arc::clone(&database), clock: clock.clone() },
-            queues: SqliteQueues::new(Arc::clone(&database), clock.clone()),
+            queues: SqliteQueues::new(Arc::clone(&database), clock.clone(), queues),
             blobs: SqliteBlobs {
                 database: Arc::clone(&database),
                 clock: clock.clone(),
@@ -271,14 +271,22 @@ impl Ports for SqlitePorts {
     }
 }
 
-/// Repairs what a killed process left behind.
-fn recover(file: &Path, blob_folder: &Path, now: Timestamp) -> Result<(), OpenError> {
+/// The queues as the table has them; what a killed process held is visible again.
+fn recover(connection: &rusqlite::Connection, clock: &LocalClock) -> rusqlite::Result<Arc<queues::Shared>> {
+    let (queues, held) = queues::Shared::recover(connection, clock.clone())?;
+    if held > 0 {
+        tracing::info!(messages = held, "recovered what a former process held");
+    }
+    Ok(Arc::new(queues))
+}
+
+/// Removes files that a killed process left behind.
+fn remove_orphans(file: &Path, blob_folder: &Path) -> Result<(), OpenError> {
     let connection = rusqlite::Connection::open(file)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let messages = SqliteQueues::recover(&connection, now)?;
     let files = blobs::remove_orphans(&connection, blob_folder)?;
-    if messages + files > 0 {
-        tracing::info!(messages, files, "recovered what a former process held");
+    if files > 0 {
+        tracing::info!(files, "removed files that a former process left behind");
     }
     Ok(())
 }

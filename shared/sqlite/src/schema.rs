@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::open::OpenError;
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 -- Entries of executions' logs. An execution's own log has its id as scope and 0 as child; the log of a child has
@@ -57,6 +57,12 @@ CREATE UNIQUE INDEX message_timer ON message(queue, name) WHERE timer = 1;
 CREATE TABLE blob(
     key TEXT PRIMARY KEY NOT NULL, size INTEGER NOT NULL, content_type TEXT NOT NULL, file TEXT, bytes BLOB
 ) STRICT;
+";
+
+const VERSION_2: &str = "
+-- Messages are ordered and told apart in memory; the table is read when a store opens. `timer` is no longer used.
+DROP INDEX message_timer;
+DROP INDEX message_visible;
 ";
 
 /// Brings the schema to this program's version.

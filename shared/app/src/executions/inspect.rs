@@ -1,5 +1,7 @@
 //! Looking at executions.
 
+use std::time::Duration;
+
 use millrace_asl::{Outcome, Timestamp};
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use super::record::{self, Execution, ExecutionStatus};
 use super::{advance, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
-use crate::ports::{ExecutionLog, Ports};
+use crate::ports::{Clock, ExecutionLog, Ports};
 
 /// An execution as its log says it is, with its output.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,27 @@ pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result
     }
     let state = thread.snapshot.state().map(ToOwned::to_owned);
     Ok(Some(ExecutionView { execution, input, output, state }))
+}
+
+/// Waits for the end of an execution, at most for `wait`; answers it as it is then.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn await_execution<P: Ports>(
+    ports: &P,
+    id: &ExecutionId,
+    wait: Duration,
+) -> Result<Option<ExecutionView>, Error> {
+    let log = LogId::root(id.clone());
+    let end = ports.clock().now().plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    let Some(mut thread) = load::load(ports, &log).await? else { return Ok(None) };
+    while thread.snapshot.outcome().is_none() {
+        let left = end.millis().saturating_sub(ports.clock().now().millis());
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        let Some(entry) = ports.log().appended(&log, thread.seq, left).await? else { break };
+        thread = load::read(ports, entry).await?;
+    }
+    describe_execution(ports, id).await
 }
 
 /// The record of an execution, as listings show it: it may lag behind the log for as long as a message takes.

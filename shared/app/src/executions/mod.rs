@@ -27,7 +27,7 @@ pub(crate) use advance::{Advanced, After, Thread, advance};
 pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::stop_execution;
 pub use history::{HistoryItem, history};
-pub use inspect::{ExecutionView, describe_execution, list_one};
+pub use inspect::{ExecutionView, await_execution, describe_execution, list_one};
 pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
 pub(crate) use parent::wait_for;
 pub(crate) use record::read_record;
