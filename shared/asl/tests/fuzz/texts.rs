@@ -1,0 +1,227 @@
+//! Random texts that are, or nearly are, paths, intrinsic functions and JSONata expressions.
+
+use millrace_asl::query::Entropy;
+
+const PATHS: &[&str] = &[
+    "$",
+    "$$",
+    "$v",
+    ".a",
+    ".b-c",
+    "['a']",
+    "[\"a\"]",
+    "['a','b']",
+    "[0]",
+    "[-1]",
+    "[0,2]",
+    "[1:3]",
+    "[1:]",
+    "[:2]",
+    "[*]",
+    ".*",
+    "..",
+    "..a",
+    "[?(",
+    "@.x",
+    "@",
+    " > ",
+    " == ",
+    " && ",
+    " || ",
+    "!",
+    "'t'",
+    "1",
+    ")]",
+    ".length()",
+    ".keys()",
+    "[",
+    "]",
+    "(",
+    ")",
+    ".",
+    "'",
+    "\\",
+    " ",
+    "é",
+    "\u{1F600}",
+    "=~",
+    "/a.*/i",
+    " in ",
+    "['a','b']",
+    "null",
+    "true",
+    "-",
+    "9999999999",
+];
+const INTRINSICS: &[&str] = &[
+    "States.Format(",
+    "States.Array(",
+    "States.ArrayGetItem(",
+    "States.ArrayRange(",
+    "States.ArrayPartition(",
+    "States.ArrayUnique(",
+    "States.ArrayContains(",
+    "States.Base64Encode(",
+    "States.Base64Decode(",
+    "States.Hash(",
+    "States.JsonMerge(",
+    "States.JsonToString(",
+    "States.StringToJson(",
+    "States.MathAdd(",
+    "States.MathRandom(",
+    "States.StringSplit(",
+    "States.UUID(",
+    "States.",
+    "'{}'",
+    "'a\\'b'",
+    "'SHA-256'",
+    "'{\"a\":1}'",
+    "$.a",
+    "$.list",
+    "$$.Execution.Id",
+    "$v",
+    "1",
+    "-1",
+    "1.5",
+    "1000000",
+    "true",
+    "false",
+    "null",
+    ", ",
+    ",",
+    ")",
+    "(",
+    "'",
+    "\\",
+    " ",
+    "é",
+];
+const JSONATA: &[&str] = &[
+    "$states.input",
+    "$states.context",
+    "$states.result",
+    "$v",
+    "$",
+    "$$",
+    "a",
+    ".b",
+    ".a.b",
+    "[0]",
+    "[a > 1]",
+    "[$ = 2]",
+    " + ",
+    " - ",
+    " * ",
+    " / ",
+    " % ",
+    " & ",
+    " = ",
+    " != ",
+    " < ",
+    " >= ",
+    " and ",
+    " or ",
+    " in ",
+    " ? ",
+    " : ",
+    " ~> ",
+    " := ",
+    "; ",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"t\"",
+    "'t'",
+    "`q`",
+    "1",
+    "0.5",
+    "1e3",
+    "true",
+    "null",
+    ", ",
+    "..",
+    "*",
+    "**",
+    "$sum(",
+    "$count(",
+    "$map(",
+    "$filter(",
+    "$reduce(",
+    "$string(",
+    "$length(",
+    "$split(",
+    "$match(",
+    "$replace(",
+    "$sort(",
+    "$merge(",
+    "$keys(",
+    "$each(",
+    "$number(",
+    "$now(",
+    "$partition(",
+    "$range(",
+    "$hash(",
+    "$random(",
+    "$uuid(",
+    "$parse(",
+    "$toMillis(",
+    "$formatNumber(",
+    "$pad(",
+    "$power(",
+    "$sqrt(",
+    "$exists(",
+    "$type(",
+    "$error(",
+    "function($x){",
+    "$x",
+    "/a+/",
+    "/(a|b)*c/i",
+    "^(",
+    ">",
+    "|",
+    "@$o",
+    "#$i",
+    "\\",
+    "é",
+    "\u{1F600}",
+    "[1..10]",
+    "[1..1000000]",
+    "λ($y){",
+];
+
+/// A text of fragments, sometimes cut or with a random character.
+fn of(entropy: &mut Entropy, fragments: &[&str], first: &str) -> String {
+    let mut text = first.to_owned();
+    for _ in 0..entropy.below(12) {
+        let index = usize::try_from(entropy.below(fragments.len() as u64)).unwrap();
+        text.push_str(fragments[index]);
+        if entropy.below(40) == 0 {
+            text.extend(char::from_u32(u32::try_from(entropy.below(0x3000)).unwrap()));
+        }
+        if entropy.below(60) == 0 {
+            text = text.repeat(usize::try_from(entropy.below(40)).unwrap() + 1);
+        }
+    }
+    if entropy.below(10) == 0 {
+        let cut = usize::try_from(entropy.below(text.len() as u64 + 1)).unwrap();
+        text = text.chars().take(cut).collect();
+    }
+    text
+}
+
+pub fn path(entropy: &mut Entropy) -> String {
+    let first = if entropy.below(20) == 0 { "" } else { "$" };
+    of(entropy, PATHS, first)
+}
+
+pub fn intrinsic(entropy: &mut Entropy) -> String {
+    let first = if entropy.below(20) == 0 { "" } else { "States.Format('{} {}', " };
+    of(entropy, INTRINSICS, first)
+}
+
+pub fn jsonata(entropy: &mut Entropy) -> String {
+    of(entropy, JSONATA, "")
+}
