@@ -210,3 +210,34 @@ fn what_is_refused() {
     let request = json!({ "mock": { "result": "{\"Tags\":[]}", "fieldValidationMode": "NONE" } });
     assert_eq!(done(&task(put), request)["status"], "SUCCEEDED");
 }
+
+#[test]
+fn a_distributed_map_with_a_mock() {
+    let state = json!({ "Type": "Map", "Next": "Then", "ToleratedFailurePercentage": 40, "MaxConcurrency": 5,
+        "ItemReader": { "Resource": "arn:aws:states:::s3:getObject", "Parameters": { "Bucket": "b", "Key": "k" },
+            "ReaderConfig": { "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" } },
+        "ItemSelector": { "n.$": "$$.Map.Item.Value.n", "k.$": "$.k" }, "ItemBatcher": { "MaxItemsPerBatch": 2 },
+        "ItemProcessor": { "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": "I", "States": { "I": { "Type": "Pass", "End": true } } } });
+    let request = |failed: u64| {
+        json!({ "input": "{\"k\":0}", "inspectionLevel": "DEBUG", "mock": { "result": "[1,2,3]" }, "stateConfiguration": {
+            "mapItemReaderData": "n\n1\n2\n3\n", "mapIterationFailureCount": failed } })
+    };
+    let got = done(&state, request(1));
+    assert_eq!(
+        (&got["status"], &got["nextState"], &got["output"]),
+        (&json!("SUCCEEDED"), &json!("Then"), &json!("[1,2,3]"))
+    );
+    let data = &got["inspectionData"];
+    assert_eq!((&data["maxConcurrency"], &data["toleratedFailurePercentage"]), (&json!(5), &json!(40.0)));
+    assert_eq!(data["afterItemSelector"], r#"[{"n":"1","k":0},{"n":"2","k":0},{"n":"3","k":0}]"#);
+    assert_eq!(
+        data["afterItemBatcher"],
+        r#"[{"Items":[{"n":"1","k":0},{"n":"2","k":0}]},{"Items":[{"n":"3","k":0}]}]"#
+    );
+    let got = done(&state, request(2));
+    assert_eq!((&got["status"], &got["error"]), (&json!("FAILED"), &json!("States.ExceedToleratedFailureThreshold")));
+    let (code, text) = refused(&state, request(4));
+    assert_eq!(code, "ValidationException");
+    assert!(text.starts_with("Map iteration failure count must be"), "{text}");
+}

@@ -21,7 +21,7 @@ use millrace_asl::{Moment, Timestamp};
 use serde_json::{Value, json};
 
 /// What is reached, with any time for `date`; a change that lowers a count fails.
-const REACHED: [usize; 4] = [80, 79, 79, 79];
+const REACHED: [usize; 4] = [117, 115, 115, 115];
 
 #[test]
 fn recorded_tests() {

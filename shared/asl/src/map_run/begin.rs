@@ -41,7 +41,7 @@ pub(crate) fn enter(
 }
 
 /// What the run is to do; a failure besides, where it begins and fails at once.
-fn prepare(
+pub(crate) fn prepare(
     run: &mut Run<'_>,
     thread: &Snapshot,
     state: &State,

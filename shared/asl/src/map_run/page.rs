@@ -171,7 +171,7 @@ fn show(scene: &mut Snapshot, about: &MapRun, index: u64, item: Value, origin: &
 }
 
 /// `ItemBatcher`: the inputs, and how many items each has.
-fn group(batch: &Batch, items: Vec<Value>) -> (Vec<Value>, Vec<u32>) {
+pub(crate) fn group(batch: &Batch, items: Vec<Value>) -> (Vec<Value>, Vec<u32>) {
     let envelope = |items: Vec<Value>| match &batch.input {
         Some(input) => json!({ "BatchInput": input, "Items": items }),
         None => json!({ "Items": items }),

@@ -9,6 +9,7 @@ mod context;
 mod map;
 
 mod mock;
+mod reader_data;
 mod request;
 mod response;
 mod shapes;
