@@ -19,6 +19,7 @@ use millrace_asl::{ExecutionContext, Moment, PayloadLimit, StateMachine, Timesta
 use serde_json::{Value, json};
 
 /// Calls `check` with a random source for each seed.
+#[expect(clippy::disallowed_methods, reason = "how many seeds is asked by the environment")]
 fn seeds(fewest: u64, check: impl Fn(u64, &mut Entropy)) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let range = match number("MILLRACE_SEED") {
