@@ -3,7 +3,12 @@
 //! Everything is durable: each transition is on the disk (fsync) before it counts. Steps are done by an executor in this
 //! process that answers at once, through the same queues, messages and commits as every other task.
 
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program that prints figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a program that prints figures"
+)]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -141,7 +146,12 @@ async fn many(bench: &Bench, count: usize, at_once: usize, definition: &Value, i
 }
 
 fn at(times: &[f64], share: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let index = ((times.len() - 1) as f64 * share).round() as usize;
     times[index]
 }

@@ -66,7 +66,8 @@ impl Server {
     /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json`
     /// from being written.
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
-        let integrations = Integrations::new(millrace_integrations::Config::from_env()?);
+        let services = millrace_integrations::Config::from_env()?;
+        let integrations = Integrations::new(services, step_functions(&options));
         Self::start_with(options, tasks::AllTasks { integrations }).await
     }
 
@@ -74,7 +75,10 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`], but for the integrations.
-    pub async fn start_with<E: Executor + Clone + 'static>(options: ServerOptions, executor: E) -> anyhow::Result<Self> {
+    pub async fn start_with<E: Executor + Clone + 'static>(
+        options: ServerOptions,
+        executor: E,
+    ) -> anyhow::Result<Self> {
         let (data, settings) = (options.data.clone(), Options::from_env());
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
         let address = SocketAddr::new(options.host, options.port);
@@ -88,11 +92,7 @@ impl Server {
             Err(error) => tracing::error!(error = chain(&error), "the first sweep failed; the next one repeats it"),
         }
         let config = RestConfig { base_url: url.clone(), auth_mode: AuthMode::Off, ..RestConfig::default() };
-        // Both APIs show the same workflows: whoever calls this server is the REST API's owner.
-        let owner = Some(Caller::LOCAL.to_owned());
-        let from_env = StepFunctionsConfig::from_env();
-        let payload_limit = options.payload_limit.unwrap_or(from_env.payload_limit);
-        let step_functions = StepFunctionsConfig { owner, payload_limit, ..from_env };
+        let step_functions = step_functions(&options);
         let router = millrace_rest::router(ports.clone(), config)
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router(ports.clone(), step_functions));
@@ -142,6 +142,13 @@ impl Server {
         }
         self.note.remove();
     }
+}
+
+/// Both APIs show the same workflows: whoever calls this server is the REST API's owner.
+fn step_functions(options: &ServerOptions) -> StepFunctionsConfig {
+    let from_env = StepFunctionsConfig::from_env();
+    let payload_limit = options.payload_limit.unwrap_or(from_env.payload_limit);
+    StepFunctionsConfig { owner: Some(Caller::LOCAL.to_owned()), payload_limit, ..from_env }
 }
 
 async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {

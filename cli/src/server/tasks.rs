@@ -1,9 +1,11 @@
-//! Who does which task: the agents their own, the integrations calls of services and functions.
+//! Who does which task: the agents their own, the integrations calls of services and functions, and
+//! what distributed Maps read and write.
 
 use millrace_agents::AllAgents;
 use millrace_app::ports::Ports;
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use millrace_asl::definition::Resource;
+use millrace_asl::map_run::Work;
 use millrace_integrations::Integrations;
 
 /// All tasks of the local server.
@@ -16,6 +18,7 @@ impl Executor for AllTasks {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         match Resource::of(&task.resource) {
             Resource::Lambda | Resource::Service { .. } => self.integrations.execute(ports, task).await,
+            Resource::Own { .. } if Work::of(&task.resource).is_some() => self.integrations.execute(ports, task).await,
             Resource::Activity | Resource::Own { .. } => AllAgents.execute(ports, task).await,
         }
     }

@@ -56,7 +56,7 @@ fn each_function_has_the_variables_that_it_reads() {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }
         if function == Function::Integrations {
-            read.insert("INTEGRATIONS_ROLE_ARN");
+            read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
         }
         assert_eq!(given, read, "{}", function.name());
     }

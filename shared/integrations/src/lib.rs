@@ -17,6 +17,7 @@ mod service;
 mod services;
 mod shape;
 mod sigv4;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod xml;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use millrace_app::ports::SecretStore;
 use millrace_asl::Failure;
+use millrace_stepfunctions::StepFunctionsConfig;
 use serde_json::{Map, Value, json};
 
 pub use config::{Config, ConfigError};
@@ -52,7 +54,7 @@ pub trait StepFunctions: Send + Sync {
 }
 
 /// What a Task state asks for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call<'a> {
     /// What is called.
     pub resource: &'a Resource,
@@ -67,12 +69,15 @@ pub struct Call<'a> {
     pub token: Option<&'a str>,
     /// ARNs of the execution and its state machine: EventBridge's events name them.
     pub origin: &'a [String],
+    /// This engine as Step Functions; `None` where calls of Step Functions always leave.
+    pub own: Option<&'a dyn StepFunctions>,
 }
 
 struct Inner {
     aws: Aws,
     tokens: Tokens,
-    step_functions: Option<Arc<dyn StepFunctions>>,
+    /// The owner is each task's own.
+    step_functions: StepFunctionsConfig,
 }
 
 /// The integrations as configured. A clone shares connections, credentials and tokens.
@@ -86,17 +91,15 @@ impl fmt::Debug for Integrations {
 }
 
 impl Integrations {
-    /// Reaches services as configured. Connects to nothing yet.
+    /// Reaches services as configured, and this engine's Step Functions API with `step_functions`, whose owner is replaced by
+    /// that of the execution that calls. Connects to nothing yet.
     #[must_use]
-    pub fn new(config: Config) -> Self {
-        Self(Arc::new(Inner { aws: Aws::new(config), tokens: Tokens::default(), step_functions: None }))
+    pub fn new(config: Config, step_functions: StepFunctionsConfig) -> Self {
+        Self(Arc::new(Inner { aws: Aws::new(config), tokens: Tokens::default(), step_functions }))
     }
 
-    /// The same, with this engine as Step Functions.
-    #[must_use]
-    pub fn with_step_functions(config: Config, step_functions: Arc<dyn StepFunctions>) -> Self {
-        let aws = Aws::new(config);
-        Self(Arc::new(Inner { aws, tokens: Tokens::default(), step_functions: Some(step_functions) }))
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.0.aws
     }
 
     /// Makes a call and answers its result as Step Functions shapes it. It may take as long as a Lambda function may run.
@@ -107,7 +110,9 @@ impl Integrations {
     /// `DynamoDb.DynamoDbException`, `SQS.SdkClientException`, `States.Http.StatusCode.404`…
     pub async fn call<S: SecretStore>(&self, secrets: &S, call: Call<'_>) -> Result<Value, Failure> {
         let Inner { aws, tokens, .. } = &*self.0;
-        let Call { resource, arguments, role, attempt, token, origin } = call;
+        let Call { resource, arguments, role, attempt, token, origin, own } = call;
+        // Unless another one is configured.
+        let own = own.filter(|_| !aws.config.names(&SFN));
         // Boxed: every integration's state would be as large as the largest one's.
         match &resource.action {
             Action::Function(arn) => {
@@ -135,7 +140,7 @@ impl Integrations {
                 called.map_err(|fault| fault.optimized(fault::DYNAMODB, &service::DYNAMODB))
             }
             Action::StartExecution => {
-                let called = match self.step_functions() {
+                let called = match own {
                     Some(own) => start_here(own, arguments.clone(), attempt, resource.waiting(token)).await,
                     None if resource.waiting(token).is_some() => Err(Fault::Client(
                         "only this engine's own executions can be waited for: leave '.sync' out, or AWS_ENDPOINT_URL_SFN"
@@ -162,19 +167,13 @@ impl Integrations {
                 called.map_err(|fault| fault.sdk(&service::S3))
             }
             Action::Json(service, operation) => {
-                let called = match self.step_functions().filter(|_| *service == &SFN) {
+                let called = match own.filter(|_| *service == &SFN) {
                     Some(own) => awsjson::sdk_here(own, operation, arguments.clone()).await,
                     None => Box::pin(awsjson::sdk(aws, role, service, operation, arguments.clone())).await,
                 };
                 called.map_err(|fault| fault.sdk(service))
             }
         }
-    }
-
-    /// This engine as Step Functions, unless another one is configured.
-    fn step_functions(&self) -> Option<&dyn StepFunctions> {
-        let another = self.0.aws.config.names(&SFN);
-        self.0.step_functions.as_deref().filter(|_| !another)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Each integration against a service in the process: the request that it gets, and what the workflow is told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use millrace_app::ports::{Ports as _, Secret, SecretStore as _};
 use millrace_simulation::MemoryPorts;
+use millrace_stepfunctions::StepFunctionsConfig;
 use serde_json::{Value, json};
 
 use crate::fake::{Answer, Fake, Seen};
@@ -13,7 +14,7 @@ const ATTEMPT: &str = "0123456789abcdef";
 
 fn integrations(variables: &[(&str, &str)]) -> Integrations {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Integrations::new(Config::from_variables(variables).unwrap())
+    Integrations::new(Config::from_variables(variables).unwrap(), StepFunctionsConfig::default())
 }
 
 async fn call_with(
@@ -22,10 +23,20 @@ async fn call_with(
     resource: &str,
     arguments: &Value,
 ) -> Result<Value, (String, String)> {
+    call_here(integrations, ports, resource, arguments, None).await
+}
+
+async fn call_here(
+    integrations: &Integrations,
+    ports: &MemoryPorts,
+    resource: &str,
+    arguments: &Value,
+    own: Option<&dyn StepFunctions>,
+) -> Result<Value, (String, String)> {
     let resource = Resource::parse(resource).unwrap();
     let origin = ["arn:aws:states:us-east-1:1:execution:m:e".to_owned()];
-    let call =
-        Call { resource: &resource, arguments, role: None, attempt: ATTEMPT, token: Some("token"), origin: &origin };
+    let token = Some("token");
+    let call = Call { resource: &resource, arguments, role: None, attempt: ATTEMPT, token, origin: &origin, own };
     let answer = integrations.call(ports.secrets(), call).await;
     answer.map_err(|failure| (failure.error.unwrap_or_default(), failure.cause.unwrap_or_default()))
 }
@@ -367,12 +378,12 @@ impl StepFunctions for Own {
 
 #[tokio::test]
 async fn an_execution_is_started_here_unless_another_engine_is_named() {
-    let own = Arc::new(Own::default());
-    let here = Integrations::with_step_functions(Config::from_variables([]).unwrap(), own.clone());
+    let own = Own::default();
+    let here = integrations(&[]);
     let ports = MemoryPorts::new(1);
     let arguments = json!({ "StateMachineArn": "m", "Input": { "a": 1 } });
     let start = async |resource: &str, arguments: &Value| {
-        call_with(&here, &ports, &format!("arn:aws:states:::{resource}"), arguments).await
+        call_here(&here, &ports, &format!("arn:aws:states:::{resource}"), arguments, Some(&own)).await
     };
     let started = start("states:startExecution", &arguments).await.unwrap();
     assert_eq!((&started["ExecutionArn"], &started["StartDate"]), (&json!("e"), &json!(1_700_000_000_250_i64)));
@@ -395,9 +406,9 @@ async fn an_execution_is_started_here_unless_another_engine_is_named() {
         Answer::json(200, &json!({ "executionArn": "there", "startDate": 1.7e9 }))
     })
     .await;
-    let config = Config::from_variables([("AWS_ENDPOINT_URL_SFN".to_owned(), fake.url.clone())]).unwrap();
-    let there = Integrations::with_step_functions(config, own);
-    let started = call_with(&there, &ports, "arn:aws:states:::states:startExecution", &arguments).await.unwrap();
+    let there = integrations(&[("AWS_ENDPOINT_URL_SFN", &fake.url)]);
+    let resource = "arn:aws:states:::states:startExecution";
+    let started = call_here(&there, &ports, resource, &arguments, Some(&own)).await.unwrap();
     assert_eq!(started["ExecutionArn"], "there");
     let waits = call_with(&there, &ports, "arn:aws:states:::states:startExecution.sync", &arguments).await;
     assert_eq!(waits.unwrap_err().0, "StepFunctions.SdkClientException");

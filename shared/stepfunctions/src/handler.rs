@@ -30,6 +30,8 @@ pub(crate) struct Call<'a, P> {
     pub(crate) ports: &'a P,
     pub(crate) scope: Scope,
     pub(crate) members: &'a Map<String, Value>,
+    /// The token of a task that ends when the execution ends that is started.
+    pub(crate) waiting: Option<&'a str>,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -97,22 +99,61 @@ operations! {
     ValidateStateMachineDefinition => validation::validate;
 }
 
+/// Why an operation that was called without HTTP was refused, as its answer would tell it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {message}")]
+pub struct Refused {
+    /// HTTP status.
+    pub status: u16,
+    /// The error's name, without its namespace.
+    pub name: &'static str,
+    /// For the caller.
+    pub message: String,
+    /// The request's id, by which the logs tell it.
+    pub request_id: String,
+}
+
+/// Does an operation for a task of this engine, without HTTP: the members of a request to those of its answer. `waiting` is
+/// the token of a task that ends when the execution ends that `StartExecution` starts.
+///
+/// # Errors
+/// [`Refused`]
+pub async fn call<P: Ports>(
+    ports: &P,
+    config: &StepFunctionsConfig,
+    operation: &str,
+    members: &Map<String, Value>,
+    waiting: Option<&str>,
+) -> Result<Value, Refused> {
+    let scope = Scope::of(config, None, &HeaderMap::new());
+    let answered = dispatch(operation, &Call { ports, scope, members, waiting }).await;
+    answered.map_err(|error| {
+        let request_id = request_id(ports);
+        log(&request_id, operation, &error);
+        Refused { status: error.status().as_u16(), name: error.name, message: error.message, request_id }
+    })
+}
+
+fn log(request_id: &str, operation: &str, error: &ApiError) {
+    match &error.cause {
+        Some(cause) => tracing::error!(request_id, operation, error = chain(cause), "failed"),
+        None => tracing::debug!(request_id, operation, error = error.name, "refused"),
+    }
+}
+
 async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Response {
     let id = request_id(&app.ports);
     let (parts, body) = request.into_parts();
     let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
     let scope = Scope::of(&app.config, parts.extensions.get::<ApiCaller>(), &parts.headers);
     let answered = match read(body).await {
-        Ok(members) => dispatch(&operation, &Call { ports: &app.ports, scope, members: &members }).await,
+        Ok(members) => dispatch(&operation, &Call { ports: &app.ports, scope, members: &members, waiting: None }).await,
         Err(error) => Err(error),
     };
     let (status, text) = match answered {
         Ok(value) => (StatusCode::OK, value.to_string()),
         Err(error) => {
-            match &error.cause {
-                Some(cause) => tracing::error!(request_id = id, operation, error = chain(cause), "failed"),
-                None => tracing::debug!(request_id = id, operation, error = error.name, "refused"),
-            }
+            log(&id, &operation, &error);
             (error.status(), error.body().to_string())
         }
     };

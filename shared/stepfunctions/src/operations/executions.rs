@@ -54,7 +54,8 @@ fn read_start(fields: &mut Fields<'_>, limit: PayloadLimit) -> Result<(StartWork
 
 pub(crate) async fn start<P: Ports>(call: &Call<'_, P>) -> Answered {
     let (start, _) = read_start(&mut Fields::new(call.members), call.scope.payload_limit)?;
-    let started = workflows::start_workflow(call.ports, start).await?;
+    let waiting = call.waiting.map(ToOwned::to_owned);
+    let started = workflows::start_workflow(call.ports, StartWorkflow { waiting, ..start }).await?;
     Ok(Answer::new().set("executionArn", started.run.execution_arn).time("startDate", started.started_at).into())
 }
 
