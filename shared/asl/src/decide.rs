@@ -13,8 +13,9 @@ use crate::Timestamp;
 use crate::definition::StateMachine;
 use crate::history::{EventType, HistoryEvent};
 use crate::map_run::{self, ItemEnd, MapRun, PageReport, RunName, RunStatus, Tolerance, begin, page};
+use crate::progress::Report;
 use crate::run::{Run, Step};
-use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Report, Snapshot, StepId};
+use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Snapshot, StepId};
 use crate::states::task;
 
 /// Something that happened to a thread.

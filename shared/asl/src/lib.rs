@@ -13,7 +13,9 @@ mod history;
 pub mod intrinsics;
 pub mod map_run;
 mod numbering;
+mod payload_limit;
 mod probe;
+mod progress;
 pub mod query;
 mod run;
 mod snapshot;
@@ -27,9 +29,11 @@ pub use decide::{Decision, Effect, Event, decide, decide_without, pending, start
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
 pub use history::{EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
+pub use payload_limit::PayloadLimit;
+pub use progress::{Progress, Report, Stage};
 pub use snapshot::{
-    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, PayloadLimit, Position,
-    Progress, Report, Role, Snapshot, Source, Stage, StepId,
+    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot,
+    Source, StepId,
 };
 pub use time::Timestamp;
 pub use token::{TaskToken, TokenError};

@@ -183,6 +183,9 @@ impl<'a> Run<'a> {
         let Some(state) = self.state_of(thread, &attempt) else {
             return Step::End(Outcome::Failed { failure: broken(&attempt.state) });
         };
+        if let Err(failure) = self.has_room(thread) {
+            return Step::End(Outcome::Failed { failure });
+        }
         match &state.kind {
             Kind::Pass { result, parameters, result_path } => {
                 states::pass::run(self, thread, state, &attempt, result.as_ref(), parameters.as_ref(), result_path)
@@ -412,6 +415,7 @@ impl<'a> Run<'a> {
         result_selector: Option<&Template>,
         result_path: &ResultPath,
     ) -> Result<Step, Failure> {
+        self.fits(thread, &state.name, &result)?;
         let context = self.context(thread, attempt);
         if state.language == QueryLanguage::Jsonata {
             let scope = context.scope(&attempt.input, self.moment.now);
@@ -424,6 +428,7 @@ impl<'a> Run<'a> {
                 Some(template) => self.evaluate_in(&scope, attempt, template, "Output")?,
                 None => result,
             };
+            self.fits(thread, &state.name, &output)?;
             return Ok(self.exit(thread, state, output, assigned));
         }
         let scope = context.scope(&result, self.moment.now);
@@ -439,6 +444,7 @@ impl<'a> Run<'a> {
             Selection::Whole => output,
             selection => self.select(thread, selection, attempt, &output)?.into_owned(),
         };
+        self.fits(thread, &state.name, &output)?;
         Ok(self.exit(thread, state, output, assigned))
     }
 

@@ -6,9 +6,10 @@ use crate::Timestamp;
 use crate::decide::{Effect, Event};
 use crate::definition::{Kind, Pattern, Resource, State, StateMachine, TaskState};
 use crate::history::EventType;
+use crate::progress::{Progress, Report, Stage};
 use crate::query::{Dynamic, QueryFailure};
 use crate::run::{Run, Step, broken, failed_details, next_step};
-use crate::snapshot::{Attempt, Failure, Outcome, Position, Progress, Report, Snapshot, Stage};
+use crate::snapshot::{Attempt, Failure, Outcome, Position, Snapshot};
 use crate::token::TaskToken;
 
 pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, task: &TaskState, attempt: Attempt) -> Step {
@@ -88,6 +89,7 @@ fn evaluate(
         None => None,
     };
     let given = run.payload(thread, attempt, task.parameters.as_ref(), input)?.into_owned();
+    run.fits_as_input(thread, &attempt.state, &given)?;
     Ok(Evaluated { given, credentials, timeout, heartbeat })
 }
 
@@ -282,6 +284,14 @@ pub(crate) fn ended(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt,
     let mut details = resource_details(resource);
     match report {
         Report::Success { output } => {
+            let name = match resource {
+                Resource::Service { service, .. } => service,
+                Resource::Lambda | Resource::Activity | Resource::Own { .. } => &task.resource,
+            };
+            if let Err(failure) = run.fits(thread, name, &output) {
+                run.record(kinds(resource).failed, failed_details(&failure, details));
+                return run.fail(thread, state, attempt, failure, &task.retry, &task.catch);
+            }
             details.insert("output".to_owned(), output.clone());
             run.record(kinds(resource).succeeded, details);
             run.complete(thread, state, attempt, output, task.result_selector.as_ref(), &task.result_path)

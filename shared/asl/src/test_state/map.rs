@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::definition::{Distributed, Kind, MapState, State};
 use crate::map_run::{Batch, Tolerance, begin, page};
+use crate::progress::Report;
 use crate::query::QueryLanguage;
 use crate::run::{Run, Step, broken};
-use crate::snapshot::{Attempt, Failure, Outcome, Report, Snapshot, Source};
+use crate::snapshot::{Attempt, Failure, Outcome, Snapshot, Source};
 use crate::states;
 
 use super::mock::check_count;

@@ -19,8 +19,9 @@ use serde_json::Value;
 
 use crate::definition::{Kind, Pattern, Resource, StateMachine};
 use crate::probe::Probe;
+use crate::progress::Report;
 use crate::run::{Run, Step};
-use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Report, Snapshot};
+use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot};
 use crate::states;
 
 pub use request::{FieldValidation, InspectionLevel, Mock, MockedResult, StateConfiguration, TestStateRequest};

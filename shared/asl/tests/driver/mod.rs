@@ -96,6 +96,11 @@ pub(crate) fn context() -> ExecutionContext {
 impl<'m> World<'m> {
     /// Starts an execution.
     pub(crate) fn start(machine: &'m StateMachine, input: Value, worker: Worker) -> Self {
+        Self::start_as(machine, context(), input, worker)
+    }
+
+    /// The same, with another context.
+    pub(crate) fn start_as(machine: &'m StateMachine, context: ExecutionContext, input: Value, worker: Worker) -> Self {
         let mut world = Self {
             machine,
             worker,
@@ -112,8 +117,8 @@ impl<'m> World<'m> {
             ignored: Vec::new(),
         };
         let moment = world.moment();
-        let decision = start(machine, context(), input.clone(), moment);
-        assert_eq!(decision, start(machine, context(), input, moment), "the same moment decides the same");
+        let decision = start(machine, context.clone(), input.clone(), moment);
+        assert_eq!(decision, start(machine, context, input, moment), "the same moment decides the same");
         let thread =
             Thread { snapshot: decision.snapshot.clone(), seq: 0, at: world.now, tick: 0, unwritten: Vec::new() };
         world.commit(LogPath::new(), thread, decision, 0);
