@@ -6,11 +6,13 @@
 
 pub mod contract;
 pub mod memory;
+pub mod objects;
 pub mod outside;
 pub mod watched;
 pub mod world;
 
 pub use memory::MemoryPorts;
+pub use objects::MemoryObjects;
 pub use watched::{Call, Fate, Watched, Watcher};
 
 /// Mixes a number into another one that looks unrelated (the finalizer of splitmix64).

@@ -15,13 +15,14 @@ use millrace_app::executions::{
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::keys;
+use millrace_app::map_runs::{self, MapExecution, MapRunView};
 use millrace_app::ports::{BlobStore, Clock, MessageQueues, Ports, Queue};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult, handle};
 use millrace_app::{Error, PayloadLimit, Timestamp};
 use serde_json::{Value, json};
 
 use crate::outside::Outside;
-use crate::{Call, Fate, MemoryPorts, Watched, Watcher, mix};
+use crate::{Call, Fate, MemoryObjects, MemoryPorts, Watched, Watcher, mix};
 
 /// How often the sweeper runs, as `template.yaml` has it.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
@@ -107,6 +108,8 @@ pub struct Script {
     done: Mutex<BTreeMap<String, u64>>,
     /// Who ends the tasks that this one only begins.
     pub outside: Outside,
+    /// What map runs read and write.
+    pub objects: MemoryObjects,
 }
 
 impl Script {
@@ -120,6 +123,9 @@ impl Script {
 impl Executor for Script {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
+        if task.resource.starts_with("millrace:map:") {
+            return map_runs::execute(ports, &self.objects, task).await;
+        }
         if let Some(token) = &task.token {
             if task.input.get("refused").is_some() {
                 return Err(TaskError::failed("Test.Refused", "the call was refused"));
@@ -182,6 +188,33 @@ pub struct Ending {
     pub left: usize,
     /// Logs that have not ended long after it did.
     pub alive: Vec<LogId>,
+    /// Its map runs, oldest first, each with its executions, oldest first.
+    pub map_runs: Vec<(MapRunView, Vec<MapExecution>)>,
+    /// What is in the bucket `results`, by key.
+    pub results: BTreeMap<String, String>,
+}
+
+/// The map runs of an execution with all that can be asked of them.
+#[expect(clippy::expect_used, reason = "a test that can't go on says so")]
+async fn map_runs_of(memory: &MemoryPorts, id: &ExecutionId) -> Vec<(MapRunView, Vec<MapExecution>)> {
+    let mut all = Vec::new();
+    let listed = map_runs::list_map_runs(memory, id, 1000, None).await.expect("a listing in memory");
+    for run in listed.items.into_iter().rev() {
+        let view = map_runs::describe_map_run(memory, &run.arn).await.expect("memory").expect("it was listed");
+        let (mut executions, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = map_runs::list_map_executions(memory, &run.arn, None, 100, cursor.as_deref());
+            let page = page.await.expect("memory").expect("it was listed");
+            executions.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        executions.reverse();
+        all.push((view, executions));
+    }
+    all
 }
 
 /// What happens when.
@@ -282,6 +315,16 @@ impl World {
             dead,
             left: left(),
             alive,
+            map_runs: map_runs_of(&memory, &id).await,
+            results: script
+                .objects
+                .keys("results")
+                .into_iter()
+                .filter_map(|key| {
+                    let text = script.objects.text("results", &key)?;
+                    Some((key, text))
+                })
+                .collect(),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
+use millrace_asl::EventType;
+
 use super::advance::Thread;
 use super::body::{self, EntryBody};
 use super::log::{LogEntry, LogId};
@@ -55,6 +57,13 @@ pub(crate) async fn children<P: Ports>(
 pub(crate) async fn read<P: Ports>(ports: &P, entry: LogEntry) -> Result<Thread, Error> {
     let body: EntryBody = body::decode(ports, &entry.body, "an entry of a log").await?;
     Ok(Thread::from_body(entry.log, entry.seq, entry.at, body))
+}
+
+/// The same with the types of the events that the entry recorded.
+pub(crate) async fn read_with_kinds<P: Ports>(ports: &P, entry: LogEntry) -> Result<(Thread, Vec<EventType>), Error> {
+    let body: EntryBody = body::decode(ports, &entry.body, "an entry of a log").await?;
+    let kinds = body.history.iter().map(|event| event.kind).collect();
+    Ok((Thread::from_body(entry.log, entry.seq, entry.at, body), kinds))
 }
 
 /// The first entry's content of an execution's own log.

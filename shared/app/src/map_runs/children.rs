@@ -46,48 +46,54 @@ pub(super) struct Origin {
     pub(super) run: MapRun,
     /// The log with the Map state when it last waited for pages; `None` before that.
     pub(super) thread: Option<Thread>,
+    /// The same when it was last at the run at all, where the record does not say how that ended.
+    pub(super) last: Option<Thread>,
 }
 
 /// Finds where a run's executions are.
 pub(super) async fn origin<P: Ports>(ports: &P, record: RunRecord) -> Result<Option<Origin>, Error> {
-    /// How far back from its end a run that waits for pages is looked for one by one: writing its results comes between.
+    /// How far back from its end a run that waits for pages is looked for first: writing its results comes between.
     const BACK: u64 = 8;
-    let waits = |thread: &Thread| {
-        thread.snapshot.fanout().and_then(|fanout| fanout.map_run()).is_some_and(|run| run.name == record.name)
-    };
-    let latest = load::load(ports, &record.log).await?;
-    let current = latest.filter(|thread| thread.snapshot.map_run().is_some_and(|run| run.name == record.name));
-    let end = match (&current, &record.ended) {
-        (Some(thread), _) => Some(thread.seq + 1),
-        (None, Some(ended)) => Some(ended.seq),
-        (None, None) => None,
-    };
-    let mut thread = current.clone().filter(|thread| waits(thread));
-    if let (None, Some(end)) = (&thread, end) {
-        let from = end.saturating_sub(BACK).max(1);
-        let limit = usize::try_from(end.saturating_sub(from)).unwrap_or_default();
-        if limit > 0 {
-            for entry in ports.log().entries(&record.log, from, limit).await? {
-                let found = load::read(ports, entry).await?;
-                if waits(&found) {
-                    thread = Some(found);
-                }
+    let is_at = |thread: &Thread| thread.snapshot.map_run().is_some_and(|run| run.name == record.name);
+    let waits = |thread: &Thread| is_at(thread) && thread.snapshot.fanout().is_some();
+    let current = load::load(ports, &record.log).await?.filter(is_at);
+    if let Some(thread) = current.clone().filter(waits) {
+        let run = thread.snapshot.map_run().cloned();
+        return Ok(run.map(|run| Origin { record, run, last: Some(thread.clone()), thread: Some(thread) }));
+    }
+    let end = current.as_ref().map(|thread| thread.seq + 1).or(record.ended.as_ref().map(|ended| ended.seq));
+    let (mut thread, mut last) = (None, current);
+    let begin = end.map_or(0, |end| end.saturating_sub(BACK));
+    let mut from = begin;
+    if from == 0 {
+        let first = load::first(ports, &record.log).await?.filter(is_at);
+        thread = first.clone().filter(waits);
+        last = last.or(first);
+        from = 1;
+    }
+    loop {
+        let entries = ports.log().entries(&record.log, from, load::PAGE).await?;
+        let full = entries.len() == load::PAGE;
+        for entry in entries {
+            from = entry.seq + 1;
+            let found = load::read(ports, entry).await?;
+            if waits(&found) {
+                thread = Some(found.clone());
+            }
+            if is_at(&found) {
+                last = Some(found);
             }
         }
-        if thread.is_none() && from == 1 {
-            thread = load::first(ports, &record.log).await?.filter(waits);
+        if !full || end.is_some_and(|end| from >= end) {
+            break;
         }
     }
-    if thread.is_none() && end.is_none_or(|end| end > BACK) {
+    if thread.is_none() && begin > 0 {
         thread = load::origin(ports, &record.log, record.fanout).await?.filter(waits);
     }
-    let run = match (&current, &record.ended, &thread) {
-        (Some(thread), _, _) => thread.snapshot.map_run().cloned(),
-        (None, Some(ended), _) => Some(ended.run.clone()),
-        (None, None, Some(thread)) => thread.snapshot.map_run().cloned(),
-        (None, None, None) => None,
-    };
-    Ok(run.map(|run| Origin { record, run, thread }))
+    let run = record.ended.as_ref().map(|ended| ended.run.clone());
+    let run = run.or_else(|| last.as_ref().and_then(|last| last.snapshot.map_run()).cloned());
+    Ok(run.map(|run| Origin { record, run, thread, last }))
 }
 
 /// A page with its executions, as far as they have begun.
@@ -219,7 +225,7 @@ pub async fn list_map_executions<P: Ports>(
     cursor: Option<&str>,
 ) -> Result<Option<Page<MapExecution>>, Error> {
     let Some(name) = name::of_run(map_run_arn) else { return Ok(None) };
-    let Some((record, _)) = record::load(ports, name).await?.filter(|(record, _)| record.arn == map_run_arn) else {
+    let Some((record, _)) = record::by_name(ports, name).await?.filter(|(record, _)| record.arn == map_run_arn) else {
         return Ok(None);
     };
     let from = cursor.map(|cursor| place(cursor).ok_or(StoreError::InvalidCursor)).transpose()?;
@@ -260,7 +266,7 @@ struct Found {
 
 async fn find<P: Ports>(ports: &P, arn: &str) -> Result<Option<Found>, Error> {
     let Some(name) = name::of_execution(arn) else { return Ok(None) };
-    let Some((record, _)) = record::load(ports, name).await? else { return Ok(None) };
+    let Some((record, _)) = record::by_name(ports, name).await? else { return Ok(None) };
     let Some((page, index)) = record.name.place(name) else { return Ok(None) };
     let Some(Origin { thread: Some(thread), run, .. }) = origin(ports, record).await? else { return Ok(None) };
     let is_it = run.child_context(&thread.snapshot.execution, page, index).id == arn;

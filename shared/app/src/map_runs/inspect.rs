@@ -91,7 +91,7 @@ impl MapRunCounts {
 /// [`Error::Store`].
 pub async fn describe_map_run<P: Ports>(ports: &P, arn: &str) -> Result<Option<MapRunView>, Error> {
     let Some(name) = name::of_run(arn) else { return Ok(None) };
-    match record::load(ports, name).await?.filter(|(record, _)| record.arn == arn) {
+    match record::by_name(ports, name).await?.filter(|(record, _)| record.arn == arn) {
         Some((record, _)) => view(ports, record, true).await,
         None => Ok(None),
     }
@@ -130,8 +130,17 @@ async fn view<P: Ports>(ports: &P, record: RunRecord, with_counts: bool) -> Resu
         let run = ended.run.clone();
         return Ok(Some(without_counts(&record, &run)));
     }
-    let Some(Origin { record, run, thread }) = children::origin(ports, record).await? else { return Ok(None) };
-    let mut view = without_counts(&record, &run);
+    let Some(Origin { mut record, run, thread, last }) = children::origin(ports, record).await? else {
+        return Ok(None);
+    };
+    if record.ended.is_none()
+        && let Some(last) = &last
+    {
+        record = record::find_end(ports, record, last).await?;
+    }
+    let mut view = without_counts(&record, record.ended.as_ref().map_or(&run, |ended| &ended.run));
+    // What has ended since the log last waited for pages is found at the pages.
+    let run = thread.as_ref().and_then(|thread| thread.snapshot.map_run()).unwrap_or(&run);
     let (mut items, mut executions) = (MapRunCounts::default(), MapRunCounts::default());
     items.add(&run.counts.items);
     executions.add(&run.counts.executions);
@@ -204,7 +213,7 @@ pub async fn update_map_run<P: Ports>(ports: &P, arn: &str, update: UpdateMapRun
         return Err(Error::Invalid(vec![FieldProblem::new("/toleratedFailurePercentage", message)]));
     }
     let Some(name) = name::of_run(arn) else { return Ok(None) };
-    let Some((record, _)) = record::load(ports, name).await?.filter(|(record, _)| record.arn == arn) else {
+    let Some((record, _)) = record::by_name(ports, name).await?.filter(|(record, _)| record.arn == arn) else {
         return Ok(None);
     };
     let tolerance =

@@ -1,14 +1,14 @@
 //! The record of a map run: where its log is, and how it ended. While it runs the log is the truth.
 
 use millrace_asl::map_run::{MapRun, RunName, RunStatus};
-use millrace_asl::{Failure, Position, Timestamp};
+use millrace_asl::{EventType, Failure, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::executions::{LogId, Thread};
+use crate::executions::{LogId, Thread, load};
 use crate::ids::ExecutionId;
 use crate::keys;
-use crate::ports::{Condition, Index, Ports, Record, RecordStore, StoreError, Write};
+use crate::ports::{Condition, ExecutionLog, Index, Ports, Record, RecordStore, StoreError, Write};
 
 /// How long the record of a run is kept once it has ended: as long as that of an execution.
 const KEPT_MILLIS: i64 = 90 * 24 * 3600 * 1000;
@@ -86,7 +86,7 @@ pub(crate) async fn note_end<P: Ports>(
     /// Deliveries of the same message that say the same.
     const TRIES: usize = 8;
     for _ in 0..TRIES {
-        let (mut record, version) = match load(ports, run.name).await? {
+        let (mut record, version) = match by_name(ports, run.name).await? {
             Some(found) => found,
             None => (begun(thread, run, thread.log.clone(), thread.snapshot.fanouts), 0),
         };
@@ -99,6 +99,37 @@ pub(crate) async fn note_end<P: Ports>(
         }
     }
     Err(StoreError::Conflict.into())
+}
+
+/// The record of a run that has ended and whose record does not say so, since whoever ended it died: what its log says is
+/// noted now. `waited` is the log's thread when it last waited for the run.
+pub(super) async fn find_end<P: Ports>(ports: &P, record: RunRecord, waited: &Thread) -> Result<RunRecord, Error> {
+    let (mut waited, mut from) = (waited.clone(), waited.seq + 1);
+    loop {
+        let entries = ports.log().entries(&record.log, from, load::PAGE).await?;
+        let full = entries.len() == load::PAGE;
+        for entry in entries {
+            from = entry.seq + 1;
+            let (thread, kinds) = load::read_with_kinds(ports, entry).await?;
+            let waits = thread.snapshot.map_run().is_some_and(|run| run.name == record.name);
+            if waits {
+                waited = thread;
+                continue;
+            }
+            let status = kinds.iter().find_map(|kind| match kind {
+                EventType::MapRunSucceeded => Some(RunStatus::Succeeded),
+                EventType::MapRunFailed => Some(RunStatus::Failed),
+                EventType::MapRunAborted => Some(RunStatus::Aborted),
+                _ => None,
+            });
+            let (Some(status), Some(run)) = (status, waited.snapshot.map_run()) else { return Ok(record) };
+            note_end(ports, &thread, run, status).await?;
+            return Ok(by_name(ports, record.name).await?.map_or(record, |(record, _)| record));
+        }
+        if !full {
+            return Ok(record);
+        }
+    }
 }
 
 impl RunRecord {
@@ -121,6 +152,6 @@ impl RunRecord {
 }
 
 /// Reads the record of a run by its name or by that of one of its executions.
-pub(super) async fn load<P: Ports>(ports: &P, name: RunName) -> Result<Option<(RunRecord, u64)>, Error> {
+pub(super) async fn by_name<P: Ports>(ports: &P, name: RunName) -> Result<Option<(RunRecord, u64)>, Error> {
     ports.records().get(&keys::map_run(&name.family())).await?.map(RunRecord::from_record).transpose()
 }

@@ -126,11 +126,11 @@ pub(super) async fn write<P: Ports, S: ObjectStorage>(
     let prefix = writer.arguments.prefix.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
     let folder = if prefix.is_empty() { name.to_string() } else { format!("{prefix}/{name}") };
     let config = writer.config.unwrap_or_default();
-    let found = match record::load(ports, name).await? {
+    let found = match record::by_name(ports, name).await? {
         Some((record, _)) => children::origin(ports, record).await?,
         None => None,
     };
-    let Some(Origin { record, run, thread }) = found else {
+    let Some(Origin { record, run, thread, .. }) = found else {
         return Err(TaskError::Unable(Error::internal("a map run without a record")));
     };
     let lines = config.output_type.as_deref() == Some("JSONL");
