@@ -108,6 +108,7 @@ async fn run(ports: &SqlitePorts, number: usize, definition: &str, input: Value)
         project: None,
         payload_limit: PayloadLimit::None,
         workflow: None,
+        waiting: None,
     };
     start_execution(ports, start).await.expect("it starts");
     let view = await_execution(ports, &id, Duration::from_secs(60)).await.expect("it can be read").expect("it exists");
