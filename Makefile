@@ -7,11 +7,12 @@ SHELL := /bin/bash
 VENV := .venv
 TOOLS := $(VENV)/.installed
 STAND_IN := $(VENV)/ministack/.installed
+CLIENTS := $(VENV)/clients/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
 DATA ?= data/local
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients conformance
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +29,7 @@ demo: target/release/millrace ## Make a project from a template on a fresh local
 up: target/release/millrace ## Start the local server and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit docs deny template e2e ## Set up and run everything, as CI does
+test: format lint unit docs deny template clients conformance e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -43,6 +44,12 @@ $(TOOLS): tests/requirements.txt
 $(STAND_IN): tests/aws/requirements.txt $(TOOLS)
 	@[ -x $(VENV)/ministack/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/ministack)"
 	@$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/aws/requirements.txt
+	@touch $@
+
+# Step Functions' clients pin yet others.
+$(CLIENTS): tests/clients/requirements.txt $(TOOLS)
+	@[ -x $(VENV)/clients/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/clients)"
+	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/clients/requirements.txt
 	@touch $@
 
 format: rust
@@ -67,6 +74,12 @@ template: $(TOOLS)
 
 build-release: rust
 	cargo build --release --locked -p millrace-cli
+
+clients: build-release $(CLIENTS)
+	MILLRACE=target/release/millrace $(VENV)/clients/bin/python tests/clients/test_clients.py
+
+conformance: build-release ## Score the local server against recordings of Step Functions, where they lie beside the project
+	python3 tests/conformance/score.py target/release/millrace
 
 e2e: build-release $(TOOLS) $(STAND_IN)
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py

@@ -95,7 +95,7 @@ impl Server {
         let step_functions = step_functions(&options);
         let router = millrace_rest::router(ports.clone(), config)
             .merge(artifacts::routes(ports.clone()))
-            .merge(millrace_stepfunctions::router(ports.clone(), step_functions));
+            .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
         let router = guard::surround(router);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();

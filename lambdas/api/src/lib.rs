@@ -3,6 +3,8 @@
 //! API Gateway checks who calls; this crate turns what it found into the router's [`Caller`]. Everything else is
 //! `millrace-rest`.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -14,6 +16,8 @@ use millrace_rest::{AuthMode, Caller, RestConfig};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 
 const X_REQUEST_ID: &str = "x-request-id";
+/// The gateway gives up after 30 seconds.
+const LONGEST_POLL: Duration = Duration::from_secs(25);
 
 /// What the function is told beside the names of the stack's parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
     let auth_mode = if config.authorized { AuthMode::Required } else { AuthMode::Off };
     let rest = RestConfig { cors_origins: config.cors_origins, auth_mode, ..RestConfig::default() };
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
-    let step_functions = StepFunctionsConfig { owner, ..StepFunctionsConfig::from_env() };
+    let step_functions = StepFunctionsConfig { owner, longest_poll: LONGEST_POLL, ..StepFunctionsConfig::from_env() };
     millrace_rest::router(ports.clone(), rest)
         .merge(millrace_stepfunctions::router(ports, step_functions))
         .layer(map_request(from_gateway))

@@ -163,7 +163,7 @@ async fn status(ports: &MemoryPorts, id: &ExecutionId) -> ExecutionStatus {
 }
 
 async fn paint(ports: &MemoryPorts) {
-    let create = CreateActivity { arn: PAINT.to_owned(), owner: "test".to_owned(), encryption: None };
+    let create = CreateActivity { arn: PAINT.to_owned(), owner: "test".to_owned(), encryption: None, tags: Vec::new() };
     create_activity(ports, create).await.unwrap();
 }
 
@@ -174,6 +174,7 @@ async fn activities_are_kept_listed_and_removed() {
         arn: format!("arn:aws:states:us-east-1:111111111111:activity:{name}"),
         owner: "test".to_owned(),
         encryption,
+        tags: Vec::new(),
     };
     for name in ["a", "b", "c"] {
         let made = create_activity(&ports, create(name, None)).await.unwrap();

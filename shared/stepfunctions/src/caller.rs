@@ -1,5 +1,7 @@
 //! Who calls, and where.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use millrace_app::PayloadLimit;
@@ -17,6 +19,8 @@ pub struct StepFunctionsConfig {
     pub owner: Option<String>,
     /// How large the data of executions may be, where a definition does not say it.
     pub payload_limit: PayloadLimit,
+    /// How long a call may wait: for a task of an activity, for the end of a synchronous execution.
+    pub longest_poll: Duration,
 }
 
 impl Default for StepFunctionsConfig {
@@ -26,6 +30,7 @@ impl Default for StepFunctionsConfig {
             region: "us-east-1".to_owned(),
             owner: None,
             payload_limit: PayloadLimit::None,
+            longest_poll: Duration::from_secs(300),
         }
     }
 }
@@ -45,6 +50,7 @@ impl StepFunctionsConfig {
                 Some("aws") => PayloadLimit::Aws,
                 _ => PayloadLimit::None,
             },
+            longest_poll: default.longest_poll,
         }
     }
 }

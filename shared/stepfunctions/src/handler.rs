@@ -1,6 +1,8 @@
 //! One endpoint, many operations.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,11 +13,14 @@ use axum::response::Response;
 use axum::routing::post;
 use millrace_app::Timestamp;
 use millrace_app::ports::{Clock, IdSource, Ports};
+use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Map, Value};
 
 use crate::caller::{ApiCaller, Scope, StepFunctionsConfig};
 use crate::error::ApiError;
-use crate::operations::{aliases, executions, state_machines, tags, validation, versions};
+use crate::operations::{
+    activities, aliases, executions, map_runs, state_machines, tags, tasks, test_state, validation, versions,
+};
 
 /// The header that names the operation.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -32,6 +37,10 @@ pub(crate) struct Call<'a, P> {
     pub(crate) members: &'a Map<String, Value>,
     /// The token of a task that ends when the execution ends that is started.
     pub(crate) waiting: Option<&'a str>,
+    /// How long a call may wait for a task of an activity, or for the end of an execution.
+    pub(crate) longest_poll: Duration,
+    /// Does the task of a tested state, where that is possible.
+    pub(crate) run_task: Option<&'a RunTask>,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -40,18 +49,41 @@ impl<P: Ports> Call<'_, P> {
     }
 }
 
+/// Does a task of a state that is tested.
+pub(crate) type RunTask = dyn Fn(Task) -> RunningTask + Send + Sync;
+type RunningTask = Pin<Box<dyn Future<Output = Result<TaskResult, TaskError>> + Send>>;
+
 /// An operation's answer.
 pub(crate) type Answered = Result<Value, ApiError>;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct App<P> {
     ports: P,
     config: Arc<StepFunctionsConfig>,
+    run_task: Option<Arc<RunTask>>,
 }
 
-/// `POST /` for every operation of the API.
+/// `POST /` for every operation of the API. `TestState` does no tasks: they need a mock.
 pub fn router<P: Ports>(ports: P, config: StepFunctionsConfig) -> Router {
-    Router::new().route("/", post(handle::<P>)).with_state(App { ports, config: Arc::new(config) })
+    routes(App { ports, config: Arc::new(config), run_task: None })
+}
+
+/// The same, where `TestState` has tasks without a mock done by `executor`.
+pub fn router_with_tasks<P: Ports, E: Executor + Clone + 'static>(
+    ports: P,
+    executor: E,
+    config: StepFunctionsConfig,
+) -> Router {
+    let for_tasks = ports.clone();
+    let run_task = move |task: Task| -> RunningTask {
+        let (ports, executor) = (for_tasks.clone(), executor.clone());
+        Box::pin(async move { executor.execute(&ports, &task).await })
+    };
+    routes(App { ports, config: Arc::new(config), run_task: Some(Arc::new(run_task)) })
+}
+
+fn routes<P: Ports>(app: App<P>) -> Router {
+    Router::new().route("/", post(handle::<P>)).with_state(app)
 }
 
 /// Names each operation once.
@@ -97,6 +129,18 @@ operations! {
     UntagResource => tags::untag;
     ListTagsForResource => tags::list;
     ValidateStateMachineDefinition => validation::validate;
+    TestState => test_state::test;
+    SendTaskSuccess => tasks::success;
+    SendTaskFailure => tasks::failure;
+    SendTaskHeartbeat => tasks::heartbeat;
+    CreateActivity => activities::create;
+    DescribeActivity => activities::describe;
+    DeleteActivity => activities::delete;
+    ListActivities => activities::list;
+    GetActivityTask => activities::get_task;
+    DescribeMapRun => map_runs::describe;
+    ListMapRuns => map_runs::list;
+    UpdateMapRun => map_runs::update;
 }
 
 /// Why an operation that was called without HTTP was refused, as its answer would tell it.
@@ -126,7 +170,8 @@ pub async fn call<P: Ports>(
     waiting: Option<&str>,
 ) -> Result<Value, Refused> {
     let scope = Scope::of(config, None, &HeaderMap::new());
-    let answered = dispatch(operation, &Call { ports, scope, members, waiting }).await;
+    let call = Call { ports, scope, members, waiting, longest_poll: config.longest_poll, run_task: None };
+    let answered = dispatch(operation, &call).await;
     answered.map_err(|error| {
         let request_id = request_id(ports);
         log(&request_id, operation, &error);
@@ -147,7 +192,12 @@ async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Respon
     let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
     let scope = Scope::of(&app.config, parts.extensions.get::<ApiCaller>(), &parts.headers);
     let answered = match read(body).await {
-        Ok(members) => dispatch(&operation, &Call { ports: &app.ports, scope, members: &members, waiting: None }).await,
+        Ok(members) => {
+            let run_task = app.run_task.as_deref();
+            let longest_poll = app.config.longest_poll;
+            let call = Call { ports: &app.ports, scope, members: &members, waiting: None, longest_poll, run_task };
+            dispatch(&operation, &call).await
+        }
         Err(error) => Err(error),
     };
     let (status, text) = match answered {

@@ -15,4 +15,4 @@ mod paging;
 mod views;
 
 pub use caller::{ApiCaller, StepFunctionsConfig};
-pub use handler::{OPERATIONS, Refused, call, router};
+pub use handler::{OPERATIONS, Refused, call, router, router_with_tasks};

@@ -22,6 +22,14 @@ pub enum ActivityError {
     /// A token that this listing did not give.
     #[error("Invalid Token: 'Invalid token'")]
     InvalidToken,
+    /// More tags than an activity may have.
+    #[error("Too many tags: a resource has at most 50; this would make {count}")]
+    TooManyTags {
+        /// How many it would be.
+        count: usize,
+        /// Whose.
+        arn: String,
+    },
     /// What all use cases may answer.
     #[error(transparent)]
     App(#[from] Error),

@@ -10,6 +10,9 @@ mod tasks;
 
 pub use error::ActivityError;
 pub(crate) use records::missing;
-pub use records::{Activity, CreateActivity, create_activity, delete_activity, describe_activity, list_activities};
+pub use records::{
+    Activity, CreateActivity, create_activity, delete_activity, describe_activity, list_activities, tag_activity,
+    untag_activity,
+};
 pub(crate) use tasks::waiting_task;
 pub use tasks::{ActivityTask, LONGEST_POLL, get_activity_task};

@@ -11,6 +11,7 @@ use super::error::ActivityError;
 use crate::error::Error;
 use crate::keys;
 use crate::ports::{Clock, Condition, Index, Order, Page, Ports, Query, Record, RecordStore, StoreError, Write};
+use crate::workflows::{MOST_TAGS, Tag, check_name, merged};
 
 /// An activity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Activity {
     /// `encryptionConfiguration`, as it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Value>,
+    /// At most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
 }
 
 /// What an activity is made from.
@@ -37,10 +41,9 @@ pub struct CreateActivity {
     pub owner: String,
     /// `encryptionConfiguration`
     pub encryption: Option<Value>,
+    /// Its tags; ignored where it is there.
+    pub tags: Vec<Tag>,
 }
-
-/// The longest name, in characters.
-const NAME_CHARS: usize = 80;
 
 /// The region and the name in the ARN of an activity.
 pub(super) fn parse(arn: &str) -> Result<(&str, &str), ActivityError> {
@@ -65,20 +68,6 @@ pub(super) fn parse(arn: &str) -> Result<(&str, &str), ActivityError> {
     Ok((region, name))
 }
 
-/// No white space, no brackets, wildcards, special or control characters (`CreateActivity` lists them).
-fn check_name(name: &str) -> Result<(), ActivityError> {
-    let forbidden = |character: char| {
-        character.is_whitespace()
-            || character.is_control()
-            || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(character)
-            || matches!(character, '\u{fffe}' | '\u{ffff}')
-    };
-    if name.is_empty() || name.chars().count() > NAME_CHARS || name.contains(forbidden) {
-        return Err(ActivityError::InvalidName(name.to_owned()));
-    }
-    Ok(())
-}
-
 fn read(record: Record) -> Result<Activity, Error> {
     let what = record.key.partition;
     serde_json::from_value(record.body).map_err(|problem| StoreError::corrupt(what, problem).into())
@@ -91,7 +80,7 @@ fn read(record: Record) -> Result<Activity, Error> {
 pub async fn create_activity<P: Ports>(ports: &P, create: CreateActivity) -> Result<Activity, ActivityError> {
     // Read from the front: what names may not hold must not change what the name is.
     let name = create.arn.splitn(7, ':').nth(6).unwrap_or_default();
-    check_name(name)?;
+    check_name(name).map_err(|_| ActivityError::InvalidName(name.to_owned()))?;
     let (region, name) = parse(&create.arn)?;
     let activity = Activity {
         name: name.to_owned(),
@@ -99,16 +88,9 @@ pub async fn create_activity<P: Ports>(ports: &P, create: CreateActivity) -> Res
         owner: create.owner,
         created_at: ports.clock().now(),
         encryption: create.encryption,
+        tags: checked(merged(&[], &create.tags), &create.arn)?,
     };
-    let partition = keys::owner_activities(&activity.owner, region);
-    let record = Record {
-        key: keys::activity(&activity.arn),
-        version: 0,
-        body: serde_json::to_value(&activity).map_err(Error::internal)?,
-        listings: vec![keys::listing(Index::Owner, partition, activity.created_at, &activity.arn)],
-        expires_at: None,
-    };
-    match ports.records().write(vec![Write::Put(record, Condition::Absent)]).await {
+    match ports.records().write(vec![Write::Put(record(&activity, region, 0)?, Condition::Absent)]).await {
         Ok(()) => Ok(activity),
         Err(StoreError::Conflict) => {
             let there = describe_activity(ports, &activity.arn).await?;
@@ -120,6 +102,63 @@ pub async fn create_activity<P: Ports>(ports: &P, create: CreateActivity) -> Res
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn record(activity: &Activity, region: &str, version: u64) -> Result<Record, Error> {
+    let partition = keys::owner_activities(&activity.owner, region);
+    Ok(Record {
+        key: keys::activity(&activity.arn),
+        version,
+        body: serde_json::to_value(activity).map_err(Error::internal)?,
+        listings: vec![keys::listing(Index::Owner, partition, activity.created_at, &activity.arn)],
+        expires_at: None,
+    })
+}
+
+fn checked(tags: Vec<Tag>, arn: &str) -> Result<Vec<Tag>, ActivityError> {
+    match tags.len() {
+        count if count > MOST_TAGS => Err(ActivityError::TooManyTags { count, arn: arn.to_owned() }),
+        _ => Ok(tags),
+    }
+}
+
+/// Puts tags on an activity.
+///
+/// # Errors
+/// [`ActivityError::DoesNotExist`], [`ActivityError::TooManyTags`]
+pub async fn tag_activity<P: Ports>(ports: &P, arn: &str, tags: &[Tag]) -> Result<(), ActivityError> {
+    change_tags(ports, arn, |had| checked(merged(had, tags), arn)).await
+}
+
+/// Takes tags from an activity; those that it does not have are ignored.
+///
+/// # Errors
+/// [`ActivityError::DoesNotExist`]
+pub async fn untag_activity<P: Ports>(ports: &P, arn: &str, keys: &[String]) -> Result<(), ActivityError> {
+    change_tags(ports, arn, |had| Ok(had.iter().filter(|tag| !keys.contains(&tag.key)).cloned().collect())).await
+}
+
+async fn change_tags<P: Ports>(
+    ports: &P,
+    arn: &str,
+    tags: impl Fn(&[Tag]) -> Result<Vec<Tag>, ActivityError>,
+) -> Result<(), ActivityError> {
+    /// How often a change is decided again after somebody else wrote.
+    const TRIES: usize = 12;
+    let (region, _) = parse(arn)?;
+    for _ in 0..TRIES {
+        let stored = ports.records().get(&keys::activity(arn)).await?;
+        let stored = stored.ok_or_else(|| ActivityError::DoesNotExist(arn.to_owned()))?;
+        let version = stored.version;
+        let mut activity = read(stored)?;
+        activity.tags = tags(&activity.tags)?;
+        let write = Write::Put(record(&activity, region, version)?, Condition::Version(version));
+        match ports.records().write(vec![write]).await {
+            Err(StoreError::Conflict) => {}
+            written => return Ok(written?),
+        }
+    }
+    Err(StoreError::Conflict.into())
 }
 
 /// An activity by its ARN.

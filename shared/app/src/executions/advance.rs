@@ -146,7 +146,8 @@ pub(crate) async fn with_activities<P: Ports>(
 }
 
 /// Eight fresh random bytes for a decision.
-pub(crate) fn seed<P: Ports>(ports: &P) -> u64 {
+#[must_use]
+pub fn seed<P: Ports>(ports: &P) -> u64 {
     ports.ids().random().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 

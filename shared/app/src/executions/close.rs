@@ -10,7 +10,7 @@ use super::inspect::status_of;
 use super::log::{ChildRef, LogId};
 use super::messages::Message;
 use super::record::{self, ExecutionStatus};
-use super::{control, load, parent, watch};
+use super::{control, load, parent};
 use crate::error::Error;
 use crate::map_runs;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
@@ -132,7 +132,6 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         let (error, cause) = failure.as_ref().map_or((None, None), |why| (why.error.as_deref(), why.cause.as_deref()));
         projects::execution_ended(ports, project, id, ended, error, cause).await?;
     }
-    watch::ended(id);
     for _ in 0..TRIES {
         let Some(mut stored) = record::load(ports, id).await? else { return Ok(()) };
         if stored.execution.status != ExecutionStatus::Running {

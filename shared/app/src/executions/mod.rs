@@ -21,8 +21,8 @@ mod parent;
 mod record;
 mod start;
 mod sweep;
-mod watch;
 
+pub use advance::seed as fresh_seed;
 pub(crate) use advance::{Advanced, After, Thread, advance};
 pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::stop_execution;
@@ -34,4 +34,3 @@ pub(crate) use record::read_record;
 pub use record::{Execution, ExecutionStatus, Stuck, WorkflowRun};
 pub use start::{DefinitionSource, StartExecution, Started, check_definition, start_execution, start_or_find};
 pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};
-pub use watch::{EndWatch, watch_end};

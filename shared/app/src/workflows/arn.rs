@@ -155,6 +155,12 @@ impl ExecutionArn {
         Ok(Self { place, kind, state_machine: state_machine.to_owned(), name: name.to_owned() })
     }
 
+    /// Was it started by a map run?
+    #[must_use]
+    pub fn is_of_map_run(&self) -> bool {
+        self.state_machine.contains('/')
+    }
+
     /// The same, for what only executions of `STANDARD` workflows have.
     ///
     /// # Errors

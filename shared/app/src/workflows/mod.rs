@@ -30,6 +30,7 @@ pub use delete::delete_workflow;
 pub(crate) use delete::purge_due;
 pub use error::WorkflowError;
 pub use executions::{ExecutionFilter, list_executions, load_execution};
+pub(crate) use limits::MOST_TAGS;
 pub use limits::{check_logging, check_name};
 pub use list::{Listed, list_workflows};
 pub use model::{
@@ -38,6 +39,7 @@ pub use model::{
 };
 pub use resolve::{Resolved, definition_text, describe_workflow, revision_of, variable_references};
 pub use start::{StartWorkflow, StartedWorkflow, start_workflow};
+pub(crate) use tags::merged;
 pub use tags::{list_tags, tag_workflow, untag_workflow};
 pub use update::{UpdateWorkflow, Updated, update_workflow};
 pub use versions::{delete_version, list_versions, publish_version};

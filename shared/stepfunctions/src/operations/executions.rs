@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{self as engine, ExecutionStatus, ExecutionView, WorkflowRun};
+use millrace_app::map_runs::{describe_map_execution, describe_map_run, map_execution_history, stop_map_execution};
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
     self, ExecutionArn, ExecutionFilter, StartWorkflow, StateMachineArn, WorkflowError, WorkflowType,
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout_at};
 
 use super::input::{self, data_rule};
+use super::map_runs;
 use super::state_machines::INCLUDED;
 use crate::error::ApiError;
 use crate::fields::{ARN, CAUSE, ERROR, Fields, LONG_ARN, NAME, PAGE_TOKEN, TRACE, Text};
@@ -24,8 +25,6 @@ use crate::views::{self, Answer};
 const LIST_TOKEN: Text = Text::new(1, 3096);
 /// How long an execution of an `EXPRESS` workflow may take.
 const EXPRESS_LIMIT: Duration = Duration::from_secs(300);
-/// How long a wait for an execution's end goes on without a look at the store, whoever ends it.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// `ExecutionStatus`, in the order in which the service lists them. No execution of ours waits to be redriven by itself.
 const STATUSES: &[(&str, Option<ExecutionStatus>)] = &[
@@ -66,17 +65,12 @@ pub(crate) async fn start_sync<P: Ports>(call: &Call<'_, P>) -> Answered {
     let only = Some(WorkflowType::Express);
     let started = workflows::start_workflow(call.ports, StartWorkflow { only, ..start }).await?;
     let arn = &started.run.execution_arn;
-    let deadline = Instant::now() + EXPRESS_LIMIT;
-    let mut watch = engine::watch_end(&started.id);
-    let mut view = workflows::load_execution(call.ports, arn).await?;
-    while view.execution.status == ExecutionStatus::Running && Instant::now() < deadline {
-        let _elapsed = timeout_at((Instant::now() + LOOK_EVERY).min(deadline), &mut watch).await;
-        view = workflows::load_execution(call.ports, arn).await?;
-    }
-    drop(watch);
-    let timed_out = view.execution.status == ExecutionStatus::Running;
-    if timed_out {
-        engine::stop_execution(call.ports, &started.id, Some("States.Timeout"), None).await?;
+    let wait = EXPRESS_LIMIT.min(call.longest_poll);
+    let does_not_exist = || WorkflowError::ExecutionDoesNotExist(arn.clone());
+    let mut view = engine::await_execution(call.ports, &started.id, wait).await?.ok_or_else(does_not_exist)?;
+    let mut timed_out = false;
+    if view.execution.status == ExecutionStatus::Running {
+        timed_out = engine::stop_execution(call.ports, &started.id, Some("States.Timeout"), None).await?;
         view = workflows::load_execution(call.ports, arn).await?;
     }
     let execution = &view.execution;
@@ -121,12 +115,17 @@ fn data(answer: Answer, with_data: bool, input: Option<String>, output: Option<S
         .maybe("outputDetails", has_output.then(included))
 }
 
-/// An execution of a `STANDARD` workflow.
-async fn load<P: Ports>(call: &Call<'_, P>, arn: &str) -> Result<(ExecutionView, WorkflowRun), ApiError> {
-    ExecutionArn::parse_standard(arn)?;
-    let view = workflows::load_execution(call.ports, arn).await?;
-    let run = view.execution.workflow.as_deref().cloned();
-    let run = run.ok_or_else(|| WorkflowError::ExecutionDoesNotExist(arn.to_owned()))?;
+/// An execution of a `STANDARD` workflow, or of a map run.
+pub(super) async fn load<P: Ports>(call: &Call<'_, P>, arn: &str) -> Result<(ExecutionView, WorkflowRun), ApiError> {
+    let does_not_exist = || WorkflowError::ExecutionDoesNotExist(arn.to_owned());
+    let view = match ExecutionArn::parse_standard(arn)?.is_of_map_run() {
+        true => {
+            let found = describe_map_execution(call.ports, arn).await?;
+            map_runs::view(found.ok_or_else(does_not_exist)?)
+        }
+        false => workflows::load_execution(call.ports, arn).await?,
+    };
+    let run = view.execution.workflow.as_deref().cloned().ok_or_else(does_not_exist)?;
     Ok((view, run))
 }
 
@@ -154,8 +153,13 @@ pub(crate) async fn stop<P: Ports>(call: &Call<'_, P>) -> Answered {
     let error = fields.text("error", ERROR)?;
     let cause = fields.text("cause", CAUSE)?;
     fields.check()?;
-    let (view, _) = load(call, &arn).await?;
-    engine::stop_execution(call.ports, &view.execution.id, error.as_deref(), cause.as_deref()).await?;
+    let (view, run) = load(call, &arn).await?;
+    match run.map_run_arn {
+        Some(_) => stop_map_execution(call.ports, &arn, error, cause).await.map(|_| ())?,
+        None => {
+            engine::stop_execution(call.ports, &view.execution.id, error.as_deref(), cause.as_deref()).await?;
+        }
+    }
     let (view, _) = load(call, &arn).await?;
     Ok(Answer::new().time("stopDate", view.execution.stopped_at.unwrap_or_else(|| call.now())).into())
 }
@@ -172,7 +176,10 @@ pub(crate) async fn history<P: Ports>(call: &Call<'_, P>) -> Answered {
     let listing = ["history", arn.as_str(), if reverse { "reverse" } else { "" }];
     let cursor = paging::open(&listing, token.as_deref(), call.now())?;
     let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or_default();
-    let mut all = engine::history(call.ports, &view.execution.id).await?;
+    let mut all = match run.map_run_arn {
+        Some(_) => map_execution_history(call.ports, &arn).await?.unwrap_or_default(),
+        None => engine::history(call.ports, &view.execution.id).await?,
+    };
     let total = all.len();
     if let Some(first) = all.first_mut() {
         // The engine knows nothing of versions and aliases.
@@ -204,6 +211,10 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
     let token = fields.text("nextToken", LIST_TOKEN)?;
     fields.check()?;
     let mut filter = ExecutionFilter { of: String::new(), status: None, version: None, alias: None, redriven };
+    let of = arn.as_deref().or(map_run.as_deref()).unwrap_or_default().to_owned();
+    let shown = format!("{status:?} {redriven:?}");
+    let listing = ["executions", of.as_str(), shown.as_str()];
+    let cursor = paging::open(&listing, token.as_deref(), call.now())?;
     match (arn.as_deref(), map_run.as_deref()) {
         (Some(arn), None) => {
             if redriven.is_some() {
@@ -225,15 +236,23 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
             filter.version = parsed.version();
             filter.alias = parsed.alias().map(str::to_owned);
         }
-        (None, Some(map_run)) => map_run.clone_into(&mut filter.of),
+        (None, Some(map_run)) => {
+            // None of them waits to be redriven, and none was.
+            if matches!(status, Some(None)) || redriven == Some(true) {
+                return Ok(json!({ "executions": [] }));
+            }
+            let (page, next) = map_runs::executions(call, map_run, status.flatten(), limit, cursor.as_deref()).await?;
+            let items: Vec<Value> = page
+                .iter()
+                .map(|(view, items)| views::execution(&view.execution).set("itemCount", *items).into())
+                .collect();
+            let next = next.map(|next| paging::seal(&listing, next, call.now()));
+            return Ok(Answer::new().set("executions", items).maybe("nextToken", next).into());
+        }
         (Some(_), Some(_)) | (None, None) => {
             return Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn"));
         }
     }
-    let of = arn.or(map_run).unwrap_or_default();
-    let shown = format!("{status:?} {redriven:?}");
-    let listing = ["executions", of.as_str(), shown.as_str()];
-    let cursor = paging::open(&listing, token.as_deref(), call.now())?;
     filter.status = match status {
         Some(None) => return Ok(json!({ "executions": [] })),
         Some(status) => status,
@@ -251,9 +270,21 @@ pub(crate) async fn describe_state_machine<P: Ports>(call: &Call<'_, P>) -> Answ
     let with_data = fields.word("includedData", INCLUDED)?.unwrap_or(true);
     fields.check()?;
     let (_, run) = load(call, &arn).await?;
-    let revision = workflows::revision_of(call.ports, &run).await?;
+    // An execution of a map run has the revision of the execution whose map run it is.
+    let started = match &run.map_run_arn {
+        Some(map_run) => {
+            let map_run = describe_map_run(call.ports, map_run).await?;
+            let parent = map_run.ok_or_else(|| WorkflowError::ExecutionDoesNotExist(arn.clone()))?.execution_arn;
+            Box::pin(load(call, &parent)).await?.1
+        }
+        None => run.clone(),
+    };
+    let revision = workflows::revision_of(call.ports, &started).await?;
     let definition = workflows::definition_text(call.ports, &revision).await?;
-    let name = run.state_machine_arn.rsplit(':').next().unwrap_or_default();
+    let (name, label) = match run.state_machine_arn.rsplit(':').next().unwrap_or_default().split_once('/') {
+        Some((name, label)) => (name, Some(label)),
+        None => (started.state_machine_arn.rsplit(':').next().unwrap_or_default(), None),
+    };
     let answer = Answer::new()
         .set("stateMachineArn", run.state_machine_arn.as_str())
         .set("name", name)
@@ -261,6 +292,7 @@ pub(crate) async fn describe_state_machine<P: Ports>(call: &Call<'_, P>) -> Answ
         .set("roleArn", revision.configuration.role_arn.as_str())
         .time("updateDate", revision.created_at)
         .maybe("mapRunArn", run.map_run_arn.as_deref())
+        .maybe("label", label)
         .maybe("revisionId", revision.revision_id.as_deref());
     let answer = views::configuration(answer, &revision.configuration);
     Ok(answer.maybe("variableReferences", views::variables(&definition)).into())

@@ -1,10 +1,14 @@
 //! The operations: each reads its members, calls one use case and shapes the answer.
 
+pub(crate) mod activities;
 pub(crate) mod aliases;
 pub(crate) mod executions;
 mod input;
+pub(crate) mod map_runs;
 pub(crate) mod state_machines;
 pub(crate) mod tags;
+pub(crate) mod tasks;
+pub(crate) mod test_state;
 pub(crate) mod validation;
 pub(crate) mod versions;
 

@@ -1,5 +1,6 @@
 //! Tags of state machines and activities.
 
+use millrace_app::activities::{self, ActivityError};
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{self, StateMachineArn, Tag, WorkflowError};
 use serde_json::{Value, json};
@@ -32,8 +33,11 @@ pub(crate) async fn tag<P: Ports>(call: &Call<'_, P>) -> Answered {
         fields.required_list("tags")?;
     }
     fields.check()?;
-    check(&arn)?;
-    workflows::tag_workflow(call.ports, &arn, &tags.unwrap_or_default()).await?;
+    let tags = tags.unwrap_or_default();
+    match is_activity(&arn) {
+        true => activities::tag_activity(call.ports, &arn, &tags).await.map_err(|error| of_activity(error, &arn))?,
+        false => workflows::tag_workflow(call.ports, check(&arn)?, &tags).await?,
+    }
     Ok(nothing())
 }
 
@@ -46,8 +50,10 @@ pub(crate) async fn untag<P: Ports>(call: &Call<'_, P>) -> Answered {
     if keys.len() < items.len() {
         return Err(ApiError::serialization("a tag's key must be a String"));
     }
-    check(&arn)?;
-    workflows::untag_workflow(call.ports, &arn, &keys).await?;
+    match is_activity(&arn) {
+        true => activities::untag_activity(call.ports, &arn, &keys).await.map_err(|error| of_activity(error, &arn))?,
+        false => workflows::untag_workflow(call.ports, check(&arn)?, &keys).await?,
+    }
     Ok(nothing())
 }
 
@@ -55,17 +61,37 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
     let mut fields = Fields::new(call.members);
     let arn = fields.required("resourceArn", ARN)?;
     fields.check()?;
-    check(&arn)?;
-    let tags = workflows::list_tags(call.ports, &arn).await?;
+    let tags = match is_activity(&arn) {
+        true => {
+            let activity = activities::describe_activity(call.ports, &arn).await;
+            activity.map_err(|error| of_activity(error, &arn))?.tags
+        }
+        false => workflows::list_tags(call.ports, check(&arn)?).await?,
+    };
     let tags: Vec<Value> = tags.iter().map(|tag| json!({ "key": tag.key, "value": tag.value })).collect();
     Ok(json!({ "tags": tags }))
 }
 
+fn is_activity(arn: &str) -> bool {
+    arn.split(':').nth(5) == Some("activity")
+}
+
 /// Versions and aliases have no tags.
-fn check(arn: &str) -> Result<(), ApiError> {
+fn check(arn: &str) -> Result<&str, ApiError> {
     let parsed = StateMachineArn::parse(arn)?;
     if parsed.qualifier.is_some() || parsed.label.is_some() {
-        return Err(WorkflowError::NotFound(format!("Resource not found: '{arn}'")).into());
+        return Err(not_found(arn));
     }
-    Ok(())
+    Ok(arn)
+}
+
+fn not_found(arn: &str) -> ApiError {
+    WorkflowError::NotFound(format!("Resource not found: '{arn}'")).into()
+}
+
+fn of_activity(error: ActivityError, arn: &str) -> ApiError {
+    match error {
+        ActivityError::DoesNotExist(_) => not_found(arn),
+        other => other.into(),
+    }
 }
