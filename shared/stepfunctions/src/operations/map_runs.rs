@@ -121,7 +121,7 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         stopped_at: execution.stopped_at,
         failure: execution.failure,
         stuck: None,
-        waiting: None,
+        waiting: Vec::new(),
         first_entry: String::new(),
     };
     ExecutionView { execution: record, input: execution.input, output: execution.output, state: None }
