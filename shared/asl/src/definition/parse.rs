@@ -352,7 +352,7 @@ impl Reader {
             }
             time
         });
-        seconds.map(Wait::Seconds).or(timestamp.map(Wait::Timestamp)).map(Kind::Wait)
+        seconds.map(Wait::Seconds).or_else(|| timestamp.map(Wait::Timestamp)).map(Kind::Wait)
     }
 
     fn fail_text(

@@ -60,7 +60,7 @@ fn official_suite() {
                 };
                 let variables = case["bindings"].as_object().cloned().unwrap_or_default();
                 let got = against(&text, document.as_ref(), &variables);
-                let wanted_code = case["code"].as_str().or(case["error"]["code"].as_str());
+                let wanted_code = case["code"].as_str().or_else(|| case["error"]["code"].as_str());
                 let fits = match (&got, wanted_code, case.get("result")) {
                     (Err(words), Some(code), _) => words.starts_with(code),
                     (Ok(None), None, None) => case.get("undefinedResult").is_some(),

@@ -126,7 +126,7 @@ pub(in crate::query::jsonata) fn format(millis: f64, picture: Option<&str>, zone
     let (mut hours, mut minutes) = (0_i64, 0_i64);
     if let Some(zone) = zone {
         let digits = zone.strip_prefix('+').unwrap_or(zone);
-        let end = digits.char_indices().find(|(at, c)| !c.is_ascii_digit() && !(*at == 0 && *c == '-'));
+        let end = digits.char_indices().find(|(at, c)| !(c.is_ascii_digit() || *at == 0 && *c == '-'));
         let offset: i64 = digits.get(..end.map_or(digits.len(), |(at, _)| at)).unwrap_or_default().parse().unwrap_or(0);
         (hours, minutes) = (offset.clamp(-9999, 9999).div_euclid(100), offset.clamp(-9999, 9999) % 100);
     }

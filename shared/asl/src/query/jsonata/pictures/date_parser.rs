@@ -1,6 +1,7 @@
 //! Reading points in time, in ISO 8601 or by a picture.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::query::jsonata::problem::{Fallible, fail, problem};
 
@@ -180,17 +181,17 @@ fn complete(mut components: HashMap<char, f64>, now: i64) -> Fallible<f64> {
     let time = if time_b { "Phmsf" } else { "Hmsf" };
     let (mut begun, mut ended) = (false, false);
     for part in date.chars().chain(time.chars()) {
-        if components.contains_key(&part) {
-            begun = true;
-            if ended {
-                return fail("D3136");
+        match components.entry(part) {
+            Entry::Occupied(_) if ended => return fail("D3136"),
+            Entry::Occupied(_) => begun = true,
+            Entry::Vacant(missing) if begun => {
+                missing.insert(if "MDd".contains(part) { 1.0 } else { 0.0 });
+                ended = true;
             }
-        } else if begun {
-            components.insert(part, if "MDd".contains(part) { 1.0 } else { 0.0 });
-            ended = true;
-        } else {
-            #[expect(clippy::cast_precision_loss, reason = "parts of a time are small")]
-            components.insert(part, calendar::fragment(now, part).unwrap_or_default() as f64);
+            Entry::Vacant(missing) => {
+                #[expect(clippy::cast_precision_loss, reason = "parts of a time are small")]
+                missing.insert(calendar::fragment(now, part).unwrap_or_default() as f64);
+            }
         }
     }
     if date_c || date_d {

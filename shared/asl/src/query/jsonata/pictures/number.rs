@@ -260,8 +260,8 @@ pub(in crate::query::jsonata) fn format(value: f64, picture: &str, options: &Val
         fraction.push(signs.zero);
     }
     let length = whole.len();
-    if plan.regular > 0 {
-        for number in 1..=length.saturating_sub(1) / plan.regular {
+    if let Some(count) = length.saturating_sub(1).checked_div(plan.regular) {
+        for number in 1..=count {
             whole.insert(length - number * plan.regular, signs.grouping);
         }
     } else {
