@@ -106,6 +106,25 @@ impl Fields {
         }
     }
 
+    /// A text of at most so many characters.
+    pub(crate) fn text_within(&mut self, name: &'static str, most: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > most {
+            let message = format!("must have at most {most} characters");
+            self.problems.push(FieldProblem::new(pointer(&self.base, name), message));
+        }
+        Some(text)
+    }
+
+    /// Any value, which must be there.
+    pub(crate) fn required_value(&mut self, name: &'static str) -> Option<Value> {
+        let value = self.take_nullable(name);
+        if value.is_none() {
+            self.problems.push(FieldProblem::new(pointer(&self.base, name), "is missing"));
+        }
+        value
+    }
+
     /// A text or null: `Some(None)` for null.
     pub(crate) fn nullable_text(&mut self, name: &'static str) -> Option<Option<String>> {
         match self.take_nullable(name)? {

@@ -16,6 +16,7 @@ mod openapi;
 mod params;
 mod problem;
 mod projects;
+mod tasks;
 mod templates;
 mod views;
 

@@ -14,7 +14,7 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder, S
 use utoipa::{OpenApi, Path};
 
 use crate::problem::ProblemBody;
-use crate::{App, RestConfig, artifacts, error_pages, frame, health, projects, templates, views};
+use crate::{App, RestConfig, artifacts, error_pages, frame, health, projects, tasks, templates, views};
 
 /// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
 macro_rules! routes {
@@ -32,6 +32,7 @@ macro_rules! routes {
                 (name = "projects", description = "From a request to a package"),
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
+                (name = "tasks", description = "Reports on tasks that somebody outside does"),
                 (name = "server", description = "The server itself"),
             ),
         )]
@@ -65,6 +66,9 @@ routes! {
     artifacts::{ list_deployments, __path_list_deployments };
     artifacts::{ list_events, __path_list_events };
     artifacts::{ get_cost, __path_get_cost };
+    tasks::{ report_task_success, __path_report_task_success };
+    tasks::{ report_task_failure, __path_report_task_failure };
+    tasks::{ report_task_heartbeat, __path_report_task_heartbeat };
     templates::{ list_templates, __path_list_templates };
     templates::{ get_template, __path_get_template };
     health::{ get_health, __path_get_health };
@@ -168,6 +172,9 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("modify_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`"), ("422", "`not-configured`")]),
     ("approve_project", &[("409", "`wrong-state`: nothing waits for an approval")]),
     ("cancel_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
+    ("report_task_success", &[("409", "`wrong-state`: the task has ended")]),
+    ("report_task_failure", &[("409", "`wrong-state`: the task has ended")]),
+    ("report_task_heartbeat", &[("409", "`wrong-state`: the task has ended")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 

@@ -82,7 +82,7 @@ impl Outside {
         draw: &mut (dyn FnMut() -> u64 + Send),
     ) -> bool {
         let activities = self.state().activities.clone();
-        if !activities.is_empty() && draw() % 2 == 0 {
+        if !activities.is_empty() && draw().is_multiple_of(2) {
             let place = usize::try_from(draw()).unwrap_or_default() % activities.len();
             let worker = format!("worker-{}", draw() % 3);
             let Some(arn) = activities.get(place) else { return false };

@@ -16,4 +16,5 @@ mod http;
 mod lifecycle;
 mod listing;
 mod support;
+mod tasks;
 mod work;
