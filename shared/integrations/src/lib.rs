@@ -29,7 +29,7 @@ use std::sync::Arc;
 use millrace_app::ports::SecretStore;
 use millrace_asl::Failure;
 use millrace_stepfunctions::StepFunctionsConfig;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 pub use config::{Config, ConfigError};
 pub use fault::ServiceFault;
@@ -141,7 +141,7 @@ impl Integrations {
             }
             Action::StartExecution => {
                 let called = match own {
-                    Some(own) => start_here(own, arguments.clone(), attempt, resource.waiting(token)).await,
+                    Some(own) => awsjson::start_here(own, arguments.clone(), attempt, resource.waiting(token)).await,
                     None if resource.waiting(token).is_some() => Err(Fault::Client(
                         "only this engine's own executions can be waited for: leave '.sync' out, or AWS_ENDPOINT_URL_SFN"
                             .to_owned(),
@@ -175,30 +175,6 @@ impl Integrations {
             }
         }
     }
-}
-
-/// `states:startExecution` in this engine. There is no exchange over HTTP to tell of, so the metadata say only that it
-/// succeeded.
-async fn start_here(
-    own: &dyn StepFunctions,
-    arguments: Value,
-    name: &str,
-    waiting: Option<&str>,
-) -> Result<Value, Fault> {
-    let arguments = awsjson::execution_arguments(arguments, name);
-    let result = awsjson::here(own, "StartExecution", arguments, waiting, shape::Moments::Millis).await?;
-    let mut result = match result {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    let none = json!({});
-    result.insert(
-        "SdkHttpMetadata".to_owned(),
-        json!({ "AllHttpHeaders": none, "HttpHeaders": none, "HttpStatusCode": 200 }),
-    );
-    result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": name }));
-    result.sort_keys();
-    Ok(Value::Object(result))
 }
 
 /// What goes wrong in `http:invoke` has its name already; the rest is a definition that can't be executed.

@@ -231,6 +231,28 @@ mod tests {
         );
     }
 
+    /// What botocore 1.x makes of the same request.
+    #[test]
+    fn a_path_is_encoded_twice_but_for_s3() {
+        let url = "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A1%3A\
+                   function%3Agreet/invocations?Qualifier=%24LATEST";
+        let mut request = http::Request::post(url).body(Bytes::from_static(b"{}")).unwrap();
+        let credentials = Credentials {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            session_token: Some(Secret::new("the/token==")),
+        };
+        let at = Timestamp::from_millis(1_440_938_160_000);
+        sign(&mut request, Scope { service: "lambda", region: "us-east-1", at }, &credentials).unwrap();
+        assert_eq!(
+            request.headers()[AUTHORIZATION],
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/lambda/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-security-token, \
+             Signature=91665e7cc19bfa87d24daea771634ab63165f399fca408c77287ce7abd5d93ec"
+        );
+        assert_eq!(encode_path("/test/@connections/JBDvjfGEIAMCERw%3D"), "/test/%40connections/JBDvjfGEIAMCERw%253D");
+    }
+
     #[test]
     fn text_is_encoded_as_the_signature_wants_it() {
         assert_eq!(encode("a b/c~d-e_f.g:h"), "a%20b%2Fc~d-e_f.g%3Ah");

@@ -358,20 +358,22 @@ struct Own(Mutex<Vec<(String, Value, Option<String>)>>);
 impl StepFunctions for Own {
     fn call<'a>(&'a self, operation: &'a str, body: Value, waiting: Option<&'a str>) -> StepFunctionsAnswer<'a> {
         let refused = body["stateMachineArn"] == "gone";
+        let ended = body["stateMachineArn"].as_str().is_some_and(|arn| arn.ends_with(":ended:1"));
         self.0.lock().unwrap().push((operation.to_owned(), body, waiting.map(ToOwned::to_owned)));
         Box::pin(async move {
-            if refused {
+            if refused || ended {
+                let code = if ended { "ExecutionAlreadyExists" } else { "StateMachineDoesNotExist" };
                 return Err(ServiceFault {
                     status: 400,
-                    code: "StateMachineDoesNotExist".into(),
+                    code: code.into(),
                     legacy_code: None,
-                    message: "State Machine Does Not Exist: 'gone'".into(),
+                    message: "No".into(),
                     request_id: "r".into(),
                     extended_request_id: None,
                     attempts: 1,
                 });
             }
-            Ok(json!({ "executionArn": "e", "startDate": 1_700_000_000.25 }))
+            Ok(json!({ "executionArn": "e", "startDate": 1_700_000_000.25, "status": "RUNNING" }))
         })
     }
 }
@@ -390,10 +392,18 @@ async fn an_execution_is_started_here_unless_another_engine_is_named() {
     assert_eq!(started["SdkHttpMetadata"]["HttpStatusCode"], 200);
     start("states:startExecution.sync:2", &arguments).await.unwrap();
     let sdk = start("aws-sdk:sfn:startExecution", &arguments).await;
-    assert_eq!(sdk, Ok(json!({ "ExecutionArn": "e", "StartDate": "2023-11-14T22:13:20.250Z" })));
+    let expected = json!({ "ExecutionArn": "e", "StartDate": "2023-11-14T22:13:20.250Z", "Status": "RUNNING" });
+    assert_eq!(sdk, Ok(expected));
+    let machine = "arn:aws:states:us-east-1:1:stateMachine:ended:1";
+    let again = start("states:startExecution", &json!({ "StateMachineArn": machine })).await.unwrap();
+    assert_eq!((&again["ExecutionArn"], again.get("Status")), (&json!("e"), None));
+    let taken = start("states:startExecution", &json!({ "StateMachineArn": machine, "Name": "n" })).await.unwrap_err();
+    assert_eq!(taken.0, "StepFunctions.ExecutionAlreadyExistsException");
     let gone = start("states:startExecution", &json!({ "StateMachineArn": "gone" })).await.unwrap_err();
     assert_eq!(gone.0, "StepFunctions.StateMachineDoesNotExistException");
     let seen = own.0.lock().unwrap().clone();
+    let asked = json!({ "executionArn": format!("arn:aws:states:us-east-1:1:execution:ended:{ATTEMPT}") });
+    assert_eq!(seen[4], ("DescribeExecution".to_owned(), asked, None));
     let body = json!({ "stateMachineArn": "m", "input": "{\"a\":1}", "name": ATTEMPT });
     assert_eq!(seen[0], ("StartExecution".to_owned(), body.clone(), None));
     assert_eq!(seen[1], ("StartExecution".to_owned(), body, Some("token".to_owned())));

@@ -138,13 +138,69 @@ pub(crate) async fn start_execution(
     arguments: Value,
     name: &str,
 ) -> Result<Value, Fault> {
+    let again = started_before(&arguments, name);
     let arguments = execution_arguments(arguments, name);
-    let (result, answer) = call(aws, role, &SFN, "StartExecution", arguments, Moments::Millis, None).await?;
-    Ok(with_metadata(members(result), &answer, "connection"))
+    let started = call(aws, role, &SFN, "StartExecution", arguments, Moments::Millis, None).await;
+    let (result, answer) = match (started, again) {
+        (Err(fault), Some(described)) if exists(&fault) => {
+            call(aws, role, &SFN, "DescribeExecution", described, Moments::Millis, None).await?
+        }
+        (started, _) => started?,
+    };
+    Ok(with_metadata(begun(members(result)), &answer, "connection"))
+}
+
+/// Another delivery of the task started the execution, which has ended since: a name of our own is nobody else's. The
+/// arguments that ask for it; `None` where the name is the definition's.
+fn started_before(arguments: &Value, name: &str) -> Option<Value> {
+    let named = arguments.get("Name").is_some_and(|name| !name.is_null());
+    let machine = arguments.get("StateMachineArn").and_then(Value::as_str).filter(|_| !named)?;
+    // Without version or alias.
+    let parts: Vec<&str> = machine.split(':').take(7).collect();
+    let arn = format!("{}:{name}", parts.join(":").replacen(":stateMachine:", ":execution:", 1));
+    Some(json!({ "ExecutionArn": arn }))
+}
+
+fn exists(fault: &Fault) -> bool {
+    matches!(fault, Fault::Service(fault) if fault.code == "ExecutionAlreadyExists")
+}
+
+/// What `StartExecution` answers, also of what `DescribeExecution` does.
+fn begun(mut members: Map<String, Value>) -> Map<String, Value> {
+    members.retain(|name, _| matches!(name.as_str(), "ExecutionArn" | "StartDate"));
+    members
+}
+
+/// `states:startExecution` in this engine. There is no exchange over HTTP to tell of, so the metadata say only that it
+/// succeeded. `waiting` is the token of a task that ends with the execution.
+pub(crate) async fn start_here(
+    own: &dyn StepFunctions,
+    arguments: Value,
+    name: &str,
+    waiting: Option<&str>,
+) -> Result<Value, Fault> {
+    let again = started_before(&arguments, name);
+    let arguments = execution_arguments(arguments, name);
+    let started = here(own, "StartExecution", arguments, waiting, Moments::Millis).await;
+    let result = match (started, again) {
+        (Err(fault), Some(described)) if exists(&fault) => {
+            here(own, "DescribeExecution", described, None, Moments::Millis).await?
+        }
+        (started, _) => started?,
+    };
+    let mut result = begun(members(result));
+    let none = json!({});
+    result.insert(
+        "SdkHttpMetadata".to_owned(),
+        json!({ "AllHttpHeaders": none, "HttpHeaders": none, "HttpStatusCode": 200 }),
+    );
+    result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": name }));
+    result.sort_keys();
+    Ok(Value::Object(result))
 }
 
 /// The arguments of `states:startExecution` as the API takes them, in PascalCase.
-pub(crate) fn execution_arguments(mut arguments: Value, name: &str) -> Value {
+fn execution_arguments(mut arguments: Value, name: &str) -> Value {
     with_json_text(&mut arguments);
     if let Some(members) = arguments.as_object_mut()
         && members.get("Name").is_none_or(Value::is_null)
@@ -179,7 +235,7 @@ pub(crate) async fn sdk(
 }
 
 /// An operation of Step Functions in this engine.
-pub(crate) async fn here(
+async fn here(
     own: &dyn StepFunctions,
     operation: &str,
     arguments: Value,
