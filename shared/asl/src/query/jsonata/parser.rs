@@ -7,8 +7,9 @@ use super::lexer::{Lexer, Token};
 use super::problem::{Fallible, fail, problem};
 use super::signature::Signature;
 
-/// How deeply a tree may be nested, so that nothing that walks it runs out of stack. Evaluation itself stops at 100.
-const DEEPEST: usize = 250;
+/// How deeply a tree may be nested, so that nothing that walks it runs out of stack, also in threads with 2 MiB and builds
+/// that are not optimized. Evaluation stops at as much.
+const DEEPEST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Raw {

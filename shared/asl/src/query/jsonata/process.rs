@@ -21,18 +21,20 @@ pub(super) fn process(raw: Raw) -> Fallible<(Node, Vec<String>)> {
         return fail("S0217");
     }
     let labels = processor.slots.iter().map(|slot| format!("!{}", slot.label)).collect();
-    Ok((made.node, labels))
+    Ok((*made.node, labels))
 }
 
 /// A node with the slots that are still looking for their steps.
+///
+/// The node is boxed to keep small what recursion puts on the stack.
 struct Made {
-    node: Node,
+    node: Box<Node>,
     seeking: Vec<usize>,
 }
 
 impl Made {
-    const fn new(kind: Kind) -> Self {
-        Self { node: Node::new(kind), seeking: Vec::new() }
+    fn new(kind: Kind) -> Self {
+        Self { node: Box::new(Node::new(kind)), seeking: Vec::new() }
     }
 
     /// The slots that look on from here: its own where it is a `%`.
@@ -54,7 +56,7 @@ impl Processor {
     fn boxed(&mut self, raw: Raw, seeking: &mut Vec<usize>) -> Fallible<Box<Node>> {
         let mut made = self.node(raw)?;
         seeking.extend(made.open());
-        Ok(Box::new(made.node))
+        Ok(made.node)
     }
 
     fn list(&mut self, raws: Vec<Raw>, seeking: &mut Vec<usize>) -> Fallible<Vec<Node>> {
@@ -80,7 +82,7 @@ impl Processor {
             RawKind::Binary("~>", left, right) => {
                 let (left, right) = (self.node(*left)?.node, self.node(*right)?.node);
                 let keep = left.keep_array || right.keep_array;
-                let mut made = Made::new(Kind::Apply { left: Box::new(left), right: Box::new(right) });
+                let mut made = Made::new(Kind::Apply { left, right });
                 made.node.keep_array = keep;
                 made
             }
@@ -101,12 +103,11 @@ impl Processor {
             }
             RawKind::Sort(left, terms) => self.sort(*left, terms)?,
             RawKind::Negate(inner) => {
-                let inner = self.boxed(*inner, &mut seeking)?;
-                match *inner {
-                    Node { kind: Kind::Number(number), .. } => {
-                        let mut node = *inner;
-                        node.kind = Kind::Number(-number);
-                        Made { node, seeking: Vec::new() }
+                let mut inner = self.boxed(*inner, &mut seeking)?;
+                match inner.kind {
+                    Kind::Number(number) => {
+                        inner.kind = Kind::Number(-number);
+                        Made { node: inner, seeking: Vec::new() }
                     }
                     _ => Made::new(Kind::Negate(inner)),
                 }
@@ -115,17 +116,17 @@ impl Processor {
             RawKind::Object(pairs) => Made::new(Kind::Object(self.pairs(pairs, &mut seeking)?)),
             RawKind::Call(procedure, arguments) => {
                 let arguments = self.list(arguments, &mut seeking)?;
-                Made::new(Kind::Call { procedure: Box::new(self.node(*procedure)?.node), arguments })
+                Made::new(Kind::Call { procedure: self.node(*procedure)?.node, arguments })
             }
             RawKind::Partial(procedure, arguments) => {
                 let arguments = arguments
                     .into_iter()
                     .map(|argument| argument.map(|raw| self.boxed(raw, &mut seeking).map(|node| *node)).transpose())
                     .collect::<Fallible<Vec<_>>>()?;
-                Made::new(Kind::Partial { procedure: Box::new(self.node(*procedure)?.node), arguments })
+                Made::new(Kind::Partial { procedure: self.node(*procedure)?.node, arguments })
             }
             RawKind::Lambda(parameters, signature, body) => {
-                let body = Box::new(tail_call(self.node(*body)?.node));
+                let body = tail_call(self.node(*body)?.node);
                 Made::new(Kind::Lambda { parameters, signature, body, thunk: false })
             }
             RawKind::Condition(condition, then, otherwise) => {
@@ -135,9 +136,9 @@ impl Processor {
                 Made::new(Kind::Condition { condition, then, otherwise })
             }
             RawKind::Transform(pattern, update, delete) => Made::new(Kind::Transform {
-                pattern: Box::new(self.node(*pattern)?.node),
-                update: Box::new(self.node(*update)?.node),
-                delete: delete.map(|raw| self.node(*raw).map(|made| Box::new(made.node))).transpose()?,
+                pattern: self.node(*pattern)?.node,
+                update: self.node(*update)?.node,
+                delete: delete.map(|raw| self.node(*raw).map(|made| made.node)).transpose()?,
             }),
             RawKind::Block(expressions) => {
                 let expressions = self.list(expressions, &mut seeking)?;
@@ -190,7 +191,7 @@ impl Processor {
                     right.node.stages =
                         std::mem::take(&mut right.node.predicate).into_iter().map(Stage::Filter).collect();
                 }
-                steps.push(right.node);
+                steps.push(*right.node);
             }
         }
         for step in &mut steps {
@@ -321,9 +322,9 @@ impl Processor {
             seeking.extend(own);
         }
         if in_path {
-            step.stages.push(Stage::Filter(filter.node));
+            step.stages.push(Stage::Filter(*filter.node));
         } else {
-            step.predicate.push(filter.node);
+            step.predicate.push(*filter.node);
         }
         made.seeking.extend(seeking.into_iter().filter(|slot| self.level(*slot) > 0));
         Ok(made)
@@ -388,41 +389,32 @@ impl Processor {
 }
 
 /// A node as a path: itself without its steps, the steps, and whether a single value stays an array.
-fn into_path(node: Node) -> (Node, Vec<Node>, bool) {
-    match node {
-        Node { kind: Kind::Path { steps, keep_singleton }, .. } => {
-            let path = Node {
-                kind: Kind::Path { steps: Vec::new(), keep_singleton },
-                predicate: node.predicate,
-                stages: node.stages,
-                group: node.group,
-                focus: node.focus,
-                index: node.index,
-                ..node
-            };
-            (path, steps, keep_singleton)
+fn into_path(mut node: Box<Node>) -> (Box<Node>, Vec<Node>, bool) {
+    match &mut node.kind {
+        Kind::Path { steps, keep_singleton } => {
+            let (steps, keep) = (std::mem::take(steps), *keep_singleton);
+            (node, steps, keep)
         }
-        other => (Node::new(Kind::Path { steps: Vec::new(), keep_singleton: false }), vec![other], false),
+        _ => {
+            let path = Node::new(Kind::Path { steps: Vec::new(), keep_singleton: false });
+            (Box::new(path), vec![*node], false)
+        }
     }
 }
 
 /// A call that a function ends with becomes a thunk, so that such a recursion needs no stack.
-fn tail_call(mut node: Node) -> Node {
+fn tail_call(mut node: Box<Node>) -> Box<Node> {
     match node.kind {
         Kind::Call { .. } if node.predicate.is_empty() => {
-            Node::new(Kind::Lambda { parameters: Vec::new(), signature: None, body: Box::new(node), thunk: true })
+            Box::new(Node::new(Kind::Lambda { parameters: Vec::new(), signature: None, body: node, thunk: true }))
         }
         Kind::Condition { condition, then, otherwise } => {
-            node.kind = Kind::Condition {
-                condition,
-                then: Box::new(tail_call(*then)),
-                otherwise: otherwise.map(|node| Box::new(tail_call(*node))),
-            };
+            node.kind = Kind::Condition { condition, then: tail_call(then), otherwise: otherwise.map(tail_call) };
             node
         }
         Kind::Block(mut expressions) => {
             if let Some(last) = expressions.pop() {
-                expressions.push(tail_call(last));
+                expressions.push(*tail_call(Box::new(last)));
             }
             node.kind = Kind::Block(expressions);
             node
