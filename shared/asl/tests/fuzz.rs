@@ -127,3 +127,32 @@ fn what_is_accepted_can_be_read_and_begun() {
     println!("{} of {} accepted", accepted.get(), tried.get());
     assert!(tried.get() < 100 || accepted.get() * 20 > tried.get(), "{} of {}", accepted.get(), tried.get());
 }
+
+/// Found by seed 12838 of the definitions: reading an expression of some hundred levels ran out of stack.
+#[test]
+fn deep_expressions() {
+    let (input, context) = data();
+    let scope = Scope::new(&input, &context);
+    for (before, middle, after) in [
+        ("", "$states.input", ".a"),
+        ("", "1", "+1"),
+        ("", "$states.input", " ~> $keys"),
+        ("", "$states.input.list", "[0]"),
+        ("(", "1", ")"),
+        ("[", "1", "]"),
+        ("{'a':", "1", "}"),
+        ("$string(", "1", ")"),
+        ("function(){", "1", "}"),
+        ("", "1", "?1:1"),
+        ("-", "1", ""),
+        ("", "$states.input.list", "^($)"),
+    ] {
+        for count in [40, 97, 120, 400, 20_000] {
+            let text = format!("{}{middle}{}", before.repeat(count), after.repeat(count));
+            if let Ok(expression) = Jsonata::parse(&text) {
+                let _ = expression.top_level_references();
+                let _ = expression.evaluate("Output", &scope, &mut Entropy::from_u64(1));
+            }
+        }
+    }
+}
