@@ -72,7 +72,7 @@ impl Checker {
         self.machine(object, Part::Whole, &at);
         self.string_field(object, "Version", &at);
         self.integer(object, "TimeoutSeconds", (1, LONGEST), QueryLanguage::JsonPath, &at);
-        self.choice_of(object, "payload_limit", &["aws"], &at);
+        self.choice_of(object, "payload_limit", &["aws", "none"], &at);
         if !self.report.has_errors() {
             graph::check(object, &at, &mut self.report);
         }
