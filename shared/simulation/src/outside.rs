@@ -67,7 +67,8 @@ impl Outside {
     /// Makes the activities that a definition names.
     pub(crate) async fn create_activities<P: Ports>(&self, ports: &P, definition: &str) {
         for part in definition.split('"').filter(|text| text.contains(":activity:")) {
-            let create = CreateActivity { arn: part.to_owned(), owner: "test".to_owned(), encryption: None, tags: Vec::new() };
+            let create =
+                CreateActivity { arn: part.to_owned(), owner: "test".to_owned(), encryption: None, tags: Vec::new() };
             if create_activity(ports, create).await.is_ok() && !self.state().activities.iter().any(|arn| arn == part) {
                 self.state().activities.push(part.to_owned());
             }
