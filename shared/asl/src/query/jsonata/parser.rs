@@ -3,6 +3,7 @@
 
 use regex::Regex;
 
+use super::ast::Operator;
 use super::lexer::{Lexer, Token};
 use super::problem::{Fallible, fail, problem};
 use super::signature::Signature;
@@ -10,12 +11,17 @@ use super::signature::Signature;
 /// How deeply a tree may be nested, so that nothing that walks it runs out of stack, also in threads with 2 MiB and builds
 /// that are not optimized. Evaluation stops at as much.
 const DEEPEST: usize = 100;
+/// The same with operators in a row (`1 + 1 + 1`), which nest to the left.
+const LONGEST: usize = 500;
 
 #[derive(Debug)]
 pub(super) struct Raw {
     pub(super) kind: RawKind,
     pub(super) keep_array: bool,
+    /// How deeply it is nested, operators in a row counted once.
     depth: usize,
+    /// How deeply it is nested.
+    height: usize,
 }
 
 #[derive(Debug)]
@@ -46,22 +52,42 @@ pub(super) enum RawKind {
 }
 
 impl RawKind {
-    fn deepest(&self) -> usize {
-        let pairs = |pairs: &[(Raw, Raw)]| pairs.iter().map(|(key, value)| key.depth.max(value.depth)).max();
-        let list = |list: &[Raw]| list.iter().map(|raw| raw.depth).max();
+    /// Calls `visit` with each part.
+    fn parts(&self, visit: &mut impl FnMut(&Raw)) {
+        let mut pairs = |pairs: &[(Raw, Raw)], visit: &mut dyn FnMut(&Raw)| {
+            for (key, value) in pairs {
+                visit(key);
+                visit(value);
+            }
+        };
         match self {
-            Self::Binary(_, left, right) => left.depth.max(right.depth),
-            Self::Group(left, group) => left.depth.max(pairs(group).unwrap_or_default()),
-            Self::Sort(left, terms) => left.depth.max(terms.iter().map(|term| term.1.depth).max().unwrap_or_default()),
-            Self::Negate(inner) | Self::Lambda(_, _, inner) => inner.depth,
-            Self::Array(items) | Self::Block(items) => list(items).unwrap_or_default(),
-            Self::Object(group) => pairs(group).unwrap_or_default(),
-            Self::Call(procedure, arguments) => procedure.depth.max(list(arguments).unwrap_or_default()),
+            Self::Binary(_, left, right) => {
+                visit(left);
+                visit(right);
+            }
+            Self::Group(left, group) => {
+                visit(left);
+                pairs(group, visit);
+            }
+            Self::Sort(left, terms) => {
+                visit(left);
+                terms.iter().for_each(|(_, term)| visit(term));
+            }
+            Self::Negate(inner) | Self::Lambda(_, _, inner) => visit(inner),
+            Self::Array(items) | Self::Block(items) => items.iter().for_each(visit),
+            Self::Object(group) => pairs(group, visit),
+            Self::Call(procedure, arguments) => {
+                visit(procedure);
+                arguments.iter().for_each(visit);
+            }
             Self::Partial(procedure, arguments) => {
-                procedure.depth.max(arguments.iter().flatten().map(|raw| raw.depth).max().unwrap_or_default())
+                visit(procedure);
+                arguments.iter().flatten().for_each(visit);
             }
             Self::Condition(one, two, three) | Self::Transform(one, two, three) => {
-                one.depth.max(two.depth).max(three.as_ref().map_or(0, |raw| raw.depth))
+                visit(one);
+                visit(two);
+                three.iter().for_each(|raw| visit(raw));
             }
             Self::Name(_)
             | Self::Variable(_)
@@ -73,7 +99,26 @@ impl RawKind {
             | Self::Descendants
             | Self::Parent
             | Self::Regex(_)
-            | Self::End => 0,
+            | Self::End => {}
+        }
+    }
+
+    /// An operator between two values, as one of many in a row.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Binary(operator, ..) if Operator::of(operator).is_some())
+    }
+
+    fn depth_and_height(&self) -> (usize, usize) {
+        let (mut depth, mut height) = (0, 0);
+        self.parts(&mut |part| {
+            depth = depth.max(part.depth);
+            height = height.max(part.height);
+        });
+        match self {
+            Self::Binary(_, left, right) if self.is_plain() && left.kind.is_plain() => {
+                (left.depth.max(right.depth + 1), height + 1)
+            }
+            _ => (depth + 1, height + 1),
         }
     }
 }
@@ -145,8 +190,11 @@ impl Parser<'_> {
     }
 
     fn node(&self, kind: RawKind) -> Fallible<Raw> {
-        let depth = kind.deepest() + 1;
-        if depth > DEEPEST { Err(too_deep()) } else { Ok(Raw { kind, keep_array: false, depth }) }
+        let (depth, height) = kind.depth_and_height();
+        if depth > DEEPEST || height > LONGEST {
+            return Err(too_deep());
+        }
+        Ok(Raw { kind, keep_array: false, depth, height })
     }
 
     fn boxed(&mut self, least: u32) -> Fallible<Box<Raw>> {

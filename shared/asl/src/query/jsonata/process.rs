@@ -4,6 +4,7 @@
 use super::ast::{Kind, Node, Operator, Stage, Term};
 use super::parser::{Raw, RawKind};
 use super::problem::{Fallible, fail, problem};
+use super::signature::Signature;
 
 /// What a `%` looks for.
 #[derive(Debug, Clone, Copy)]
@@ -86,70 +87,22 @@ impl Processor {
                 made.node.keep_array = keep;
                 made
             }
-            RawKind::Binary(operator, left, right) => {
-                let Some(operator) = Operator::of(operator) else {
-                    return Err(problem("S0206").with_token(operator));
-                };
-                let left = self.boxed(*left, &mut seeking)?;
-                Made::new(Kind::Binary { operator, left, right: self.boxed(*right, &mut seeking)? })
-            }
-            RawKind::Group(left, pairs) => {
-                let mut made = self.node(*left)?;
-                if made.node.group.is_some() {
-                    return fail("S0210");
-                }
-                made.node.group = Some(self.pairs(pairs, &mut Vec::new())?);
-                made
-            }
+            RawKind::Binary(operator, left, right) => self.operators(operator, *left, *right)?,
+            RawKind::Group(left, pairs) => self.grouped(*left, pairs)?,
             RawKind::Sort(left, terms) => self.sort(*left, terms)?,
-            RawKind::Negate(inner) => {
-                let mut inner = self.boxed(*inner, &mut seeking)?;
-                match inner.kind {
-                    Kind::Number(number) => {
-                        inner.kind = Kind::Number(-number);
-                        Made { node: inner, seeking: Vec::new() }
-                    }
-                    _ => Made::new(Kind::Negate(inner)),
-                }
-            }
+            RawKind::Negate(inner) => self.negated(*inner)?,
             RawKind::Array(items) => Made::new(Kind::Array(self.list(items, &mut seeking)?)),
             RawKind::Object(pairs) => Made::new(Kind::Object(self.pairs(pairs, &mut seeking)?)),
-            RawKind::Call(procedure, arguments) => {
-                let arguments = self.list(arguments, &mut seeking)?;
-                Made::new(Kind::Call { procedure: self.node(*procedure)?.node, arguments })
-            }
-            RawKind::Partial(procedure, arguments) => {
-                let arguments = arguments
-                    .into_iter()
-                    .map(|argument| argument.map(|raw| self.boxed(raw, &mut seeking).map(|node| *node)).transpose())
-                    .collect::<Fallible<Vec<_>>>()?;
-                Made::new(Kind::Partial { procedure: self.node(*procedure)?.node, arguments })
-            }
-            RawKind::Lambda(parameters, signature, body) => {
-                let body = tail_call(self.node(*body)?.node);
-                Made::new(Kind::Lambda { parameters, signature, body, thunk: false })
-            }
-            RawKind::Condition(condition, then, otherwise) => {
-                let condition = self.boxed(*condition, &mut seeking)?;
-                let then = self.boxed(*then, &mut seeking)?;
-                let otherwise = otherwise.map(|raw| self.boxed(*raw, &mut seeking)).transpose()?;
-                Made::new(Kind::Condition { condition, then, otherwise })
-            }
+            RawKind::Call(procedure, arguments) => self.call(*procedure, arguments)?,
+            RawKind::Partial(procedure, arguments) => self.partial(*procedure, arguments)?,
+            RawKind::Lambda(parameters, signature, body) => self.lambda(parameters, signature, *body)?,
+            RawKind::Condition(condition, then, otherwise) => self.condition(*condition, *then, otherwise)?,
             RawKind::Transform(pattern, update, delete) => Made::new(Kind::Transform {
                 pattern: self.node(*pattern)?.node,
                 update: self.node(*update)?.node,
                 delete: delete.map(|raw| self.node(*raw).map(|made| made.node)).transpose()?,
             }),
-            RawKind::Block(expressions) => {
-                let expressions = self.list(expressions, &mut seeking)?;
-                let cons = expressions.iter().any(|node| {
-                    node.cons
-                        || matches!(&node.kind, Kind::Path { steps, .. } if steps.first().is_some_and(|step| step.cons))
-                });
-                let mut made = Made::new(Kind::Block(expressions));
-                made.node.cons = cons;
-                made
-            }
+            RawKind::Block(expressions) => self.block(expressions)?,
             RawKind::Name(name) => {
                 let mut step = Node::new(Kind::Name(name));
                 step.keep_array = keep;
@@ -175,6 +128,105 @@ impl Processor {
         Ok(made)
     }
 
+    /// Operators in a row, without recursion along the row.
+    #[inline(never)]
+    fn operators(&mut self, operator: &'static str, left: Raw, right: Raw) -> Fallible<Made> {
+        let mut row = vec![(operator, right, false)];
+        let mut first = left;
+        while first.kind.is_plain() {
+            let keep = first.keep_array;
+            match first.kind {
+                RawKind::Binary(operator, left, right) => {
+                    row.push((operator, *right, keep));
+                    first = *left;
+                }
+                kind => {
+                    first.kind = kind;
+                    break;
+                }
+            }
+        }
+        let mut seeking = Vec::new();
+        let mut node = self.boxed(first, &mut seeking)?;
+        while let Some((operator, right, keep)) = row.pop() {
+            let Some(operator) = Operator::of(operator) else {
+                return Err(problem("S0206").with_token(operator));
+            };
+            let right = self.boxed(right, &mut seeking)?;
+            node = Box::new(Node::new(Kind::Binary { operator, left: node, right }));
+            node.keep_array = keep;
+        }
+        Ok(Made { node, seeking })
+    }
+
+    #[inline(never)]
+    fn grouped(&mut self, left: Raw, pairs: Vec<(Raw, Raw)>) -> Fallible<Made> {
+        let mut made = self.node(left)?;
+        if made.node.group.is_some() {
+            return fail("S0210");
+        }
+        made.node.group = Some(self.pairs(pairs, &mut Vec::new())?);
+        Ok(made)
+    }
+
+    #[inline(never)]
+    fn negated(&mut self, inner: Raw) -> Fallible<Made> {
+        let mut seeking = Vec::new();
+        let mut inner = self.boxed(inner, &mut seeking)?;
+        if let Kind::Number(number) = inner.kind {
+            inner.kind = Kind::Number(-number);
+            return Ok(Made { node: inner, seeking: Vec::new() });
+        }
+        Ok(Made { node: Box::new(Node::new(Kind::Negate(inner))), seeking })
+    }
+
+    #[inline(never)]
+    fn call(&mut self, procedure: Raw, arguments: Vec<Raw>) -> Fallible<Made> {
+        let mut seeking = Vec::new();
+        let arguments = self.list(arguments, &mut seeking)?;
+        let procedure = self.boxed(procedure, &mut Vec::new())?;
+        Ok(Made { node: Box::new(Node::new(Kind::Call { procedure, arguments })), seeking })
+    }
+
+    #[inline(never)]
+    fn partial(&mut self, procedure: Raw, arguments: Vec<Option<Raw>>) -> Fallible<Made> {
+        let mut seeking = Vec::new();
+        let arguments = arguments
+            .into_iter()
+            .map(|argument| argument.map(|raw| self.boxed(raw, &mut seeking).map(|node| *node)).transpose())
+            .collect::<Fallible<Vec<_>>>()?;
+        let procedure = self.boxed(procedure, &mut Vec::new())?;
+        Ok(Made { node: Box::new(Node::new(Kind::Partial { procedure, arguments })), seeking })
+    }
+
+    #[inline(never)]
+    fn lambda(&mut self, parameters: Vec<String>, signature: Option<Signature>, body: Raw) -> Fallible<Made> {
+        let body = tail_call(self.node(body)?.node);
+        Ok(Made::new(Kind::Lambda { parameters, signature, body, thunk: false }))
+    }
+
+    #[inline(never)]
+    fn condition(&mut self, condition: Raw, then: Raw, otherwise: Option<Box<Raw>>) -> Fallible<Made> {
+        let mut seeking = Vec::new();
+        let condition = self.boxed(condition, &mut seeking)?;
+        let then = self.boxed(then, &mut seeking)?;
+        let otherwise = otherwise.map(|raw| self.boxed(*raw, &mut seeking)).transpose()?;
+        Ok(Made { node: Box::new(Node::new(Kind::Condition { condition, then, otherwise })), seeking })
+    }
+
+    #[inline(never)]
+    fn block(&mut self, expressions: Vec<Raw>) -> Fallible<Made> {
+        let mut seeking = Vec::new();
+        let expressions = self.list(expressions, &mut seeking)?;
+        let cons = expressions.iter().any(|node| {
+            node.cons || matches!(&node.kind, Kind::Path { steps, .. } if steps.first().is_some_and(|step| step.cons))
+        });
+        let mut node = Box::new(Node::new(Kind::Block(expressions)));
+        node.cons = cons;
+        Ok(Made { node, seeking })
+    }
+
+    #[inline(never)]
     fn path(&mut self, left: Raw, right: Raw) -> Fallible<Made> {
         let mut left = self.node(left)?;
         let mut seeking = left.open();
