@@ -54,7 +54,7 @@ pub(super) enum RawKind {
 impl RawKind {
     /// Calls `visit` with each part.
     fn parts(&self, visit: &mut impl FnMut(&Raw)) {
-        let mut pairs = |pairs: &[(Raw, Raw)], visit: &mut dyn FnMut(&Raw)| {
+        let pairs = |pairs: &[(Raw, Raw)], visit: &mut dyn FnMut(&Raw)| {
             for (key, value) in pairs {
                 visit(key);
                 visit(value);
