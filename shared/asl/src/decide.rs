@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Timestamp;
 use crate::definition::StateMachine;
-use crate::history::{EventType, HistoryEvent};
+use crate::history::{Detail, EventType, HistoryEvent};
 use crate::map_run::{self, ItemEnd, MapRun, PageReport, RunName, RunStatus, Tolerance, begin, page};
 use crate::progress::Report;
 use crate::run::{Run, Step};
@@ -255,10 +255,8 @@ pub fn start_without(
     execution.deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
     let mut run = Run::new(machine, moment, STATES_A_DECISION);
     run.missing = missing.to_vec();
-    let mut details = serde_json::Map::new();
-    details.insert("input".to_owned(), input.clone());
-    details.insert("roleArn".to_owned(), Value::String(execution.role_arn.clone()));
-    run.note(EventType::ExecutionStarted, details);
+    let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&execution.role_arn))];
+    run.note(EventType::ExecutionStarted, details.as_slice());
     if let Some(at) = execution.deadline {
         run.effects.push(Effect::SetTimer { id: 0, at });
     }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::Timestamp;
 use crate::decide::{Decision, Effect, STATES_A_DECISION};
 use crate::definition::Kind;
-use crate::history::{EventType, HistoryEvent};
+use crate::history::{Detail, EventType, HistoryEvent};
 use crate::run::{Run, Step, broken, weigh};
 use crate::snapshot::{
     Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
@@ -194,10 +194,8 @@ impl Run<'_> {
         self.take_over(decision.history);
         if fanout.is_map() {
             for index in others {
-                let mut details = Map::new();
-                details.insert("name".to_owned(), json!(attempt.state));
-                details.insert("index".to_owned(), json!(index));
-                self.note(EventType::MapIterationAborted, details);
+                let details = [("name", Detail::Text(&attempt.state)), ("index", Detail::Number(index))];
+                self.note(EventType::MapIterationAborted, details.as_slice());
             }
         }
         Err(failure)
@@ -264,10 +262,8 @@ impl Run<'_> {
             position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
         };
         if fanout.is_map() {
-            let mut details = Map::new();
-            details.insert("name".to_owned(), json!(attempt.state));
-            details.insert("index".to_owned(), json!(index));
-            run.record(EventType::MapIterationStarted, details);
+            let details = [("name", Detail::Text(&attempt.state)), ("index", Detail::Number(index))];
+            run.record(EventType::MapIterationStarted, details.as_slice());
         }
         let input = match (kind, &fanout.source) {
             (_, Source::Branches { input }) => Ok(input.clone()),

@@ -27,7 +27,7 @@ pub mod validation;
 
 pub use decide::{Decision, Effect, Event, decide, decide_without, pending, start, start_child, start_without};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
-pub use history::{EventType, HistoryEvent};
+pub use history::{Details, EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use payload_limit::PayloadLimit;
 pub use progress::{Progress, Report, Stage};

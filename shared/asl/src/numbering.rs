@@ -126,7 +126,13 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
                 last.insert(part.path.clone(), id);
                 led = id;
             }
-            numbered.push(NumberedEvent { id, previous, at: part.at, kind: event.kind, details: event.details });
+            numbered.push(NumberedEvent {
+                id,
+                previous,
+                at: part.at,
+                kind: event.kind,
+                details: event.details.into_fields(),
+            });
         }
     }
     numbered

@@ -5,11 +5,11 @@ mod queries;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::decide::{Decision, Effect};
 use crate::definition::{Kind, MachineId, ResultPath, State, StateMachine, Transition};
-use crate::history::{EventType, HistoryEvent};
+use crate::history::{Detail, Details, EventType, HistoryEvent};
 use crate::probe::Probe;
 use crate::query::{Entropy, QueryFailure};
 use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
@@ -31,7 +31,7 @@ pub(crate) enum Step {
 pub(crate) struct Assigned(Map<String, Value>);
 
 /// What an event weighs besides its values, about.
-const EVENT_WEIGHT: usize = 256;
+const EVENT_WEIGHT: usize = 96;
 
 /// A decision that has recorded so much goes on in another one: 8 MiB.
 const WEIGHT_A_DECISION: usize = 8 * 1024 * 1024;
@@ -101,22 +101,20 @@ impl<'a> Run<'a> {
     }
 
     /// Records an event that leads to the next one.
-    pub(crate) fn record(&mut self, kind: EventType, details: Map<String, Value>) {
+    pub(crate) fn record(&mut self, kind: EventType, details: impl Into<Details>) {
         self.note(kind, details);
         self.last = u32::try_from(self.history.len()).ok().and_then(|length| length.checked_sub(1));
     }
 
     /// Records an event that ends a side line: the next one follows from what led to this one.
-    pub(crate) fn note(&mut self, kind: EventType, details: Map<String, Value>) {
-        self.weight += details.values().map(weigh).fold(EVENT_WEIGHT, usize::saturating_add);
+    pub(crate) fn note(&mut self, kind: EventType, details: impl Into<Details>) {
+        let details = details.into();
+        self.weight = self.weight.saturating_add(EVENT_WEIGHT).saturating_add(details.weight());
         self.history.push(HistoryEvent { kind, details, previous: self.last });
     }
 
     pub(crate) fn record_state(&mut self, kind: EventType, state: &str, field: &str, value: &Value) {
-        let mut details = Map::new();
-        details.insert("name".to_owned(), Value::String(state.to_owned()));
-        details.insert(field.to_owned(), value.clone());
-        self.record(kind, details);
+        self.record(kind, [("name", Detail::Text(state)), (field, Detail::Value(value))].as_slice());
     }
 
     pub(crate) fn first_state(&self, machine: MachineId, input: Value) -> Step {
@@ -205,8 +203,8 @@ impl<'a> Run<'a> {
         let child = thread.child.as_ref().filter(|child| !child.role.is_execution());
         let kind = match (child, outcome) {
             (None, Outcome::Succeeded { output }) => {
-                details.insert("output".to_owned(), output.clone());
-                EventType::ExecutionSucceeded
+                let details = [("output", Detail::Value(output))];
+                return self.record(EventType::ExecutionSucceeded, details.as_slice());
             }
             (None, Outcome::Failed { failure }) => {
                 details = failure_details(failure);
@@ -218,14 +216,13 @@ impl<'a> Run<'a> {
             }
             (None, Outcome::TimedOut) => EventType::ExecutionTimedOut,
             (Some(child), outcome) if child.is_map => {
-                details.insert("name".to_owned(), Value::String(child.state.clone()));
-                details.insert("index".to_owned(), json!(child.index));
+                let details = [("name", Detail::Text(&child.state)), ("index", Detail::Number(child.index))];
                 let kind = match outcome {
                     Outcome::Succeeded { .. } => EventType::MapIterationSucceeded,
                     Outcome::Failed { .. } => EventType::MapIterationFailed,
                     Outcome::TimedOut | Outcome::Aborted { .. } => EventType::MapIterationAborted,
                 };
-                return self.note(kind, details);
+                return self.note(kind, details.as_slice());
             }
             (Some(_), _) => return,
         };
@@ -244,15 +241,16 @@ impl<'a> Run<'a> {
     /// The exit event and the variables.
     pub(crate) fn leave(&mut self, thread: &mut Snapshot, state: &State, output: &Value, assigned: Assigned) {
         let Some(kind) = states::exited(&state.kind) else { return };
-        let mut details = Map::new();
-        details.insert("name".to_owned(), Value::String(state.name.clone()));
-        details.insert("output".to_owned(), output.clone());
-        if !assigned.0.is_empty() {
-            let variables = Arc::make_mut(&mut thread.variables);
-            variables.extend(assigned.0.iter().map(|(name, value)| (name.clone(), value.clone())));
-            details.insert("assignedVariables".to_owned(), Value::Object(assigned.0));
+        if assigned.0.is_empty() {
+            return self.record_state(kind, &state.name, "output", output);
         }
-        self.record(kind, details);
+        let details = [
+            ("name", Detail::Text(&state.name)),
+            ("output", Detail::Value(output)),
+            ("assignedVariables", Detail::Fields(&assigned.0)),
+        ];
+        self.record(kind, details.as_slice());
+        Arc::make_mut(&mut thread.variables).extend(assigned.0);
     }
 
     /// Leaves a state that only passes its input on (Wait, Succeed).

@@ -96,7 +96,7 @@ fn data_that_doubles_is_cut_into_decisions_and_ends() {
     let (machine, mut decision) = begin(&definition);
     for _ in 0..200 {
         let recorded: usize =
-            decision.history.iter().map(|event| Value::Object(event.details.clone()).to_string().len()).sum();
+            decision.history.iter().map(|event| serde_json::to_string(&event.details).unwrap().len()).sum();
         assert!(recorded < 64 * 1024 * 1024, "one decision recorded {recorded} bytes");
         let Some(Effect::SetTimer { id, .. }) = decision.effects.first() else { break };
         let moment = Moment { now: Timestamp::default(), seed: 1 };

@@ -77,8 +77,9 @@ struct Elsewhere {
 const ELSEWHERE: &str = "{\"blob\":";
 
 /// What an execution was started with, from its first entry.
-pub(crate) fn input_of(mut first: EntryBody) -> Value {
-    first.history.first_mut().and_then(|started| started.details.remove("input")).unwrap_or_default()
+pub(crate) fn input_of(first: EntryBody) -> Value {
+    let started = first.history.into_iter().next().map(|started| started.details.into_fields());
+    started.and_then(|mut details| details.remove("input")).unwrap_or_default()
 }
 
 /// Writes a value as JSON; a large one is stored as a blob first and only its address is returned.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Timestamp;
 use crate::decide::{Decision, Effect};
 use crate::definition::{Kind, MapState, StateMachine};
-use crate::history::EventType;
+use crate::history::{Detail, EventType};
 use crate::map_run::begin::effect;
 use crate::map_run::names::child_context;
 use crate::map_run::{Batch, Executions, ItemEnd, Loaded, MapRun, PageReport, PageTerms, RunCounts, Work, shares};
@@ -307,10 +307,8 @@ fn execution(
     let input = input.unwrap_or_default();
     context.start_time = now;
     context.input = machine.reads_execution_input.then(|| input.clone());
-    let mut details = Map::new();
-    details.insert("input".to_owned(), input.clone());
-    details.insert("roleArn".to_owned(), Value::String(context.role_arn.clone()));
-    run.note(EventType::ExecutionStarted, details);
+    let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&context.role_arn))];
+    run.note(EventType::ExecutionStarted, details.as_slice());
     let thread = Snapshot {
         machine: processor.unwrap_or(u32::MAX),
         execution: Arc::new(context),
