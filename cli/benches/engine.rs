@@ -11,7 +11,10 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -92,6 +95,16 @@ impl Bench {
         let median = runs[runs.len() / 2];
         println!("{name:34} {median:12.2}   {what}");
         self.figures.insert(name.to_owned(), median);
+    }
+
+    /// Adds the figures to `target/bench.json`.
+    fn write(&self) {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
+        let file = target.join("bench.json");
+        let stored = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut all: serde_json::Map<String, Value> = stored.unwrap_or_default();
+        all.extend(self.figures.iter().map(|(name, figure)| (name.clone(), json!(figure))));
+        std::fs::write(&file, format!("{:#}\n", Value::Object(all))).expect("bench.json can be written");
     }
 }
 
@@ -192,6 +205,69 @@ async fn one_step(bench: &mut Bench) {
     bench.note("w3_inprocess_p99_ms", "the same", p99);
 }
 
+/// An express execution of one task over HTTP, from the request to the response that holds the result.
+async fn one_step_over_http(bench: &mut Bench) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let url = bench.server.url().to_owned();
+    let call = move |operation: &str, body: &Value| -> Value {
+        let request = agent.post(&url).header("content-type", "application/x-amz-json-1.0");
+        let request = request.header("x-amz-target", format!("AWSStepFunctions.{operation}"));
+        let mut response = request.send(body.to_string()).expect("an answer");
+        let text = response.body_mut().read_to_string().expect("a text");
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{operation}: {text}"))
+    };
+    let runs = tokio::task::spawn_blocking(move || {
+        let create = json!({ "name": "one", "definition": one_task().to_string(), "type": "EXPRESS",
+            "roleArn": "arn:aws:iam::000000000000:role/bench" });
+        let arn = call("CreateStateMachine", &create)["stateMachineArn"].clone();
+        let start = json!({ "stateMachineArn": arn, "input": "{}" });
+        let (mut p50, mut p99) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let mut times: Vec<f64> = (0..300)
+                .map(|_| {
+                    let begun = Instant::now();
+                    let end = call("StartSyncExecution", &start);
+                    assert_eq!(end["status"], "SUCCEEDED", "{end}");
+                    begun.elapsed().as_secs_f64() * 1e3
+                })
+                .collect();
+            times.sort_by(f64::total_cmp);
+            p50.push(at(&times, 0.5));
+            p99.push(at(&times, 0.99));
+        }
+        (p50, p99)
+    });
+    let (p50, p99) = runs.await.expect("the client ends");
+    bench.note("w3_p50_ms", "one task over HTTP, request to result", p50);
+    bench.note("w3_p99_ms", "the same", p99);
+}
+
+/// From the start of the program to its first answer, and what it then holds in memory.
+fn start(bench: &mut Bench) {
+    let (mut times, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let begun = Instant::now();
+        let mut server = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(["up", "--port", "0", "--auth", "off", "--data"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut url = String::new();
+        let stdout = server.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut url).expect("its address");
+        ureq::get(format!("{}/health", url.trim())).call().expect("it is well");
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        idle.push(resident(&server.id().to_string()));
+        server.kill().expect("it ends");
+        server.wait().expect("it ends");
+    }
+    bench.note("start_ms", "start of `millrace up` to its first answer", times);
+    bench.note("idle_rss_mb", "resident after that", idle);
+}
+
 async fn loops(bench: &mut Bench) {
     let mut rates = Vec::new();
     for _ in 0..RUNS {
@@ -219,8 +295,8 @@ fn per_second(count: usize, time: Duration) -> f64 {
 }
 
 /// Resident memory in MB.
-fn resident() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+fn resident(process: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default() / 1024.0
 }
@@ -252,13 +328,21 @@ fn main() {
         if wanted("w3") {
             one_step(&mut bench).await;
         }
+        if wanted("http") {
+            one_step_over_http(&mut bench).await;
+        }
+        bench.note("rss_mb", "resident after these, this program's load included", vec![resident("self")]);
+        if wanted("start") {
+            start(&mut bench);
+        }
         if wanted("loop") {
             loops(&mut bench).await;
         }
         if wanted("map") {
             maps(&mut bench).await;
         }
-        bench.note("rss_mb", "resident after the run, the bench's own load included", vec![resident()]);
+        bench.note("rss_after_maps_mb", "resident after a Map of 100,000 items", vec![resident("self")]);
+        bench.write();
         bench.server.stop().await;
     });
 }

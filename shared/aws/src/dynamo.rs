@@ -1,12 +1,18 @@
 //! What the two stores on DynamoDB share: items, times, conditions and errors.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use millrace_app::Timestamp;
 use millrace_app::ports::{StoreError, StoreResult};
 
@@ -20,6 +26,9 @@ const MAX_ITEM: usize = 400 * 1024;
 
 /// DynamoDB's limit for a transaction.
 pub(crate) const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
+
+/// No stored text is longer: what is goes to the bucket. Unpacking ends there.
+const MAX_UNPACKED: u64 = 64 * 1024 * 1024;
 
 /// How often a write that met another transaction is made again before it is given up.
 const CONTENDED_ATTEMPTS: u32 = 10;
@@ -42,6 +51,32 @@ pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> StoreResult<&'a str> {
         Some(AttributeValue::S(text)) => Ok(text),
         _ => Err(corrupt(item, format!("it has no text {name}"))),
     }
+}
+
+/// Texts longer than this are packed: with its keys and times, an item of one write unit (1 KB) has room for about so
+/// much.
+const PACK_OVER: usize = 800;
+
+/// A text that may be long: packed (raw deflate, RFC 1951) where that makes it shorter, since each KB costs a write unit.
+pub(crate) fn packed(value: String) -> AttributeValue {
+    if value.len() <= PACK_OVER {
+        return text(value);
+    }
+    let mut encoder = DeflateEncoder::new(Vec::with_capacity(value.len() / 2), Compression::fast());
+    let packed = encoder.write_all(value.as_bytes()).and_then(|()| encoder.finish());
+    match packed {
+        Ok(bytes) if bytes.len() < value.len() => AttributeValue::B(Blob::new(bytes)),
+        _ => text(value),
+    }
+}
+
+/// Reads what [`packed`] made.
+pub(crate) fn get_packed<'a>(item: &'a Item, name: &str) -> StoreResult<Cow<'a, str>> {
+    let Some(AttributeValue::B(bytes)) = item.get(name) else { return get_text(item, name).map(Cow::Borrowed) };
+    let mut value = String::new();
+    let read = DeflateDecoder::new(bytes.as_ref()).take(MAX_UNPACKED).read_to_string(&mut value);
+    read.map_err(|problem| corrupt(item, problem))?;
+    Ok(Cow::Owned(value))
 }
 
 /// A number attribute of an item.
@@ -86,6 +121,7 @@ pub(crate) fn size(item: &Item) -> usize {
             name.len()
                 + match value {
                     AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+                    AttributeValue::B(bytes) => bytes.as_ref().len(),
                     _ => 1,
                 }
         })

@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod cursor;
 mod dynamo;
+mod gather;
 mod keys;
 mod log;
 mod queues;

@@ -13,8 +13,8 @@ use millrace_app::ports::{ExecutionLog, StoreError, StoreResult};
 
 use crate::clients::Clients;
 use crate::dynamo::{
-    Item, Refused, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist, refused,
-    set_expiry, text,
+    Item, Refused, cancelled, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of, number,
+    packed, persist, refused, set_expiry, text,
 };
 use crate::keys::{
     AT, BODY, COUNTED, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix, parse_child_sort,
@@ -41,7 +41,7 @@ fn to_item(entry: &LogEntry) -> StoreResult<Item> {
     }
     let mut item = item_of(log_entry(&entry.log, entry.seq));
     item.insert(AT.to_owned(), number(entry.at.millis()));
-    item.insert(BODY.to_owned(), text(entry.body.as_str()));
+    item.insert(BODY.to_owned(), packed(entry.body.clone()));
     set_expiry(&mut item, entry.expires_at);
     check_size("a log's entry", &item)?;
     Ok(item)
@@ -53,7 +53,7 @@ fn from_item(log: LogId, item: &Item) -> StoreResult<LogEntry> {
         log,
         seq,
         at: Timestamp::from_millis(get_number(item, AT)?),
-        body: get_text(item, BODY)?.to_owned(),
+        body: get_packed(item, BODY)?.into_owned(),
         expires_at: get_expiry(item)?,
     })
 }

@@ -17,12 +17,14 @@ use millrace_app::ports::{
 use crate::clients::Clients;
 use crate::clock::now;
 use crate::dynamo::pause;
+use crate::gather::Gather;
 
 /// Standard queues, each with its dead-letter queue. A message for a time within fifteen minutes waits in the queue; a
 /// later one is a one-time schedule that sends it and is then deleted.
 #[derive(Debug, Clone)]
 pub struct SqsQueues {
     clients: Arc<Clients>,
+    gather: Arc<Gather>,
 }
 
 /// SQS's limits: messages and bytes a request, seconds of a delay, a poll and a visibility.
@@ -104,8 +106,8 @@ fn receive_count(message: &Message) -> u32 {
 }
 
 impl SqsQueues {
-    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
+    pub(crate) fn new(clients: Arc<Clients>) -> Self {
+        Self { clients, gather: Arc::default() }
     }
 
     fn url(&self, queue: Queue) -> StoreResult<&str> {
@@ -259,10 +261,16 @@ impl MessageQueues for SqsQueues {
                 (None, _) => soon.push((message, 0)),
             }
         }
-        for batch in batches(soon) {
-            self.send_batch(url, batch).await?;
+        if soon.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let send = async |all| {
+            for batch in batches(all) {
+                self.send_batch(url, batch).await?;
+            }
+            Ok(())
+        };
+        self.gather.send(queue, soon, send).await
     }
 
     async fn receive(

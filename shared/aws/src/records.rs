@@ -12,8 +12,8 @@ use crate::clients::Clients;
 use crate::clock::now;
 use crate::cursor;
 use crate::dynamo::{
-    Item, MAX_TRANSACTION, cancelled, check_size, corrupt, get_expiry, get_number, get_text, item_of, number, persist,
-    refused, set_expiry, size, text,
+    Item, MAX_TRANSACTION, cancelled, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of,
+    number, packed, persist, refused, set_expiry, size, text,
 };
 use crate::keys::{BODY, EXPIRES_AT, ItemKey, PK, SK, VERSION, index_names};
 
@@ -65,7 +65,7 @@ fn to_item(record: Record, condition: Condition) -> StoreResult<Item> {
     };
     let mut item = item_of(ItemKey { partition: record.key.partition, sort: record.key.sort });
     item.insert(VERSION.to_owned(), number(version.saturating_add(1)));
-    item.insert(BODY.to_owned(), text(record.body.to_string()));
+    item.insert(BODY.to_owned(), packed(record.body.to_string()));
     for Listing { index, partition, sort } in record.listings {
         let (_, pk, sk) = index_names(index);
         item.insert(pk.to_owned(), text(partition));
@@ -77,7 +77,7 @@ fn to_item(record: Record, condition: Condition) -> StoreResult<Item> {
 }
 
 fn from_item(item: &Item) -> StoreResult<Record> {
-    let body = get_text(item, BODY)?;
+    let body = get_packed(item, BODY)?;
     let listings = Index::ALL
         .into_iter()
         .filter(|index| item.contains_key(index_names(*index).1))
@@ -89,7 +89,7 @@ fn from_item(item: &Item) -> StoreResult<Record> {
     Ok(Record {
         key: RecordKey { partition: get_text(item, PK)?.to_owned(), sort: get_text(item, SK)?.to_owned() },
         version: get_number(item, VERSION)?,
-        body: serde_json::from_str(body).map_err(|error| corrupt(item, error))?,
+        body: serde_json::from_str(&body).map_err(|error| corrupt(item, error))?,
         listings,
         expires_at: get_expiry(item)?,
     })

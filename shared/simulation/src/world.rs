@@ -244,8 +244,16 @@ impl World {
     ///
     /// # Panics
     /// When the definition is refused, or when the stores say something else than the planned faults.
-    #[expect(clippy::panic, clippy::expect_used, reason = "a test that can't go on says so")]
     pub async fn run(&self) -> Ending {
+        self.run_and_keep().await.0
+    }
+
+    /// The same, with what the stores hold in the end.
+    ///
+    /// # Panics
+    /// As [`World::run`].
+    #[expect(clippy::panic, clippy::expect_used, reason = "a test that can't go on says so")]
+    pub async fn run_and_keep(&self) -> (Ending, MemoryPorts) {
         let memory = MemoryPorts::new(self.seed);
         memory.come_early(Duration::from_millis(self.trouble.early));
         let fates = Arc::new(Fates::new(self.seed, self.trouble));
@@ -305,7 +313,7 @@ impl World {
                 alive.push(entry.log);
             }
         }
-        Ending {
+        let ending = Ending {
             status,
             history: history(&memory, &id).await.expect("a history in memory"),
             tasks: script.done(),
@@ -325,7 +333,8 @@ impl World {
                     Some((key, text))
                 })
                 .collect(),
-        }
+        };
+        (ending, memory)
     }
 
     /// One turn of the world: a sweep when it is time, else a message, else time passes.

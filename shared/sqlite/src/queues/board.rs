@@ -221,8 +221,7 @@ impl Board {
 
     /// Sends all dead letters of a queue back to it.
     pub(super) fn redrive(&mut self, queue: Queue, now: Timestamp) -> u64 {
-        let dead: Vec<i64> =
-            self.order.get(&dead_number(queue)).into_iter().flatten().map(|(_, id)| *id).collect();
+        let dead: Vec<i64> = self.order.get(&dead_number(queue)).into_iter().flatten().map(|(_, id)| *id).collect();
         for id in &dead {
             self.change(*id, |message| {
                 message.queue = number(queue);
@@ -265,7 +264,6 @@ impl Board {
             }
         }
     }
-
 }
 
 /// Bodies of messages that can be received only after this are left to the table; longer than any receiver sleeps.

@@ -132,7 +132,16 @@ impl Shared {
             };
             held += usize::from(board.recover(row.get(0)?, message, now));
         }
-        Ok((Self { board: Mutex::new(board), clock, signals: Default::default(), stopped: AtomicBool::new(false), in_writing: Mutex::default() }, held))
+        Ok((
+            Self {
+                board: Mutex::new(board),
+                clock,
+                signals: Default::default(),
+                stopped: AtomicBool::new(false),
+                in_writing: Mutex::default(),
+            },
+            held,
+        ))
     }
 }
 
@@ -149,11 +158,7 @@ impl SqliteQueues {
     }
 
     /// The bodies of messages; those that only the table has are read.
-    async fn with_bodies<T>(
-        &self,
-        taken: Vec<Taken>,
-        build: impl Fn(Taken, String) -> T,
-    ) -> StoreResult<Vec<T>> {
+    async fn with_bodies<T>(&self, taken: Vec<Taken>, build: impl Fn(Taken, String) -> T) -> StoreResult<Vec<T>> {
         let absent: Vec<i64> = taken.iter().filter(|one| one.body.is_none()).map(|one| one.id).collect();
         let mut read = match absent.is_empty() {
             true => Vec::new(),
