@@ -61,7 +61,7 @@ pub(super) async fn origin<P: Ports>(ports: &P, record: RunRecord) -> Result<Opt
         let run = thread.snapshot.map_run().cloned();
         return Ok(run.map(|run| Origin { record, run, last: Some(thread.clone()), thread: Some(thread) }));
     }
-    let end = current.as_ref().map(|thread| thread.seq + 1).or(record.ended.as_ref().map(|ended| ended.seq));
+    let end = current.as_ref().map(|thread| thread.seq + 1).or_else(|| record.ended.as_ref().map(|ended| ended.seq));
     let (mut thread, mut last) = (None, current);
     let begin = end.map_or(0, |end| end.saturating_sub(BACK));
     let mut from = begin;
