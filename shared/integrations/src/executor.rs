@@ -54,7 +54,7 @@ impl Integrations {
 impl Executor for Integrations {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         if Work::of(&task.resource).is_some() {
-            return map_runs::execute(ports, self, task).await;
+            return Box::pin(map_runs::execute(ports, self, task)).await;
         }
         let resource = Resource::parse(&task.resource);
         let resource = resource.map_err(|error| TaskError::failed("States.Runtime", error.to_string()))?;

@@ -124,7 +124,7 @@ impl Executor for Script {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         *self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(task.attempt.clone()).or_default() += 1;
         if task.resource.starts_with("millrace:map:") {
-            return map_runs::execute(ports, &self.objects, task).await;
+            return Box::pin(map_runs::execute(ports, &self.objects, task)).await;
         }
         if let Some(token) = &task.token {
             if task.input.get("refused").is_some() {

@@ -1,6 +1,6 @@
 //! What can be asked of map runs and their executions, and every way to read items.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 

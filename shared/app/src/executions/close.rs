@@ -98,7 +98,7 @@ pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Resul
         return Ok(Advanced::Late(Box::new(parent)));
     };
     if waiting.map_run().is_some() || waiting.executions.is_some() {
-        return map_runs::join(ports, parent).await;
+        return Box::pin(map_runs::join(ports, parent)).await;
     }
     let with_logs = waiting.with_logs();
     let mut outputs = Vec::with_capacity(with_logs.len());

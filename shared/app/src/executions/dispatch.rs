@@ -27,7 +27,7 @@ pub(crate) async fn send<P: Ports>(ports: &P, thread: &Thread, effects: Vec<Effe
     }
     for effect in ended {
         if let Effect::MapRunEnded { run, status } = effect {
-            map_runs::note_end(ports, thread, &run, status).await?;
+            Box::pin(map_runs::note_end(ports, thread, &run, status)).await?;
         }
     }
     for task in out.activity_tasks {

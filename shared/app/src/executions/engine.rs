@@ -54,9 +54,9 @@ async fn do_task<P: Ports, E: Executor>(
     };
     if let Some(work) = map_runs::work_at(&thread, id) {
         let result = match work {
-            Work::Split | Work::Load => map_runs::perform(ports, &thread).await,
+            Work::Split | Work::Load => Box::pin(map_runs::perform(ports, &thread)).await,
             Work::Read | Work::Write => {
-                map_runs::note_begin(ports, &thread).await?;
+                Box::pin(map_runs::note_begin(ports, &thread)).await?;
                 let task = work_task(&thread, id, work);
                 tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await
             }
