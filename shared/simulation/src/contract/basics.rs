@@ -48,6 +48,15 @@ pub async fn time_passes<E: ContractEnv>(env: &E) {
     assert!((1_900..10_000).contains(&passed), "{passed} ms instead of 2000");
 }
 
+/// Whoever sleeps wakes up, not before the time where the clock moves by itself.
+pub async fn a_sleep_ends<E: ContractEnv>(env: &E) {
+    let clock = env.ports().clock();
+    let before = clock.now();
+    clock.sleep(Duration::from_millis(20)).await;
+    let passed = clock.now().millis() - before.millis();
+    assert!(passed == 0 || passed >= 15, "{passed} ms instead of 20");
+}
+
 /// Sixteen bytes, other ones each time, each of them random.
 pub async fn randomness_does_not_repeat<E: ContractEnv>(env: &E) {
     let drawn: HashSet<[u8; 16]> = (0..2_000).map(|_| env.ports().ids().random()).collect();

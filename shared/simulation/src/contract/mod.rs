@@ -101,6 +101,7 @@ macro_rules! contract_tests {
             missing_secrets_are_none
             the_clock_does_not_go_back
             time_passes
+            a_sleep_ends
             randomness_does_not_repeat
             ids_are_well_formed_and_sort_by_time
         }
