@@ -251,6 +251,85 @@ class Clients(unittest.TestCase):
         self.assertEqual(bad["result"], "FAIL")
         self.assertTrue(all(one["severity"] == "ERROR" for one in bad["diagnostics"]))
 
+    def activity(self):
+        """An activity, and an execution that waits for its worker."""
+        activity = self.client.create_activity(name=unique("paint"), tags=[{"key": "team", "value": "shop"}])["activityArn"]
+        definition = json.dumps({"StartAt": "Paint", "States": {
+            "Paint": {"Type": "Task", "Resource": activity, "TimeoutSeconds": 60, "End": True}}})
+        arn = self.create(definition)
+        return activity, arn, self.client.start_execution(stateMachineArn=arn, input='{"colour":"red"}')["executionArn"]
+
+    def test_activities_and_task_tokens(self):
+        activity, _, execution = self.activity()
+        self.assertEqual(self.client.describe_activity(activityArn=activity)["encryptionConfiguration"], {"type": "AWS_OWNED_KEY"})
+        self.assertEqual(self.client.list_tags_for_resource(resourceArn=activity)["tags"], [{"key": "team", "value": "shop"}])
+        self.assertIn(activity, [one["activityArn"] for one in self.client.list_activities()["activities"]])
+        task = self.client.get_activity_task(activityArn=activity, workerName="anna")
+        self.assertEqual(json.loads(task["input"]), {"colour": "red"})
+        self.client.send_task_heartbeat(taskToken=task["taskToken"])
+        self.refused("InvalidOutput", self.client.send_task_success, taskToken=task["taskToken"], output="{")
+        self.client.send_task_success(taskToken=task["taskToken"], output='{"painted":true}')
+        self.assertEqual(json.loads(self.ended(execution)["output"]), {"painted": True})
+        self.refused("TaskTimedOut", self.client.send_task_success, taskToken=task["taskToken"], output="{}")
+        self.refused("InvalidToken", self.client.send_task_failure, taskToken="x")
+        kinds = [event["type"] for event in self.client.get_execution_history(executionArn=execution)["events"]]
+        self.assertEqual(kinds[2:5], ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded"])
+        self.client.delete_activity(activityArn=activity)
+        self.refused("ActivityDoesNotExist", self.client.get_activity_task, activityArn=activity)
+
+    def test_a_redrive_goes_on_from_the_failed_state(self):
+        activity, arn, execution = self.activity()
+        take = lambda: self.client.get_activity_task(activityArn=activity)["taskToken"]
+        self.client.send_task_failure(taskToken=take(), error="Shop.NoPaint")
+        end = self.ended(execution)
+        self.assertEqual((end["status"], end["error"], end["redriveStatus"]), ("FAILED", "Shop.NoPaint", "REDRIVABLE"))
+        at = self.client.redrive_execution(executionArn=execution, clientToken="once")["redriveDate"]
+        self.assertEqual(self.client.redrive_execution(executionArn=execution, clientToken="once")["redriveDate"], at)
+        self.refused("ExecutionNotRedrivable", self.client.redrive_execution, executionArn=execution)
+        self.assertEqual([one["name"] for one in self.client.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]],
+                         [execution.rsplit(":", 1)[1]])
+        self.client.send_task_success(taskToken=take(), output='"red"')
+        end = self.ended(execution)
+        self.assertEqual((end["status"], end["redriveCount"], end["redriveDate"], end["redriveStatus"]),
+                         ("SUCCEEDED", 1, at, "NOT_REDRIVABLE"))
+        kinds = [event["type"] for event in self.client.get_execution_history(executionArn=execution)["events"]]
+        self.assertEqual(kinds[kinds.index("ExecutionFailed"):],
+                         ["ExecutionFailed", "ExecutionRedriven", "ActivityScheduled", "ActivityStarted",
+                          "ActivitySucceeded", "TaskStateExited", "ExecutionSucceeded"])
+
+    def test_map_runs(self):
+        arn = self.create(json.dumps({"StartAt": "Each", "States": {"Each": {
+            "Type": "Map", "Label": "Each", "End": True, "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "Greet", "States": {"Greet": {"Type": "Pass", "End": True}}}}}}))
+        execution = self.client.start_execution(stateMachineArn=arn, input="[1, 2, 3]")["executionArn"]
+        self.assertEqual(json.loads(self.ended(execution)["output"]), [1, 2, 3])
+        [run] = self.client.list_map_runs(executionArn=execution)["mapRuns"]
+        described = self.client.describe_map_run(mapRunArn=run["mapRunArn"])
+        self.assertEqual((described["status"], described["itemCounts"]["succeeded"], described["itemCounts"]["total"]),
+                         ("SUCCEEDED", 3, 3))
+        children = self.client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+        self.assertEqual({(child["status"], child["mapRunArn"]) for child in children}, {("SUCCEEDED", run["mapRunArn"])})
+        inputs = sorted(self.client.describe_execution(executionArn=child["executionArn"])["input"] for child in children)
+        self.assertEqual(inputs, ["1", "2", "3"])
+        history = self.client.get_execution_history(executionArn=children[0]["executionArn"])["events"]
+        self.assertEqual(history[-1]["type"], "ExecutionSucceeded")
+        told = self.client.describe_state_machine_for_execution(executionArn=children[0]["executionArn"])
+        self.assertEqual((told["label"], told["mapRunArn"]), ("Each", run["mapRunArn"]))
+        self.refused("ValidationException", self.client.update_map_run, mapRunArn=run["mapRunArn"], maxConcurrency=1)
+        self.refused("ResourceNotFound", self.client.describe_map_run, mapRunArn=run["mapRunArn"][:-4] + "0000")
+        self.assertEqual(self.client.list_executions(stateMachineArn=arn)["executions"][0]["executionArn"], execution)
+
+    def test_a_state_by_itself(self):
+        state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "After",
+                 "Parameters": {"FunctionName": "greet", "Payload.$": "$"}, "OutputPath": "$.Payload"}
+        tested = self.client.test_state(definition=json.dumps(state), roleArn=ROLE, input='{"a":1}', inspectionLevel="DEBUG",
+                                        mock={"result": json.dumps({"Payload": {"greeting": "hello"}, "StatusCode": 200})})
+        self.assertEqual((tested["status"], json.loads(tested["output"]), tested["nextState"]),
+                         ("SUCCEEDED", {"greeting": "hello"}, "After"))
+        self.assertEqual(json.loads(tested["inspectionData"]["input"]), {"a": 1})
+        self.refused("InvalidDefinition", self.client.test_state, definition="{}", roleArn=ROLE)
+
     def test_many_starts_at_once(self):
         arn, executions = self.create(), []
         def start(thread):

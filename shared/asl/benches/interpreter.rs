@@ -56,6 +56,7 @@ fn execute(machine: &StateMachine, input: Value) -> usize {
         deadline: None,
         key: Default::default(),
         payload_limit: Default::default(),
+        redrive_count: Some(0),
     };
     let mut decisions = 1;
     let mut decision: Decision = start(machine, context, input, moment);

@@ -48,7 +48,9 @@ impl<'a> Context<'a> {
             about.insert("Input".to_owned(), input.clone());
         }
         about.insert("Name".to_owned(), json!(execution.name));
-        about.insert("RedriveCount".to_owned(), json!(0));
+        if let Some(count) = execution.redrive_count {
+            about.insert("RedriveCount".to_owned(), json!(count));
+        }
         about.insert("RoleArn".to_owned(), json!(execution.role_arn));
         about.insert("StartTime".to_owned(), json!(execution.start_time.to_string()));
         let mut state = Map::new();

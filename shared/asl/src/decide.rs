@@ -268,6 +268,7 @@ pub fn start_without(
         last_step: 0,
         fanouts: 0,
         events: 0,
+        unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
     };
     let first = run.first_state(thread.machine, input);

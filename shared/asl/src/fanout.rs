@@ -259,6 +259,7 @@ impl Run<'_> {
             last_step: 0,
             fanouts: 0,
             events: 0,
+            unfinished: None,
             position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
         };
         if fanout.is_map() {

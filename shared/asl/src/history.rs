@@ -28,7 +28,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    ExecutionStarted ExecutionSucceeded ExecutionFailed ExecutionTimedOut ExecutionAborted
+    ExecutionStarted ExecutionSucceeded ExecutionFailed ExecutionTimedOut ExecutionAborted ExecutionRedriven
     EvaluationFailed
     PassStateEntered PassStateExited
     TaskStateEntered TaskStateExited TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskFailed TaskTimedOut
@@ -44,6 +44,14 @@ kinds! {
     MapStateEntered MapStateStarted MapIterationStarted MapIterationSucceeded MapIterationFailed MapIterationAborted
     MapStateSucceeded MapStateFailed MapStateExited
     MapRunStarted MapRunSucceeded MapRunFailed MapRunAborted
+}
+
+impl EventType {
+    /// Is it the entry into a state?
+    #[must_use]
+    pub fn enters(self) -> bool {
+        self.name().ends_with("StateEntered")
+    }
 }
 
 /// One event of a decision.

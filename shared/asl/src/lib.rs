@@ -17,6 +17,7 @@ mod payload_limit;
 mod probe;
 mod progress;
 pub mod query;
+mod redrive;
 mod run;
 mod snapshot;
 mod states;
@@ -31,6 +32,7 @@ pub use history::{Details, EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use payload_limit::PayloadLimit;
 pub use progress::{Progress, Report, Stage};
+pub use redrive::{Redrive, redrive};
 pub use snapshot::{
     Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot,
     Source, StepId,

@@ -149,6 +149,9 @@ impl<'a> Run<'a> {
                     break;
                 }
                 Step::End(outcome) => {
+                    if thread.child.is_none() && !matches!(outcome, Outcome::Succeeded { .. }) {
+                        thread.unfinished = self.unfinished(&thread).map(Box::new);
+                    }
                     self.end(&thread, &outcome);
                     thread.position = Position::Ended { outcome };
                     break;
@@ -157,6 +160,36 @@ impl<'a> Run<'a> {
         }
         thread.events = self.events_before + self.history.len() as u64;
         (Decision { snapshot: thread, history: self.history, effects: self.effects }, self.weight)
+    }
+
+    /// The state in which a thread is about to end: the one that it entered last, or else where it stood.
+    fn unfinished(&self, thread: &Snapshot) -> Option<Attempt> {
+        let states = self.machine.states(thread.machine)?;
+        // Of the children that ran in this decision other states were entered, too.
+        let entered = self.history.iter().enumerate().rev().find_map(|(place, event)| {
+            let name = event.details.get("name")?.as_str().filter(|_| event.kind.enters())?;
+            states.get(name).map(|state| (place, state.name.clone(), event))
+        });
+        if let Some((place, state, event)) = entered {
+            let input = event.details.get("input").cloned().unwrap_or_default();
+            let event = self.events_before + place as u64 + 1;
+            return Some(Attempt { state, input, entered: self.moment.now, event, retries: Vec::new() });
+        }
+        match &thread.position {
+            Position::Ready { state, input, .. } if !state.is_empty() => Some(Attempt {
+                state: state.clone(),
+                input: input.clone(),
+                entered: self.moment.now,
+                event: thread.events,
+                retries: Vec::new(),
+            }),
+            Position::Ready { .. } | Position::Ended { .. } => None,
+            Position::Task { attempt, .. }
+            | Position::Work { attempt, .. }
+            | Position::Wait { attempt, .. }
+            | Position::Backoff { attempt, .. }
+            | Position::Join { attempt, .. } => Some(Attempt { retries: Vec::new(), ..attempt.clone() }),
+        }
     }
 
     fn enter(&mut self, thread: &mut Snapshot, name: String, input: Value) -> Step {

@@ -40,6 +40,9 @@ pub struct Snapshot {
     /// How many events its log has recorded.
     #[serde(rename = "h")]
     pub events: u64,
+    /// In an execution's own thread that has ended without success: the state that it ended in, for [`crate::redrive`].
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Box<Attempt>>,
     /// Where it stands.
     #[serde(rename = "p")]
     pub position: Position,
@@ -82,6 +85,20 @@ pub struct ExecutionContext {
     /// How large the execution's data may be.
     #[serde(rename = "l", default, skip_serializing_if = "PayloadLimit::is_none")]
     pub payload_limit: PayloadLimit,
+    /// `$$.Execution.RedriveCount`; `None` in executions that can't be redriven.
+    #[serde(rename = "rc", default = "never_redriven", skip_serializing_if = "is_never_redriven")]
+    pub redrive_count: Option<u32>,
+}
+
+/// What executions have that were stored before redrives were counted.
+#[expect(clippy::unnecessary_wraps, reason = "serde asks for the field's type")]
+const fn never_redriven() -> Option<u32> {
+    Some(0)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_never_redriven(count: &Option<u32>) -> bool {
+    matches!(count, Some(0))
 }
 
 impl ExecutionContext {

@@ -24,6 +24,7 @@ fn begin_with(definition: &Value, input: Value) -> (StateMachine, Decision) {
         deadline: None,
         key: "exe_1".to_owned(),
         payload_limit: PayloadLimit::None,
+        redrive_count: Some(0),
     };
     let decision = start(&machine, context, input, Moment { now: Timestamp::default(), seed: 1 });
     (machine, decision)

@@ -105,6 +105,7 @@ fn what_is_accepted_can_be_read_and_begun() {
         deadline: None,
         key: "log".to_owned(),
         payload_limit: PayloadLimit::None,
+        redrive_count: Some(0),
     };
     let accepted = std::cell::Cell::new(0);
     let tried = std::cell::Cell::new(0);

@@ -289,7 +289,7 @@ impl World {
             if status != ExecutionStatus::Running || memory.now() > deadline {
                 break status;
             }
-            self.go_on(&memory, &ports, &fates, &script, &id, &mut turn).await;
+            Box::pin(self.go_on(&memory, &ports, &fates, &script, &id, &mut turn)).await;
         };
         let (calls, ended) = (fates.counts(), memory.now());
         let mut dead = 0;
@@ -299,7 +299,7 @@ impl World {
         let deadline = ended.plus_millis(millis(REST));
         let left = || Queue::ALL.into_iter().map(|queue| memory.bodies(queue).len()).sum();
         while left() > 0_usize && memory.now() <= deadline {
-            self.go_on(&memory, &ports, &fates, &script, &id, &mut turn).await;
+            Box::pin(self.go_on(&memory, &ports, &fates, &script, &id, &mut turn)).await;
         }
         let mut alive = Vec::new();
         for entry in memory.newest() {
@@ -367,7 +367,7 @@ impl World {
         let mut draw = || fates.draw();
         let acted =
             script.outside.has_work() && draw() % 3 == 0 && script.outside.act(ports, memory.now(), &mut draw).await;
-        if !acted && !self.work_once(memory, ports, fates, script).await {
+        if !acted && !Box::pin(self.work_once(memory, ports, fates, script)).await {
             let now = memory.now();
             let outside = script.outside.next().map(|at| at.max(now));
             let times = [memory.next_visible(), outside, turn.stop_at, Some(turn.next_sweep)];
@@ -395,7 +395,7 @@ impl World {
             let received = memory.receive(queue, 1, queue.visibility(), Duration::ZERO).await.unwrap_or_default();
             let Some(delivery) = received.first() else { continue };
             memory.pass(Duration::from_millis(1 + fates.draw() % 20));
-            if handle(ports, script, queue, delivery).await.is_ok() {
+            if Box::pin(handle(ports, script, queue, delivery)).await.is_ok() {
                 // A worker may die between its work and the delete, too.
                 let _ = MessageQueues::delete(ports, queue, &delivery.receipt).await;
             }

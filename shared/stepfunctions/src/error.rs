@@ -19,7 +19,7 @@ pub(crate) struct ApiError {
     /// Members besides the message.
     pub(crate) more: Option<(&'static str, String)>,
     /// What the logs are told where it is the server's fault.
-    pub(crate) cause: Option<Error>,
+    pub(crate) cause: Option<Box<Error>>,
 }
 
 impl ApiError {
@@ -42,7 +42,7 @@ impl ApiError {
             true => "ServiceUnavailableException",
             false => "InternalFailure",
         };
-        Self { cause: Some(error), ..Self::new(name, "a part of Millrace did not answer; try again") }
+        Self { cause: Some(Box::new(error)), ..Self::new(name, "a part of Millrace did not answer; try again") }
     }
 
     pub(crate) fn status(&self) -> StatusCode {

@@ -7,12 +7,15 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
+/// A regular expression as messages tell it, and what it matches.
+type Pattern = (&'static str, fn(&str) -> bool);
+
 /// What holds for a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text {
     min: usize,
     max: usize,
-    pattern: Option<(&'static str, fn(&str) -> bool)>,
+    pattern: Option<Pattern>,
     /// Its value is not repeated in messages.
     sensitive: bool,
 }

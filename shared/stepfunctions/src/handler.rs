@@ -110,6 +110,7 @@ operations! {
     GetExecutionHistory => executions::history;
     StartSyncExecution => executions::start_sync;
     StopExecution => executions::stop;
+    RedriveExecution => executions::redrive;
     ListExecutions => executions::list;
     DescribeStateMachineForExecution => executions::describe_state_machine;
     CreateStateMachine => state_machines::create;
@@ -181,7 +182,7 @@ pub async fn call<P: Ports>(
 
 fn log(request_id: &str, operation: &str, error: &ApiError) {
     match &error.cause {
-        Some(cause) => tracing::error!(request_id, operation, error = chain(cause), "failed"),
+        Some(cause) => tracing::error!(request_id, operation, error = chain(cause.as_ref()), "failed"),
         None => tracing::debug!(request_id, operation, error = error.name, "refused"),
     }
 }

@@ -1,12 +1,9 @@
 //! What the answers hold.
 
 use millrace_app::Timestamp;
-use millrace_app::executions::{Execution, ExecutionStatus};
+use millrace_app::executions::{Execution, ExecutionStatus, REDRIVABLE_MILLIS};
 use millrace_app::workflows::{Configuration, Encryption, Logging, variable_references};
 use serde_json::{Map, Value, json};
-
-/// How long after its end an execution can be redriven: 14 days.
-pub(crate) const REDRIVABLE_MILLIS: i64 = 14 * 24 * 3600 * 1000;
 
 /// A time as the protocol tells it: seconds since 1970 with a fraction.
 pub(crate) fn seconds(at: Timestamp) -> Value {

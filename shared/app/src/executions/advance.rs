@@ -151,6 +151,22 @@ pub fn seed<P: Ports>(ports: &P) -> u64 {
     ports.ids().random().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
+/// Commits the redrive of an execution after its end, with another definition if there is one (its digest and its
+/// revision).
+pub(crate) async fn commit_redrive<P: Ports>(
+    ports: &P,
+    thread: Thread,
+    decision: Decision,
+    definition: Option<&(String, String)>,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let mut thread = thread;
+    if let Some((digest, _)) = definition {
+        thread.header.definition.clone_from(digest);
+    }
+    commit(ports, thread, decision, at, 0).await
+}
+
 /// The one conditional write of a transition, and after it the effects.
 async fn commit<P: Ports>(
     ports: &P,

@@ -19,6 +19,7 @@ mod log;
 mod messages;
 mod parent;
 mod record;
+mod redrive;
 mod start;
 mod sweep;
 
@@ -32,5 +33,6 @@ pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
 pub(crate) use parent::wait_for;
 pub(crate) use record::read_record;
 pub use record::{Execution, ExecutionStatus, Stuck, WorkflowRun};
+pub use redrive::{REDRIVABLE_MILLIS, RedriveError, RedriveExecution, redrive_execution};
 pub use start::{DefinitionSource, StartExecution, Started, check_definition, start_execution, start_or_find};
 pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};

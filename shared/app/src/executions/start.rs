@@ -14,6 +14,7 @@ use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
+use crate::workflows::WorkflowType;
 
 /// What an execution is started with.
 #[derive(Debug, Clone)]
@@ -146,6 +147,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         deadline: None,
         key: start.id.to_string(),
         payload_limit: start.payload_limit,
+        redrive_count: run.as_ref().is_none_or(|run| run.kind == WorkflowType::Standard).then_some(0),
     };
     let moment = Moment { now, seed: seed(ports) };
     let again = machine.makes_tokens.then(|| (context.clone(), start.input.clone()));

@@ -117,7 +117,7 @@ pub(crate) async fn purge_due<P: Ports>(ports: &P, now: Timestamp) -> Result<(),
             Err(error) => Err(error),
         };
         if let Err(error) = purged {
-            problem.get_or_insert(match error {
+            problem.get_or_insert_with(|| match error {
                 WorkflowError::App(error) => error,
                 other => Error::internal(other),
             });

@@ -16,6 +16,7 @@ mod executions;
 mod limits;
 mod list;
 mod model;
+mod redrive;
 mod resolve;
 mod start;
 mod store;
@@ -37,6 +38,7 @@ pub use model::{
     Alias, Configuration, Encryption, LogLevel, Logging, Qualifier, Revision, Route, Tag, Version, Workflow,
     WorkflowStatus, WorkflowType,
 };
+pub use redrive::{RedriveWorkflow, redrive_workflow};
 pub use resolve::{Resolved, definition_text, describe_workflow, revision_of, variable_references};
 pub use start::{StartWorkflow, StartedWorkflow, start_workflow};
 pub(crate) use tags::merged;

@@ -79,6 +79,7 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         map_run_arn: None,
         redrives: 0,
         redriven_at: None,
+        redrive_token: None,
     };
     let began = StartExecution {
         id: id.clone(),

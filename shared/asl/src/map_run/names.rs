@@ -142,6 +142,7 @@ pub(crate) fn child_context(execution: &ExecutionContext, label: &str, name: Run
         deadline: None,
         key: execution.key.clone(),
         payload_limit: execution.payload_limit,
+        redrive_count: Some(0),
     }
 }
 

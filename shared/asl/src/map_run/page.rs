@@ -40,6 +40,7 @@ pub(crate) fn birth(
         last_step: 1,
         fanouts: 0,
         events: 0,
+        unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
     };
     let mut run = run;
@@ -152,6 +153,7 @@ fn scene(page: &Snapshot) -> Snapshot {
         last_step: 0,
         fanouts: 0,
         events: 0,
+        unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
     }
 }
@@ -317,6 +319,7 @@ fn execution(
         last_step: 0,
         fanouts: 0,
         events: 0,
+        unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
     };
     let first = run.first_state(thread.machine, input);

@@ -72,6 +72,7 @@ pub(super) fn thread(
         deadline: None,
         key: NAME.to_owned(),
         payload_limit: machine.payload_limit.unwrap_or_default(),
+        redrive_count: Some(0),
     };
     Snapshot {
         machine: 0,
@@ -81,6 +82,7 @@ pub(super) fn thread(
         last_step: 0,
         fanouts: 0,
         events: 0,
+        unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
     }
 }

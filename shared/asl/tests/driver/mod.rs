@@ -90,6 +90,7 @@ pub(crate) fn context() -> ExecutionContext {
         deadline: None,
         key: "exe_1".to_owned(),
         payload_limit: PayloadLimit::None,
+        redrive_count: Some(0),
     }
 }
 

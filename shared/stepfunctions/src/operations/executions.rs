@@ -7,7 +7,7 @@ use millrace_app::executions::{self as engine, ExecutionStatus, ExecutionView, W
 use millrace_app::map_runs::{describe_map_execution, describe_map_run, map_execution_history, stop_map_execution};
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
-    self, ExecutionArn, ExecutionFilter, StartWorkflow, StateMachineArn, WorkflowError, WorkflowType,
+    self, ExecutionArn, ExecutionFilter, RedriveWorkflow, StartWorkflow, StateMachineArn, WorkflowError, WorkflowType,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ use crate::views::{self, Answer};
 
 /// `ListExecutionsPageToken`
 const LIST_TOKEN: Text = Text::new(1, 3096);
+/// `ClientToken`
+const CLIENT_TOKEN: Text = Text::new(1, 64).matching("[!-~]+", |text| text.bytes().all(|byte| byte.is_ascii_graphic()));
 /// How long an execution of an `EXPRESS` workflow may take.
 const EXPRESS_LIMIT: Duration = Duration::from_secs(300);
 
@@ -162,6 +164,16 @@ pub(crate) async fn stop<P: Ports>(call: &Call<'_, P>) -> Answered {
     }
     let (view, _) = load(call, &arn).await?;
     Ok(Answer::new().time("stopDate", view.execution.stopped_at.unwrap_or_else(|| call.now())).into())
+}
+
+pub(crate) async fn redrive<P: Ports>(call: &Call<'_, P>) -> Answered {
+    let mut fields = Fields::new(call.members);
+    let execution = fields.required("executionArn", ARN)?;
+    let token = fields.text("clientToken", CLIENT_TOKEN)?;
+    fields.check()?;
+    let redrive = RedriveWorkflow { execution, token, definition: None, input: None };
+    let at = workflows::redrive_workflow(call.ports, redrive).await?;
+    Ok(Answer::new().time("redriveDate", at).into())
 }
 
 pub(crate) async fn history<P: Ports>(call: &Call<'_, P>) -> Answered {

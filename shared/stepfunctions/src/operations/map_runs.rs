@@ -108,6 +108,7 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         map_run_arn: Some(map_run_arn),
         redrives: 0,
         redriven_at: None,
+        redrive_token: None,
     };
     let record = Execution {
         id: ExecutionId::derived(&arn),

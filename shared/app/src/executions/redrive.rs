@@ -1,0 +1,181 @@
+//! Redriving: an execution that has ended without success goes on, in the same log.
+//!
+//! The record says first that it runs again, so that the sweeper looks after it; then the transition is appended after
+//! the end. Where a crash comes between, the sweeper finds the end and the record says it again.
+
+use millrace_asl::{Moment, Redrive, Timestamp};
+use serde_json::Value;
+
+use super::advance::{self, Thread, seed, with_activities};
+use super::log::LogId;
+use super::record::{self, ExecutionStatus, Versioned};
+use super::{body, close, definitions, load, sweep};
+use crate::error::Error;
+use crate::ids::ExecutionId;
+use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
+
+/// How long after its end an execution can be redriven: 14 days, as in Step Functions.
+pub const REDRIVABLE_MILLIS: i64 = 14 * 24 * 3600 * 1000;
+
+/// What a redrive may change; nothing is a redrive as Step Functions has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RedriveExecution {
+    /// Makes a repeated call the same one.
+    pub token: Option<String>,
+    /// The digest of another definition, checked and stored before, that has the state in which the execution ended; and
+    /// the key of its revision, where it is a workflow's.
+    pub definition: Option<(String, String)>,
+    /// The state's input in place of the one that it had.
+    pub input: Option<Value>,
+}
+
+/// Why a redrive was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedriveError {
+    /// The execution can't be redriven; the text says why.
+    #[error("{0}")]
+    NotRedrivable(String),
+    /// What all use cases may answer.
+    #[error(transparent)]
+    App(#[from] Error),
+}
+
+impl From<StoreError> for RedriveError {
+    fn from(error: StoreError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+/// Goes on with an execution from the state in which it failed, was stopped, or ran out of time. Answers when.
+///
+/// # Errors
+/// [`RedriveError::NotRedrivable`], [`Error::NotFound`]
+pub async fn redrive_execution<P: Ports>(
+    ports: &P,
+    id: &ExecutionId,
+    redrive: RedriveExecution,
+) -> Result<Timestamp, RedriveError> {
+    /// How often it is tried again because somebody else wrote first.
+    const TRIES: usize = 8;
+    let refuse = |why: &str| RedriveError::NotRedrivable(why.to_owned());
+    let log = LogId::root(id.clone());
+    let gone = || Error::NotFound { kind: "execution", id: id.to_string() };
+    for _ in 0..TRIES {
+        let stored = record::load(ports, id).await?.ok_or_else(gone)?;
+        let thread = load::load(ports, &log).await?.ok_or_else(gone)?;
+        let run = stored.execution.workflow.as_deref();
+        if let Some(run) = run
+            && redrive.token.is_some()
+            && run.redrive_token == redrive.token
+            && let Some(at) = run.redriven_at
+        {
+            return Ok(at);
+        }
+        let Some(run) = run else { return Err(refuse("Only executions of workflows can be redriven")) };
+        let status = thread.snapshot.outcome().map_or(ExecutionStatus::Running, super::inspect::status_of);
+        if matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded) {
+            return Err(refuse(&format!("Execution is {} and cannot be redriven", status.name())));
+        }
+        let now = ports.clock().now().max(thread.at);
+        if thread.at.plus_millis(REDRIVABLE_MILLIS) < now {
+            return Err(refuse("Execution's redrivable period exceeded"));
+        }
+        // What follows from its end must not come after what follows from its redrive.
+        close::settle(ports, &thread).await?;
+        let count = run.redrives + 1;
+        let decided = decide(ports, &thread, &redrive, count, now).await?;
+        let Some(stored) = reopen(ports, id, &redrive, count, now).await? else { continue };
+        match advance::commit_redrive(ports, thread, decided, redrive.definition.as_ref(), now).await {
+            Ok(()) => {}
+            Err(Error::Store(StoreError::Conflict)) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        keep_open(ports, &log, stored).await?;
+        return Ok(now);
+    }
+    Err(StoreError::Conflict.into())
+}
+
+async fn decide<P: Ports>(
+    ports: &P,
+    thread: &Thread,
+    redrive: &RedriveExecution,
+    count: u32,
+    now: Timestamp,
+) -> Result<millrace_asl::Decision, RedriveError> {
+    let digest = redrive.definition.as_ref().map_or(&thread.header.definition, |(digest, _)| digest);
+    let machine = definitions::load(ports, digest).await?;
+    let moment = Moment { now, seed: seed(ports) };
+    let id = &thread.log.execution;
+    let execution_input = match (&redrive.definition, record::load(ports, id).await?) {
+        (Some(_), Some(stored)) => {
+            let first = stored.execution.first_entry;
+            Some(body::input_of(body::decode(ports, &first, "an execution's first entry").await?))
+        }
+        _ => None,
+    };
+    let decide = |missing: &[String]| {
+        let redrive = Redrive {
+            input: redrive.input.clone(),
+            count,
+            key: id.to_string(),
+            execution_input: execution_input.clone(),
+        };
+        millrace_asl::redrive(&machine, &thread.snapshot, redrive, moment, missing)
+    };
+    let Some(decision) = decide(&[]) else {
+        let state = thread.snapshot.unfinished.as_ref().map(|left| left.state.as_str()).unwrap_or_default();
+        return Err(RedriveError::NotRedrivable(format!(
+            "The definition has no state '{state}', in which the execution ended"
+        )));
+    };
+    Ok(with_activities(ports, decision, decide).await?)
+}
+
+/// Says on the record that the execution runs again. `None` when somebody else wrote first.
+async fn reopen<P: Ports>(
+    ports: &P,
+    id: &ExecutionId,
+    redrive: &RedriveExecution,
+    count: u32,
+    now: Timestamp,
+) -> Result<Option<Versioned>, Error> {
+    let Some(mut stored) = record::load(ports, id).await? else { return Ok(None) };
+    let Some(run) = stored.execution.workflow.as_deref_mut() else { return Ok(None) };
+    run.redrives = count;
+    run.redriven_at = Some(now);
+    run.redrive_token.clone_from(&redrive.token);
+    if let Some((digest, revision)) = &redrive.definition {
+        run.revision.clone_from(revision);
+        stored.execution.definition.clone_from(digest);
+    }
+    stored.execution.status = ExecutionStatus::Running;
+    stored.execution.stopped_at = None;
+    stored.execution.failure = None;
+    stored.execution.stuck = None;
+    stored.due = Some(sweep::first_due(now));
+    let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+    match ports.records().write(vec![write]).await {
+        Ok(()) => Ok(Some(stored)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A message that came again may have closed the record for the end that is over: opens it again while the log runs.
+async fn keep_open<P: Ports>(ports: &P, log: &LogId, opened: Versioned) -> Result<(), Error> {
+    let Some(thread) = load::load(ports, log).await?.filter(|thread| thread.snapshot.outcome().is_none()) else {
+        return Ok(());
+    };
+    let Some(stored) = record::load(ports, &thread.log.execution).await? else { return Ok(()) };
+    if stored.execution.status == ExecutionStatus::Running {
+        return Ok(());
+    }
+    let again = Versioned { version: stored.version, ..opened };
+    match ports.records().write(vec![Write::Put(again.record()?, Condition::Version(stored.version))]).await {
+        // Somebody else is at work: the log's own end closes it.
+        Ok(()) | Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

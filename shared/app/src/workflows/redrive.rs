@@ -1,0 +1,57 @@
+//! Redriving executions of workflows.
+
+use millrace_asl::Timestamp;
+use serde_json::Value;
+
+use super::arn::{ExecutionArn, StateMachineArn};
+use super::error::WorkflowError;
+use super::executions::load_execution;
+use super::resolve::resolve;
+use crate::executions::{RedriveError, RedriveExecution, redrive_execution};
+use crate::ports::Ports;
+
+/// How an execution is redriven; with the ARN alone as Step Functions does.
+#[derive(Debug, Clone)]
+pub struct RedriveWorkflow {
+    /// The execution's ARN.
+    pub execution: String,
+    /// Makes a repeated call the same one.
+    pub token: Option<String>,
+    /// Go on with this revision of its workflow: the newest, or that of a version or an alias. The definition must have
+    /// the state in which the execution ended.
+    pub definition: Option<StateMachineArn>,
+    /// The state's input in place of the one that it had.
+    pub input: Option<Value>,
+}
+
+/// Goes on with an execution of a `STANDARD` workflow from the state in which it failed, was stopped or ran out of time.
+/// Answers when.
+///
+/// # Errors
+/// [`WorkflowError::NotRedrivable`], [`WorkflowError::ExecutionDoesNotExist`], [`WorkflowError::InvalidArn`],
+/// [`WorkflowError::Invalid`] where `definition` belongs to another workflow.
+pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> Result<Timestamp, WorkflowError> {
+    let arn = redrive.execution;
+    if ExecutionArn::parse_standard(&arn)?.is_of_map_run() {
+        return Err(WorkflowError::NotRedrivable(
+            "Executions of a Map Run are redriven with the execution that the Map Run belongs to".to_owned(),
+        ));
+    }
+    let execution = load_execution(ports, &arn).await?.execution;
+    let definition = match &redrive.definition {
+        Some(target) => {
+            let own = execution.workflow.as_ref().map(|run| run.state_machine_arn.as_str());
+            if own != Some(target.base().as_str()) {
+                return Err(WorkflowError::Invalid("A redrive stays with its own state machine".to_owned()));
+            }
+            let (_, revision, _) = resolve(ports, target).await?;
+            Some((revision.definition, revision.key))
+        }
+        None => None,
+    };
+    let redrive = RedriveExecution { token: redrive.token, definition, input: redrive.input };
+    redrive_execution(ports, &execution.id, redrive).await.map_err(|error| match error {
+        RedriveError::NotRedrivable(why) => WorkflowError::NotRedrivable(why),
+        RedriveError::App(error) => error.into(),
+    })
+}
