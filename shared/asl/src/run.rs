@@ -166,12 +166,13 @@ impl<'a> Run<'a> {
     fn unfinished(&self, thread: &Snapshot) -> Option<Attempt> {
         let states = self.machine.states(thread.machine)?;
         // Of the children that ran in this decision other states were entered, too.
-        let entered = self.history.iter().enumerate().rev().find_map(|(place, event)| {
-            let name = event.details.get("name")?.as_str().filter(|_| event.kind.enters())?;
-            states.get(name).map(|state| (place, state.name.clone(), event))
-        });
-        if let Some((place, state, event)) = entered {
-            let input = event.details.get("input").cloned().unwrap_or_default();
+        let entered = self.history.iter().enumerate().rev().filter(|(_, event)| event.kind.enters());
+        for (place, event) in entered {
+            let mut details = event.details.clone().into_fields();
+            let Some(state) = details.get("name").and_then(Value::as_str).and_then(|name| states.get(name)) else {
+                continue;
+            };
+            let (state, input) = (state.name.clone(), details.remove("input").unwrap_or_default());
             let event = self.events_before + place as u64 + 1;
             return Some(Attempt { state, input, entered: self.moment.now, event, retries: Vec::new() });
         }
