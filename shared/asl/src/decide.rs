@@ -13,6 +13,7 @@ use crate::Timestamp;
 use crate::definition::StateMachine;
 use crate::history::{Detail, EventType, HistoryEvent};
 use crate::map_run::{self, ItemEnd, MapRun, PageReport, RunName, RunStatus, Tolerance, begin, page};
+use crate::pause;
 use crate::progress::Report;
 use crate::run::{Run, Step};
 use crate::snapshot::{ExecutionContext, Failure, Join, Moment, Outcome, Position, Snapshot, StepId};
@@ -134,6 +135,15 @@ pub enum Event {
         /// How many items may fail.
         tolerance: Tolerance,
     },
+    /// Somebody pauses the thread: it enters no state and begins no child until it is resumed. Work that is out ends.
+    Pause,
+    /// Somebody resumes the thread.
+    Resume,
+    /// Of a child: its parent was paused or resumed.
+    Turn {
+        /// The parent's [`Snapshot::turn`]; an older one than the child's decides nothing.
+        turn: u32,
+    },
     /// Somebody stops the thread.
     Abort {
         /// Why.
@@ -160,6 +170,9 @@ impl Event {
             | Self::ExecutionEnded { .. }
             | Self::ExecutionsJoined { .. }
             | Self::MapRunChanged { .. }
+            | Self::Pause
+            | Self::Resume
+            | Self::Turn { .. }
             | Self::Abort { .. } => None,
         }
     }
@@ -207,6 +220,11 @@ pub enum Effect {
         /// The children that may still run.
         children: Vec<u32>,
     },
+    /// The thread was paused or resumed: bring [`Event::Turn`] to its children.
+    TurnChildren {
+        /// The fan-out.
+        fanout: u32,
+    },
     /// A map run has ended: its record may say so.
     MapRunEnded {
         /// The run, as it was when it ended.
@@ -247,12 +265,7 @@ pub fn start_without(
     missing: &[String],
 ) -> Decision {
     let mut execution = execution;
-    execution.input = machine.reads_execution_input.then(|| input.clone());
-    if !machine.makes_tokens {
-        execution.key = String::new();
-    }
-    execution.payload_limit = machine.payload_limit.unwrap_or(execution.payload_limit);
-    execution.deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
+    execution.fit(machine, input.clone(), moment.now);
     let mut run = Run::new(machine, moment, STATES_A_DECISION);
     run.missing = missing.to_vec();
     let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&execution.role_arn))];
@@ -270,6 +283,7 @@ pub fn start_without(
         events: 0,
         unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        turn: 0,
     };
     let first = run.first_state(thread.machine, input);
     run.finish(thread, first)
@@ -309,6 +323,10 @@ pub fn decide_without(
             begin::aborted(&mut run, snapshot);
             Step::End(Outcome::TimedOut)
         }
+        (Event::Pause, _) => pause::turn(&mut run, &mut thread, snapshot.turn + u32::from(!snapshot.is_paused()))?,
+        (Event::Resume, _) => pause::turn(&mut run, &mut thread, snapshot.turn + u32::from(snapshot.is_paused()))?,
+        (Event::Turn { turn }, _) => pause::turn(&mut run, &mut thread, turn)?,
+        (event, position) if snapshot.is_paused() && pause::holds(position, &event) => return None,
         (event, Position::Task { id: due, .. }) if event.step() == Some(*due) => {
             task::decide(&mut run, &mut thread, event)?
         }
@@ -397,7 +415,11 @@ pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
     {
         effects.push(Effect::SetTimer { id: 0, at });
     }
+    if let Some(fanout) = snapshot.fanout().filter(|_| snapshot.turn > 0) {
+        effects.push(Effect::TurnChildren { fanout: fanout.id });
+    }
     match &snapshot.position {
+        position if snapshot.is_paused() && pause::is_held(position) => {}
         Position::Ready { id, .. } => effects.push(Effect::SetTimer { id: *id, at: Timestamp::default() }),
         Position::Wait { id, until, .. } | Position::Backoff { id, until, .. } => {
             effects.push(Effect::SetTimer { id: *id, at: *until });
@@ -406,7 +428,7 @@ pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
         Position::Work { id, attempt, work, run } => effects.push(begin::effect(*id, attempt, *work, run)),
         Position::Join { fanout, .. } => {
             let out = fanout.out();
-            if out.is_empty() {
+            if out.is_empty() && !fanout.holds_back() {
                 effects.push(Effect::JoinChildren { fanout: fanout.id });
             }
             for index in out {

@@ -71,16 +71,10 @@ impl Run<'_> {
             Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit }
         };
         let (moment, events) = (self.moment, self.events());
-        let mut fanout = Fanout {
-            id: thread.fanouts,
-            source,
-            total,
-            outputs: BTreeMap::new(),
-            join,
-            events,
-            moment,
-            executions: None,
-        };
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.retain(|index, _| *index < total);
+        let mut fanout =
+            Fanout { id: thread.fanouts, source, total, outputs: kept, join, events, moment, executions: None };
         let started = match &fanout.join {
             Join::Counted { .. } => self.start_all(thread, &attempt, &mut fanout),
             Join::InTurn { .. } => self.start_some(thread, &attempt, &mut fanout),
@@ -106,6 +100,9 @@ impl Run<'_> {
     fn start_all(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
         let (fork, mut started) = (self.last, Vec::new());
         for index in 0..fanout.total {
+            if fanout.outputs.contains_key(&index) {
+                continue;
+            }
             self.last = fork;
             self.begin(thread, attempt, fanout, index, fanout.moment.now, &mut started)?;
         }
@@ -122,6 +119,9 @@ impl Run<'_> {
 
     /// Starts children until `MaxConcurrency` are out or none is left.
     fn start_some(&mut self, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<(), Failure> {
+        if thread.is_paused() {
+            return Ok(());
+        }
         let (now, mut started) = (self.moment.now, Vec::new());
         while let Join::InTurn { running, next, limit, .. } = &mut fanout.join {
             let out = running.len().saturating_add(started.len());
@@ -130,6 +130,9 @@ impl Run<'_> {
             }
             let index = *next;
             *next += 1;
+            if fanout.outputs.contains_key(&index) {
+                continue;
+            }
             self.begin(thread, attempt, fanout, index, now, &mut started)?;
         }
         for (index, decision) in started {
@@ -261,6 +264,7 @@ impl Run<'_> {
             events: 0,
             unfinished: None,
             position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+            turn: 0,
         };
         if fanout.is_map() {
             let details = [("name", Detail::Text(&attempt.state)), ("index", Detail::Number(index))];
@@ -314,17 +318,27 @@ impl Run<'_> {
         running.remove(&index);
         done.push(index);
         done.sort_unstable();
+        Some(self.next_children(thread, attempt, fanout))
+    }
+
+    /// Goes on with children that were held while the thread was paused.
+    pub(crate) fn resumed(&mut self, thread: &mut Snapshot, attempt: &Attempt, fanout: &Fanout) -> Step {
+        self.next_children(thread, attempt, fanout.clone())
+    }
+
+    /// Starts what may be started now; when nothing is out or left, the children are joined.
+    fn next_children(&mut self, thread: &mut Snapshot, attempt: &Attempt, mut fanout: Fanout) -> Step {
         if let Err(failure) = self.start_some(thread, attempt, &mut fanout) {
             let others = fanout.out();
             if !others.is_empty() {
                 self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
             }
-            return Some(self.children_failed(thread, attempt, failure));
+            return self.children_failed(thread, attempt, failure);
         }
-        if fanout.out().is_empty() {
+        if fanout.out().is_empty() && !fanout.holds_back() {
             self.effects.push(Effect::JoinChildren { fanout: fanout.id });
         }
-        Some(Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) }))
+        Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) })
     }
 
     /// Every child has succeeded: their outputs, by index, make the result.

@@ -41,6 +41,8 @@ pub fn redrive(
     let mut thread = snapshot.clone();
     machine.states(thread.machine)?.get(&attempt.state)?;
     thread.unfinished = None;
+    // Whoever redrives it wants it to run.
+    thread.turn = thread.turn.next_multiple_of(2);
     let execution = Arc::make_mut(&mut thread.execution);
     execution.redrive_count = Some(redrive.count);
     execution.key = if machine.makes_tokens { redrive.key } else { String::new() };

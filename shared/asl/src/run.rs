@@ -3,6 +3,7 @@
 mod handlers;
 mod queries;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -73,6 +74,8 @@ pub(crate) struct Run<'a> {
     pub(crate) probe: Option<Box<Probe>>,
     /// Activities that don't exist.
     pub(crate) missing: Vec<String>,
+    /// The outputs of children that are not to be run again, for the next fan-out.
+    pub(crate) kept: BTreeMap<u32, Value>,
 }
 
 impl From<QueryFailure> for Failure {
@@ -97,6 +100,7 @@ impl<'a> Run<'a> {
             also_named: None,
             probe: None,
             missing: Vec::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -134,6 +138,11 @@ impl<'a> Run<'a> {
         let mut step = first;
         loop {
             match step {
+                Step::Enter { state, input } if thread.is_paused() => {
+                    let id = next_step(&mut thread);
+                    thread.position = Position::Ready { id, state, input };
+                    break;
+                }
                 Step::Enter { state, input } if self.budget == 0 || self.weight >= WEIGHT_A_DECISION => {
                     let id = next_step(&mut thread);
                     self.effects.push(Effect::SetTimer { id, at: self.moment.now });

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
-use crate::definition::MachineId;
+use crate::definition::{MachineId, StateMachine};
 use crate::map_run::{Executions, MapRun, Work};
 use crate::payload_limit::PayloadLimit;
 use crate::progress::Progress;
@@ -46,6 +46,9 @@ pub struct Snapshot {
     /// Where it stands.
     #[serde(rename = "p")]
     pub position: Position,
+    /// How often it was paused and resumed: odd while it is paused.
+    #[serde(rename = "tu", default, skip_serializing_if = "is_zero")]
+    pub turn: u32,
 }
 
 /// Names what a thread waits for; an event that names an older one is late. 0 is the execution's own timeout.
@@ -102,6 +105,17 @@ const fn is_never_redriven(count: &Option<u32>) -> bool {
 }
 
 impl ExecutionContext {
+    /// Keeps what the definition reads of the execution, and counts its timeout from `now` on. `input` is what the
+    /// execution was started with.
+    pub(crate) fn fit(&mut self, machine: &StateMachine, input: Value, now: Timestamp) {
+        self.input = machine.reads_execution_input.then_some(input);
+        if !machine.makes_tokens {
+            self.key = String::new();
+        }
+        self.payload_limit = machine.payload_limit.unwrap_or(self.payload_limit);
+        self.deadline = machine.timeout_seconds.map(|seconds| now.plus_seconds(seconds));
+    }
+
     /// The region and the account that the execution's ARN names; `None` where its id is no ARN.
     #[must_use]
     pub fn region_and_account(&self) -> Option<(&str, &str)> {
@@ -473,6 +487,11 @@ pub struct Moment {
     pub seed: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 fn is_empty(variables: &Arc<Map<String, Value>>) -> bool {
     variables.is_empty()
 }
@@ -500,6 +519,12 @@ mod pairs {
 }
 
 impl Snapshot {
+    /// Is it paused? Then it enters no state and begins no child.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.turn % 2 == 1
+    }
+
     /// How the thread ended, if it has.
     #[must_use]
     pub const fn outcome(&self) -> Option<&Outcome> {
@@ -579,6 +604,12 @@ impl Fanout {
                 all
             }
         }
+    }
+
+    /// Are there children that have not been started yet?
+    #[must_use]
+    pub const fn holds_back(&self) -> bool {
+        matches!(self.join, Join::InTurn { next, .. } if next < self.total)
     }
 
     /// Are these the items of a Map state?

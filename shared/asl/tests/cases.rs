@@ -193,6 +193,7 @@ const fn name_of(effect: &Effect) -> &'static str {
         Effect::StartChild { .. } => "StartChild",
         Effect::JoinChildren { .. } => "JoinChildren",
         Effect::AbortChildren { .. } => "AbortChildren",
+        Effect::TurnChildren { .. } => "TurnChildren",
         Effect::MapRunEnded { .. } => "MapRunEnded",
     }
 }
@@ -202,7 +203,9 @@ fn every_event_type_and_effect_is_in_some_case() {
     let texts: Vec<String> =
         cases().iter().map(|case| std::fs::read_to_string(case.join("history.snap")).unwrap_or_default()).collect();
     let seen = |name: &str| texts.iter().any(|text| text.contains(&format!(" {name} ")));
-    let unseen: Vec<&str> = EventType::ALL.iter().map(|kind| kind.name()).filter(|name| !seen(name)).collect();
+    let unseen = EventType::ALL.iter().map(|kind| kind.name()).filter(|name| !seen(name));
+    // An execution is redriven from outside (`tests/again.rs`).
+    let unseen: Vec<&str> = unseen.filter(|name| *name != "ExecutionRedriven").collect();
     assert!(unseen.is_empty(), "no case shows {}", unseen.join(", "));
     let effects = [
         Effect::InvokeTask { id: 1, state: String::new(), resource: String::new(), input: Value::Null },

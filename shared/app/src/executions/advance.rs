@@ -186,7 +186,7 @@ async fn commit<P: Ports>(
     }));
     let seq = thread.seq + 1;
     let tick = thread.tick.max(after_tick) + 1;
-    let body = EntryBody { header: thread.header, tick, snapshot, history: all, born };
+    let body = EntryBody { header: thread.header, tick, snapshot, history: all, born, before: Vec::new() };
     let entry = body::entry(ports, thread.log, seq, at, &body, kept_from).await?;
     let arm = arm(&entry.log, &body.snapshot);
     let joined = ports.log().append(&entry, arm.as_ref()).await?;

@@ -4,6 +4,7 @@ use millrace_asl::{HistoryEvent, Position, Snapshot, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::history::HistoryItem;
 use super::log::{LogEntry, LogId};
 use crate::digest::sha256_hex;
 use crate::error::Error;
@@ -52,6 +53,9 @@ pub(crate) struct EntryBody {
     /// In a child's first entry: which of the events it was born with, before this entry's own.
     #[serde(rename = "born", default, skip_serializing_if = "Option::is_none")]
     pub(crate) born: Option<Born>,
+    /// In entry 0 of a fork: the history of the execution that it was forked from, up to there.
+    #[serde(rename = "before", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) before: Vec<HistoryItem>,
 }
 
 /// When a child's first events happened: in its parent's decision, which is when nothing of the child is written.
@@ -78,7 +82,10 @@ const ELSEWHERE: &str = "{\"blob\":";
 
 /// What an execution was started with, from its first entry.
 pub(crate) fn input_of(first: EntryBody) -> Value {
-    let started = first.history.into_iter().next().map(|started| started.details.into_fields());
+    let started = match first.before.into_iter().next() {
+        Some(started) => Some(started.details),
+        None => first.history.into_iter().next().map(|started| started.details.into_fields()),
+    };
     started.and_then(|mut details| details.remove("input")).unwrap_or_default()
 }
 

@@ -9,7 +9,7 @@ use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
 use super::inspect::status_of;
 use super::log::{ChildRef, LogId};
 use super::messages::Message;
-use super::record::{self, ExecutionStatus};
+use super::record::{self, Execution, ExecutionStatus};
 use super::{control, load, parent};
 use crate::error::Error;
 use crate::map_runs;
@@ -116,6 +116,12 @@ pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Resul
     advance(ports, log, Event::ChildrenJoined { fanout, outputs }, None, after).await
 }
 
+/// Is it redriven, or about to be, from the end that the thread says? The sweep takes back what never came to be.
+pub(crate) fn is_redriven(execution: &Execution, thread: &Thread) -> bool {
+    let redrives = thread.snapshot.execution.redrive_count.unwrap_or_default();
+    execution.workflow.as_ref().is_some_and(|run| run.redrives > redrives)
+}
+
 async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome) -> Result<(), Error> {
     /// Others that write the record: the sweeper, the note of a dead letter.
     const TRIES: usize = 8;
@@ -134,7 +140,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
     }
     for _ in 0..TRIES {
         let Some(mut stored) = record::load(ports, id).await? else { return Ok(()) };
-        if stored.execution.status != ExecutionStatus::Running {
+        if stored.execution.status != ExecutionStatus::Running || is_redriven(&stored.execution, thread) {
             return Ok(());
         }
         parent::tell(ports, &stored.execution, thread).await?;

@@ -4,7 +4,7 @@ use millrace_asl::{Event, Failure, Timestamp};
 
 use super::advance::{Advanced, After, Thread, advance};
 use super::log::LogId;
-use super::sweep::GRACE_MILLIS;
+use super::sweep::{self, GRACE_MILLIS};
 use super::{close, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
@@ -31,6 +31,59 @@ pub async fn stop_execution<P: Ports>(
         }
         Advanced::Gone => Err(Error::NotFound { kind: "execution", id: id.to_string() }),
     }
+}
+
+/// Pauses a running execution: no state is entered and no child begun until it is resumed. Tasks that are out end, and
+/// their results are kept. Waits that end meanwhile end when it is resumed; `TimeoutSeconds` goes on counting. False when
+/// it was paused already.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::WrongState`] when it has ended; [`Error::Store`].
+pub async fn pause_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result<bool, Error> {
+    turn(ports, id, Event::Pause).await
+}
+
+/// Resumes an execution that was paused. False when it was not paused.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::WrongState`] when it has ended; [`Error::Store`].
+pub async fn resume_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result<bool, Error> {
+    turn(ports, id, Event::Resume).await
+}
+
+async fn turn<P: Ports>(ports: &P, id: &ExecutionId, event: Event) -> Result<bool, Error> {
+    // One that is paused is looked at by nobody.
+    sweep::look_soon(ports, id).await?;
+    match advance(ports, &LogId::root(id.clone()), event, None, After::default()).await? {
+        Advanced::Committed => Ok(true),
+        Advanced::Late(thread) if thread.snapshot.outcome().is_some() => {
+            Err(Error::WrongState("The execution has ended: only a running one can be paused or resumed".to_owned()))
+        }
+        Advanced::Late(thread) => {
+            // What was to be sent by whoever was first may have been lost.
+            sweep::repair(ports, &thread).await?;
+            Ok(false)
+        }
+        Advanced::Gone => Err(Error::NotFound { kind: "execution", id: id.to_string() }),
+    }
+}
+
+/// Pauses or resumes children as their parent is now: a message that comes late or again tells them nothing old.
+pub(crate) async fn turn_children<P: Ports>(
+    ports: &P,
+    log: &LogId,
+    fanout: u32,
+    children: &[u32],
+) -> Result<Vec<Advanced>, Error> {
+    let Some(parent) = load::load(ports, log).await? else { return Ok(Vec::new()) };
+    let Some(waiting) = parent.snapshot.fanout().filter(|waiting| waiting.id == fanout) else { return Ok(Vec::new()) };
+    let (out, turn) = (waiting.out(), parent.snapshot.turn);
+    let after = After { at: parent.at, tick: parent.tick };
+    let mut all = Vec::with_capacity(children.len());
+    for index in children.iter().filter(|index| out.binary_search(index).is_ok()) {
+        all.push(advance(ports, &log.child(fanout, *index), Event::Turn { turn }, None, after).await?);
+    }
+    Ok(all)
 }
 
 /// Why a child is stopped that nobody waits for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use millrace_asl::definition::Resource;
-use millrace_asl::{Effect, Position, StepId};
+use millrace_asl::{Effect, Fanout, Position, StepId};
 
 use super::advance::{After, Thread};
 use super::control::parent_ended;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::map_runs;
 use crate::ports::{Condition, MessageQueues, OutgoingMessage, Ports, Queue, Record, RecordStore, Write};
 
-/// Children that one message stops: so many that its receiver gets done in time.
+/// Children that one message stops, pauses or resumes: so many that its receiver gets done in time.
 const ABORTED_AT_ONCE: usize = 100;
 
 /// Sends what a decision wants done. All of it may be sent again.
@@ -89,6 +89,16 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                 (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
             }
             Effect::MapRunEnded { .. } => continue,
+            Effect::TurnChildren { fanout } => {
+                let children = thread.snapshot.fanout().map(Fanout::out).unwrap_or_default();
+                for children in children.chunks(ABORTED_AT_ONCE) {
+                    let first = children.first().copied().unwrap_or_default();
+                    let name = format!("turn {log} {fanout} {} {first}", thread.snapshot.turn);
+                    let message = Message::Turn { log: log.clone(), fanout, children: children.to_vec() };
+                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
+                }
+                continue;
+            }
             Effect::AbortChildren { fanout, children } => {
                 for children in children.chunks(ABORTED_AT_ONCE) {
                     let name = format!("abort {log} {fanout} {}", children.first().copied().unwrap_or_default());

@@ -30,6 +30,12 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
             let advanced = close::join(ports, &log, fanout).await?;
             repair_if(ports, came_before, advanced).await
         }
+        Message::Turn { log, fanout, children } => {
+            for advanced in control::turn_children(ports, &log, fanout, &children).await? {
+                repair_if(ports, came_before, advanced).await?;
+            }
+            Ok(())
+        }
         Message::AbortChildren { log, fanout, children, failure, after } => {
             control::abort_children(ports, &log, fanout, &children, &failure, after).await
         }
@@ -98,7 +104,8 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
     let Ok(message) = serde_json::from_str::<Message>(&delivery.body) else { return };
     let log = match &message {
         Message::Task(task) => &task.log,
-        Message::Timer { log, .. } | Message::Join { log, .. } | Message::AbortChildren { log, .. } => log,
+        Message::Timer { log, .. } | Message::Join { log, .. } => log,
+        Message::Turn { log, .. } | Message::AbortChildren { log, .. } => log,
     };
     let noted = async {
         let stored = record::load(ports, &log.execution).await?;

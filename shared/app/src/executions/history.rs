@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 use millrace_asl::{EventType, HistoryEvent, HistoryPart, NumberedEvent, Timestamp, number};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::advance::Thread;
 use super::body::{self, EntryBody};
 use super::load;
 use super::log::{ChildRef, LogId};
@@ -15,7 +16,7 @@ use crate::ids::ExecutionId;
 use crate::ports::{ExecutionLog, Ports};
 
 /// One event of an execution's history.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryItem {
     /// From 1.
@@ -42,8 +43,44 @@ pub async fn history<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Vec<Histor
         return Err(Error::NotFound { kind: "execution", id: id.to_string() });
     };
     let started = load::load(ports, &root).await?.map(|thread| thread.snapshot.execution.start_time);
+    let (before, first) = split(first);
     collect(ports, &root, Some((started.unwrap_or_default(), first)), &mut parts).await?;
-    Ok(number(parts).into_iter().map(HistoryItem::from).collect())
+    Ok(after(before, parts))
+}
+
+/// The history of a fork's source, and the entry without it.
+fn split(mut first: EntryBody) -> (Vec<HistoryItem>, EntryBody) {
+    (std::mem::take(&mut first.before), first)
+}
+
+/// Numbers an execution's own events after those that it was forked with.
+fn after(before: Vec<HistoryItem>, parts: Vec<HistoryPart>) -> Vec<HistoryItem> {
+    let (offset, last) = (before.len() as u64, before.last().map_or(0, |item| item.id));
+    let own = number(parts).into_iter().map(HistoryItem::from).map(|item| HistoryItem {
+        id: item.id + offset,
+        previous_event_id: if item.previous_event_id == 0 { last } else { item.previous_event_id + offset },
+        ..item
+    });
+    before.into_iter().chain(own).collect()
+}
+
+/// The history of an execution up to an entry of its own log, as far as a fork of that entry has it: without the children
+/// of the fan-out that is open there, which begin again.
+pub(super) async fn up_to<P: Ports>(
+    ports: &P,
+    log: &LogId,
+    first: EntryBody,
+    stood: &Thread,
+) -> Result<Vec<HistoryItem>, Error> {
+    let (before, first) = split(first);
+    let mut parts = Vec::new();
+    collect(ports, log, Some((stood.snapshot.execution.start_time, first)), &mut parts).await?;
+    let open = stood.snapshot.fanout().map(|fanout| fanout.id);
+    parts.retain(|part| match part.path.first() {
+        None => part.seq <= stood.seq,
+        Some((fanout, _)) => *fanout < stood.snapshot.fanouts && Some(*fanout) != open,
+    });
+    Ok(after(before, parts))
 }
 
 /// The whole history of an execution of a map run that has a log of its own; `None` when it has none.

@@ -25,6 +25,8 @@ pub struct ExecutionView {
     pub output: Option<Value>,
     /// The state at which its own log stands.
     pub state: Option<String>,
+    /// Is it paused?
+    pub paused: bool,
 }
 
 /// An execution. The log is asked, so that the answer is never behind it.
@@ -53,7 +55,8 @@ pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result
         }
     }
     let state = thread.snapshot.state().map(ToOwned::to_owned);
-    Ok(Some(ExecutionView { execution, input, output, state }))
+    let paused = execution.status == ExecutionStatus::Running && thread.snapshot.is_paused();
+    Ok(Some(ExecutionView { execution, input, output, state, paused }))
 }
 
 /// Waits for the end of an execution, at most for `wait`; answers it as it is then.

@@ -30,6 +30,8 @@ pub(crate) enum Message {
     },
     /// All children of a fan-out have ended: join them.
     Join { log: LogId, fanout: u32 },
+    /// Pause or resume children as their parent is.
+    Turn { log: LogId, fanout: u32, children: Vec<u32> },
     /// Stop children that nobody waits for any more.
     AbortChildren {
         log: LogId,

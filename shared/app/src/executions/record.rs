@@ -66,6 +66,9 @@ pub struct Execution {
     /// The tokens of the tasks that wait for its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
+    /// What it was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Forked>,
     /// How it is.
     pub status: ExecutionStatus,
     /// When it began.
@@ -81,6 +84,15 @@ pub struct Execution {
     pub stuck: Option<Stuck>,
     /// Its log's entry 0: JSON, or the address of a larger text.
     pub first_entry: String,
+}
+
+/// An entry of an execution's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forked {
+    /// The execution.
+    pub from: ExecutionId,
+    /// The entry, from 0.
+    pub sequence: u64,
 }
 
 /// What an execution of a workflow was started as. It stays as it is, whatever becomes of the workflow.

@@ -1,15 +1,18 @@
 //! Starting an execution.
 
+use std::sync::Arc;
+
 use millrace_asl::definition::{Kind, Resource, StateMachine};
-use millrace_asl::{ExecutionContext, Moment, PayloadLimit, Timestamp};
+use millrace_asl::{Decision, ExecutionContext, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
 use super::advance::{Thread, failure_of, seed, with_activities};
 use super::body::{self, EntryBody, Header};
+use super::history::HistoryItem;
 use super::inspect::status_of;
 use super::log::LogId;
 use super::messages::queue_of;
-use super::record::{self, Execution, ExecutionStatus, Versioned, WorkflowRun};
+use super::record::{self, Execution, ExecutionStatus, Forked, Versioned, WorkflowRun};
 use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
@@ -120,17 +123,7 @@ pub async fn start_execution<P: Ports>(ports: &P, start: StartExecution) -> Resu
 /// # Errors
 /// Those of [`start_execution`].
 pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result<Started, Error> {
-    let (definition, machine) = match start.definition {
-        DefinitionSource::Text(text) => {
-            let (digest, machine) = definitions::store(ports, &text).await?;
-            check_resources(&machine)?;
-            (digest, machine)
-        }
-        DefinitionSource::Stored(digest) => {
-            let machine = definitions::load(ports, &digest).await?;
-            (digest, machine)
-        }
-    };
+    let (definition, machine) = definition_of(ports, start.definition).await?;
     let now = ports.clock().now();
     let run = start.workflow;
     let context = ExecutionContext {
@@ -158,13 +151,67 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         })
         .await?;
     }
+    let beginning = Beginning {
+        id: start.id,
+        owner: start.owner,
+        name: start.name,
+        definition,
+        project: start.project,
+        workflow: run,
+        waiting: start.waiting,
+        forked: None,
+        before: Vec::new(),
+        now,
+    };
+    begin(ports, beginning, decision).await
+}
+
+/// A definition's digest and what it says; a text is checked and stored.
+pub(super) async fn definition_of<P: Ports>(
+    ports: &P,
+    source: DefinitionSource,
+) -> Result<(String, Arc<StateMachine>), Error> {
+    match source {
+        DefinitionSource::Text(text) => {
+            let (digest, machine) = definitions::store(ports, &text).await?;
+            check_resources(&machine)?;
+            Ok((digest, machine))
+        }
+        DefinitionSource::Stored(digest) => {
+            let machine = definitions::load(ports, &digest).await?;
+            Ok((digest, machine))
+        }
+    }
+}
+
+/// An execution that is about to begin.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) id: ExecutionId,
+    pub(super) owner: String,
+    pub(super) name: String,
+    /// The definition's digest.
+    pub(super) definition: String,
+    pub(super) project: Option<ProjectId>,
+    pub(super) workflow: Option<WorkflowRun>,
+    pub(super) waiting: Option<String>,
+    pub(super) forked: Option<Forked>,
+    /// The history that a fork begins with.
+    pub(super) before: Vec<HistoryItem>,
+    pub(super) now: Timestamp,
+}
+
+/// Commits an execution's first decision with its record, and sends its effects.
+pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decision) -> Result<Started, Error> {
+    let now = start.now;
     let header = Header {
-        definition: definition.clone(),
+        definition: start.definition.clone(),
         owner: start.owner.clone(),
         project: start.project.clone(),
         awaited: Timestamp::default(),
     };
-    let body = EntryBody { header, tick: 0, snapshot: decision.snapshot, history: decision.history, born: None };
+    let Decision { snapshot, history, effects } = decision;
+    let body = EntryBody { header, tick: 0, snapshot, history, born: None, before: start.before };
     // One that has ended already needs no second write, unless a project or a task must be told first.
     let outcome = body.snapshot.outcome().filter(|_| start.project.is_none() && start.waiting.is_none());
     let stored = Versioned {
@@ -172,10 +219,11 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
             id: start.id.clone(),
             owner: start.owner,
             name: start.name,
-            definition,
+            definition: start.definition,
             project: start.project,
-            workflow: run.map(Box::new),
+            workflow: start.workflow.map(Box::new),
             waiting: start.waiting.into_iter().collect(),
+            forked: start.forked,
             status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,
             stopped_at: outcome.map(|_| now),
@@ -192,7 +240,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         Err(error) => return Err(error.into()),
     }
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
-    dispatch::send(ports, &thread, decision.effects).await?;
+    dispatch::send(ports, &thread, effects).await?;
     if thread.snapshot.outcome().is_some() {
         close::settle(ports, &thread).await?;
     }

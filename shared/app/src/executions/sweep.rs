@@ -12,6 +12,7 @@ use super::log::LogId;
 use super::messages::queue_of;
 use super::{close, definitions, dispatch, load, record};
 use crate::error::Error;
+use crate::ids::ExecutionId;
 use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
@@ -98,11 +99,34 @@ async fn look_after<P: Ports>(ports: &P, listed: Record, now: Timestamp, patienc
         return Ok(0);
     }
     let Some(thread) = load::load(ports, &LogId::root(id)).await? else { return Ok(0) };
+    if thread.snapshot.outcome().is_some() && close::is_redriven(&stored.execution, &thread) {
+        // A redrive that never wrote its entry.
+        if let Some(run) = &mut stored.execution.workflow {
+            run.redrives = thread.snapshot.execution.redrive_count.unwrap_or_default();
+        }
+        if !set_due(ports, &mut stored, first_due(now)).await? {
+            return Ok(0);
+        }
+    }
     let (repaired, next) = repair_overdue(ports, &thread, now, patience).await?;
     if next > first_due(now) {
         set_due(ports, &mut stored, next).await?;
     }
     Ok(repaired)
+}
+
+/// Has an execution looked at soon, before what is to be done for it can be lost.
+pub(crate) async fn look_soon<P: Ports>(ports: &P, id: &ExecutionId) -> Result<(), Error> {
+    /// Others that write the record.
+    const TRIES: usize = 8;
+    for _ in 0..TRIES {
+        let soon = first_due(ports.clock().now());
+        let Some(mut stored) = record::load(ports, id).await? else { return Ok(()) };
+        if stored.due.is_none_or(|due| due <= soon) || set_due(ports, &mut stored, soon).await? {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Conflict.into())
 }
 
 /// Sets when to look next. False when somebody else has written the record, or looks after it.
@@ -117,9 +141,15 @@ async fn set_due<P: Ports>(ports: &P, stored: &mut record::Versioned, due: Times
     Ok(true)
 }
 
+/// Does only resuming it move a paused thread?
+const fn waits_for_resume(position: &Position) -> bool {
+    matches!(position, Position::Ready { .. } | Position::Wait { .. } | Position::Backoff { .. })
+}
+
 /// When a thread that nothing moves is overdue; [`Timestamp::MAX`] when only its children can move it.
 fn overdue_at(thread: &Thread, resource: Option<&str>) -> Timestamp {
     let from = match &thread.snapshot.position {
+        position if thread.snapshot.is_paused() && waits_for_resume(position) => Timestamp::MAX,
         Position::Wait { until, .. } | Position::Backoff { until, .. } => *until,
         // Its end comes from outside.
         Position::Task { deadline, progress, .. } if progress.stage != Stage::Scheduled => {
@@ -179,12 +209,16 @@ fn repair_overdue<'a, P: Ports>(ports: &'a P, thread: &'a Thread, now: Timestamp
             let effects = left_behind(ports, thread).await?;
             dispatch::send(ports, thread, effects.into_iter().collect()).await?;
         }
-        let (mut written, mut counted) = (load::children(ports, &thread.log, out.0, &out.1).await?, Vec::new());
+        let (mut written, mut counted, mut behind) =
+            (load::children(ports, &thread.log, out.0, &out.1).await?, Vec::new(), false);
         for index in &out.1 {
             let child = match written.remove(index) {
                 Some(child) => Some(child),
                 None => load::implied(ports, thread, *index).await?,
             };
+            behind |= child.as_ref().is_some_and(|child| {
+                child.snapshot.outcome().is_none() && child.snapshot.is_paused() != thread.snapshot.is_paused()
+            });
             match child {
                 Some(child) if is_only_counted(&child) => counted.push(child),
                 Some(child) => {
@@ -194,6 +228,10 @@ fn repair_overdue<'a, P: Ports>(ports: &'a P, thread: &'a Thread, now: Timestamp
                 }
                 None => {}
             }
+        }
+        if behind {
+            next = next.min(first_due(now));
+            dispatch::send(ports, thread, vec![Effect::TurnChildren { fanout: out.0 }]).await?;
         }
         // Where all have been counted one says it for all.
         if counted.len() == out.1.len()

@@ -323,6 +323,9 @@ fn start_pages(run: &mut Run<'_>, thread: &mut Snapshot, attempt: Attempt, about
 
 /// Starts pages until as many are out as may be, or none is left.
 fn start_some(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) {
+    if thread.is_paused() {
+        return;
+    }
     let now = run.moment.now;
     let mut started = Vec::new();
     if let Join::InTurn { running, next, limit, .. } = &mut fanout.join {
@@ -373,7 +376,12 @@ pub(crate) fn page_ended(
         return Some(failed(run, thread, attempt, *about, failure));
     }
     start_some(run, thread, attempt, &mut fanout);
-    if fanout.out().is_empty() {
+    all_out(run, thread, attempt, fanout)
+}
+
+/// What follows when no page is out or left: the results are written, or the pages joined.
+fn all_out(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, fanout: Fanout) -> Option<Step> {
+    if fanout.out().is_empty() && !fanout.holds_back() {
         if fanout.map_run().is_some_and(MapRun::exports) {
             let Source::Pages { run: about } = fanout.source else { return None };
             return Some(all_ended(run, thread, attempt, *about, None));
@@ -381,6 +389,13 @@ pub(crate) fn page_ended(
         run.effects.push(Effect::JoinChildren { fanout: fanout.id });
     }
     Some(Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) }))
+}
+
+/// Goes on with pages that were held while the thread was paused.
+pub(crate) fn resumed(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, fanout: &Fanout) -> Option<Step> {
+    let mut fanout = fanout.clone();
+    start_some(run, thread, attempt, &mut fanout);
+    all_out(run, thread, attempt, fanout)
 }
 
 /// The run fails: its results are written all the same, where they are.

@@ -42,6 +42,7 @@ pub(crate) fn birth(
         events: 0,
         unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        turn: 0,
     };
     let mut run = run;
     run.effects.push(effect(1, &attempt, Work::Load, &about));
@@ -155,6 +156,7 @@ fn scene(page: &Snapshot) -> Snapshot {
         events: 0,
         unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        turn: 0,
     }
 }
 
@@ -221,6 +223,9 @@ fn start_all(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &m
 
 /// Starts executions until as many are out as may be, or none is left.
 fn start_some(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<bool, Failure> {
+    if thread.is_paused() {
+        return Ok(false);
+    }
     let (mut started, now) = (Vec::new(), run.moment.now);
     while let Join::InTurn { running, next, limit, .. } = &mut fanout.join {
         let out = running.len().saturating_add(started.len());
@@ -321,6 +326,7 @@ fn execution(
         events: 0,
         unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        turn: 0,
     };
     let first = run.first_state(thread.machine, input);
     run.finish_weighed(thread, first)
@@ -367,30 +373,48 @@ pub(crate) fn execution_ended(
     } else if succeeded {
         return None;
     }
-    let mut exceeded = !succeeded && note(&mut fanout, index, end);
+    let exceeded = !succeeded && note(&mut fanout, index, end);
+    Some(go_on(run, thread, attempt, fanout, Some(index), exceeded))
+}
+
+/// Goes on with executions that were held while the page was paused.
+pub(crate) fn resumed(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &Fanout) -> Step {
+    go_on(run, thread, attempt, fanout.clone(), None, false)
+}
+
+/// Starts what may be started now, and looks whether the page has ended. `ended` is the execution that has just ended.
+fn go_on(
+    run: &mut Run<'_>,
+    thread: &Snapshot,
+    attempt: &Attempt,
+    mut fanout: Fanout,
+    ended: Option<u32>,
+    exceeded: bool,
+) -> Step {
+    let mut exceeded = exceeded;
     if !exceeded && matches!(fanout.join, Join::InTurn { .. }) {
         match start_some(run, thread, attempt, &mut fanout) {
             Ok(more) => exceeded = more,
             Err(failure) => {
-                abort_others(run, &fanout, index);
-                return Some(Step::End(Outcome::Failed { failure }));
+                abort_others(run, &fanout, ended);
+                return Step::End(Outcome::Failed { failure });
             }
         }
     }
     if exceeded {
         run.effects.clear();
-        abort_others(run, &fanout, index);
-        return Some(close(&fanout, Vec::new()));
+        abort_others(run, &fanout, ended);
+        return close(&fanout, Vec::new());
     }
-    if matches!(fanout.join, Join::InTurn { .. }) && fanout.out().is_empty() {
+    if matches!(fanout.join, Join::InTurn { .. }) && fanout.out().is_empty() && !fanout.holds_back() {
         run.effects.push(Effect::JoinChildren { fanout: fanout.id });
     }
-    Some(Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) }))
+    Step::Stand(Position::Join { attempt: attempt.clone(), fanout: Box::new(fanout) })
 }
 
-fn abort_others(run: &mut Run<'_>, fanout: &Fanout, index: u32) {
+fn abort_others(run: &mut Run<'_>, fanout: &Fanout, index: Option<u32>) {
     let ended = |other: &u32| {
-        *other == index || fanout.executions.as_ref().is_some_and(|executions| executions.has_failed(*other))
+        Some(*other) == index || fanout.executions.as_ref().is_some_and(|executions| executions.has_failed(*other))
     };
     let children: Vec<u32> = fanout.out().into_iter().filter(|other| !ended(other)).collect();
     if !children.is_empty() {

@@ -84,5 +84,6 @@ pub(super) fn thread(
         events: 0,
         unfinished: None,
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
+        turn: 0,
     }
 }

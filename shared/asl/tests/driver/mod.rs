@@ -317,7 +317,7 @@ impl<'m> World<'m> {
                     assert!(self.logs.insert(child.clone(), thread).is_none(), "a log belongs to one child");
                     self.dispatch(&child, effects);
                 }
-                Effect::MapRunEnded { .. } => {}
+                Effect::MapRunEnded { .. } | Effect::TurnChildren { .. } => {}
                 Effect::JoinChildren { fanout } => self.push(self.now, Due::Join(log.clone(), fanout)),
                 Effect::AbortChildren { fanout, children } => {
                     let failure = Failure::new("Millrace.ParentEnded", "The parent has ended.");
@@ -376,6 +376,7 @@ fn describe(effect: &Effect, now: Timestamp) -> String {
         }
         Effect::JoinChildren { fanout } => format!("JoinChildren {fanout}"),
         Effect::AbortChildren { fanout, children } => format!("AbortChildren {fanout} {children:?}"),
+        Effect::TurnChildren { fanout } => format!("TurnChildren {fanout}"),
         Effect::MapRunEnded { run, status } => format!("MapRunEnded {} {} {:?}", run.label, status.name(), run.counts),
     }
 }

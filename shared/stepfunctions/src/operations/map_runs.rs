@@ -123,9 +123,10 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         failure: execution.failure,
         stuck: None,
         waiting: Vec::new(),
+        forked: None,
         first_entry: String::new(),
     };
-    ExecutionView { execution: record, input: execution.input, output: execution.output, state: None }
+    ExecutionView { execution: record, input: execution.input, output: execution.output, state: None, paused: false }
 }
 
 fn item(run: &MapRunView) -> Value {
