@@ -7,6 +7,7 @@
     clippy::print_stdout,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a program that prints figures"
 )]
 

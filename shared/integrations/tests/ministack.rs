@@ -1,13 +1,7 @@
 //! Calls of services against a stand-in for AWS that `MILLRACE_AWS_ENDPOINT` names: what the services in the process of the
 //! other tests can't show, that requests are understood by somebody else. Without an endpoint it says that it is skipped.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "these are tests"
-)]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

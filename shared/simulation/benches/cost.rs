@@ -3,7 +3,12 @@
 //! Requests are counted at the ports, which the AWS adapter turns into one request each (a send of ten messages is one).
 //! Sizes are those of the stored items. Prices are those of us-east-1 on demand, in US dollars per million.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a program that prints figures"
+)]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

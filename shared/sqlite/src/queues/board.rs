@@ -118,7 +118,7 @@ impl Board {
 
     /// Sends a message. One of the same name that nobody has received yet is the same one: it comes at the earlier time.
     pub(super) fn send(&mut self, queue: Queue, message: OutgoingMessage, now: Timestamp) {
-        let visible_at = message.deliver_at.map_or(now.millis(), Timestamp::millis).max(now.millis());
+        let visible_at = message.deliver_at.map_or(now, |at| at.max(now)).millis();
         let name: Arc<str> = message.name.into();
         if let Some(id) = self.names.get(&(number(queue), Arc::clone(&name))).copied() {
             if self.messages.get(&id).is_some_and(|sent| sent.visible_at > visible_at) {
