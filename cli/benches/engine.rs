@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use millrace_app::PayloadLimit;
-use millrace_app::executions::{StartExecution, await_execution, start_execution};
+use millrace_app::executions::{Attributes, StartExecution, await_execution, start_execution};
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Ports, Queue};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
@@ -123,6 +123,7 @@ async fn run(ports: &SqlitePorts, number: usize, definition: &str, input: Value)
         payload_limit: PayloadLimit::None,
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
     };
     start_execution(ports, start).await.expect("it starts");
     let view = await_execution(ports, &id, Duration::from_secs(60)).await.expect("it can be read").expect("it exists");

@@ -91,8 +91,15 @@ impl Server {
             Ok(_) => {}
             Err(error) => tracing::error!(error = chain(&error), "the first sweep failed; the next one repeats it"),
         }
-        let config = RestConfig { base_url: url.clone(), auth_mode: AuthMode::Off, ..RestConfig::default() };
         let step_functions = step_functions(&options);
+        let config = RestConfig {
+            base_url: url.clone(),
+            auth_mode: AuthMode::Off,
+            account: step_functions.account.clone(),
+            region: step_functions.region.clone(),
+            payload_limit: step_functions.payload_limit,
+            ..RestConfig::default()
+        };
         let router = millrace_rest::router(ports.clone(), config)
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));

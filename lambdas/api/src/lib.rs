@@ -57,9 +57,16 @@ impl ApiConfig {
 /// The routes, for [`lambda_http::run`].
 pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
     let auth_mode = if config.authorized { AuthMode::Required } else { AuthMode::Off };
-    let rest = RestConfig { cors_origins: config.cors_origins, auth_mode, ..RestConfig::default() };
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
     let step_functions = StepFunctionsConfig { owner, longest_poll: LONGEST_POLL, ..StepFunctionsConfig::from_env() };
+    let rest = RestConfig {
+        cors_origins: config.cors_origins,
+        auth_mode,
+        account: step_functions.account.clone(),
+        region: step_functions.region.clone(),
+        payload_limit: step_functions.payload_limit,
+        ..RestConfig::default()
+    };
     millrace_rest::router(ports.clone(), rest)
         .merge(millrace_stepfunctions::router(ports, step_functions))
         .layer(map_request(from_gateway))
@@ -72,7 +79,7 @@ async fn from_gateway(mut request: Request) -> Request {
     {
         let (owner, account) = (iam.user_arn.clone(), iam.account_id.clone());
         let extensions = request.extensions_mut();
-        owner.map(|owner| extensions.insert(Caller { owner }));
+        owner.map(|owner| extensions.insert(Caller { owner, account: account.clone() }));
         account.map(|account| extensions.insert(ApiCaller { account }));
     }
     if !request.headers().contains_key(X_REQUEST_ID)

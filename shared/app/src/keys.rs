@@ -258,6 +258,18 @@ pub fn owner_executions(owner: &str) -> String {
     format!("OWNER#{owner}#EXECUTION")
 }
 
+/// An attribute of an execution.
+#[must_use]
+pub fn execution_attribute(id: &crate::ids::ExecutionId, name: &str) -> RecordKey {
+    key(format!("EXECUTION#{id}"), format!("ATTRIBUTE#{name}"))
+}
+
+/// The index partition of an owner's executions that have this attribute, by start. Names have no `=`.
+#[must_use]
+pub fn owner_executions_of_attribute(owner: &str, name: &str, value: &str) -> String {
+    format!("OWNER#{owner}#EXECUTION#ATTRIBUTE#{name}={value}")
+}
+
 /// The index partition of an owner's executions of one status, by start.
 #[must_use]
 pub fn owner_executions_of_status(owner: &str, status: &str) -> String {

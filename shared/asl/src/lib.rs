@@ -8,6 +8,7 @@ pub mod choice;
 mod context;
 mod decide;
 pub mod definition;
+pub mod export;
 mod fanout;
 mod fork;
 mod history;

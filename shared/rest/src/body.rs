@@ -1,5 +1,7 @@
 //! Reading a JSON body: its size, its form, then its members, with all problems told together.
 
+use std::collections::BTreeMap;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -13,10 +15,13 @@ use crate::problem::Problem;
 /// The largest body: 1 MiB.
 pub(crate) const BODY_BYTES: usize = 1024 * 1024;
 
-/// A body that is a JSON object, to be read member by member.
-pub(crate) struct JsonObject(pub(crate) Fields);
+/// The largest body of a request that brings an execution's data: 256 MiB. The data has no limit of its own.
+pub(crate) const DATA_BYTES: usize = 256 * 1024 * 1024;
 
-impl<S: Send + Sync> FromRequest<S> for JsonObject {
+/// A body that is a JSON object, to be read member by member.
+pub(crate) struct JsonObject<const BYTES: usize = BODY_BYTES>(pub(crate) Fields);
+
+impl<S: Send + Sync, const BYTES: usize> FromRequest<S> for JsonObject<BYTES> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -24,12 +29,12 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
             return Err(Problem::unsupported_media_type());
         }
         let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > BODY_BYTES as u64) {
-            return Err(Problem::payload_too_large(BODY_BYTES));
+        if length.is_some_and(|length| length > BYTES as u64) {
+            return Err(Problem::payload_too_large(BYTES));
         }
-        let bytes = to_bytes(request.into_body(), BODY_BYTES).await.map_err(|error| {
+        let bytes = to_bytes(request.into_body(), BYTES).await.map_err(|error| {
             if std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
-                Problem::payload_too_large(BODY_BYTES)
+                Problem::payload_too_large(BYTES)
             } else {
                 Problem::bad_json("the body ended before it was complete")
             }
@@ -123,6 +128,91 @@ impl Fields {
             self.problems.push(FieldProblem::new(pointer(&self.base, name), "is missing"));
         }
         value
+    }
+
+    /// Any value; null is a value.
+    pub(crate) fn any(&mut self, name: &'static str) -> Option<Value> {
+        self.take_nullable(name)
+    }
+
+    /// A text that must be there; empty where it is not, which is told.
+    pub(crate) fn required_text(&mut self, name: &'static str) -> String {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.take_nullable(name);
+            self.problems.push(FieldProblem::new(pointer(&self.base, name), "is missing"));
+            return String::new();
+        }
+        self.text(name).unwrap_or_default()
+    }
+
+    /// What `read` makes of a text, or what it says is wrong with it.
+    pub(crate) fn parsed<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(name)?;
+        read(&text).map_err(|problem| self.problems.push(FieldProblem::new(pointer(&self.base, name), problem))).ok()
+    }
+
+    /// A definition in the Amazon States Language: an object, or JSON or YAML as text.
+    pub(crate) fn definition(&mut self, name: &'static str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            object @ Value::Object(_) => Some(object.to_string()),
+            other => {
+                self.wrong(name, "an object, or a string with JSON or YAML", &other);
+                None
+            }
+        }
+    }
+
+    /// An object whose members are texts.
+    pub(crate) fn texts(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        let members = self.object(name)?;
+        let mut texts = BTreeMap::new();
+        for (member, value) in members {
+            match value {
+                Value::String(text) => {
+                    texts.insert(member, text);
+                }
+                other => {
+                    let field = pointer(&pointer(&self.base, name), &member);
+                    let message = format!("must be a string, not {}", kind(&other));
+                    self.problems.push(FieldProblem::new(field, message));
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// Objects that are read member by member.
+    pub(crate) fn list<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Self) -> T) -> Option<Vec<T>> {
+        let items = match self.take(name)? {
+            Value::Array(items) => items,
+            other => {
+                self.wrong(name, "an array", &other);
+                return None;
+            }
+        };
+        let base = pointer(&self.base, name);
+        let mut values = Vec::with_capacity(items.len());
+        for (number, item) in items.into_iter().enumerate() {
+            let field = format!("{base}/{number}");
+            match item {
+                Value::Object(members) => {
+                    let mut inner = Self { base: field, ..Self::new(members) };
+                    values.push(read(&mut inner));
+                    self.problems.extend(inner.into_problems());
+                }
+                other => {
+                    let message = format!("must be an object, not {}", kind(&other));
+                    self.problems.push(FieldProblem::new(field, message));
+                }
+            }
+        }
+        Some(values)
+    }
+
+    /// A problem of a member.
+    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(FieldProblem::new(pointer(&self.base, name), message));
     }
 
     /// A text or null: `Some(None)` for null.

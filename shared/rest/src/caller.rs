@@ -2,9 +2,10 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use millrace_app::workflows::Place;
 
 use crate::App;
-use crate::config::AuthMode;
+use crate::config::{AuthMode, RestConfig};
 use crate::problem::Problem;
 
 /// The caller of a request.
@@ -12,11 +13,33 @@ use crate::problem::Problem;
 pub struct Caller {
     /// Whose projects these are.
     pub owner: String,
+    /// The account, where the front knows it: twelve digits. Workflows and executions belong to it, as in the Step
+    /// Functions API.
+    pub account: Option<String>,
 }
 
 impl Caller {
     /// The owner of everything where authentication is off.
     pub const LOCAL: &'static str = "local";
+
+    /// Who owns the workflows that the caller makes.
+    pub(crate) fn workflow_owner(&self) -> String {
+        self.account.as_ref().map_or_else(|| self.owner.clone(), |account| format!("aws:{account}"))
+    }
+
+    /// Where they are.
+    pub(crate) fn place(&self, config: &RestConfig) -> Place {
+        let partition = match config.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Place {
+            partition: partition.to_owned(),
+            region: config.region.clone(),
+            account: self.account.clone().unwrap_or_else(|| config.account.clone()),
+        }
+    }
 }
 
 impl<P: Send + Sync> FromRequestParts<App<P>> for Caller {
@@ -27,7 +50,7 @@ impl<P: Send + Sync> FromRequestParts<App<P>> for Caller {
             return Ok(caller.clone());
         }
         match app.config.auth_mode {
-            AuthMode::Off => Ok(Self { owner: Self::LOCAL.to_owned() }),
+            AuthMode::Off => Ok(Self { owner: Self::LOCAL.to_owned(), account: None }),
             AuthMode::Required => Err(Problem::unauthorized()),
         }
     }

@@ -1,5 +1,7 @@
 //! What the API is told at start.
 
+use millrace_app::PayloadLimit;
+
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AuthMode {
@@ -21,6 +23,12 @@ pub struct RestConfig {
     pub auth_mode: AuthMode,
     /// The version that `/health` tells.
     pub version: String,
+    /// The account of callers whose account is not known: twelve digits.
+    pub account: String,
+    /// The region of the workflows.
+    pub region: String,
+    /// How large the data of executions may be, where neither their definition nor their start says it.
+    pub payload_limit: PayloadLimit,
 }
 
 impl Default for RestConfig {
@@ -30,6 +38,9 @@ impl Default for RestConfig {
             base_url: String::new(),
             auth_mode: AuthMode::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            payload_limit: PayloadLimit::None,
         }
     }
 }

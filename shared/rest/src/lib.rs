@@ -7,9 +7,11 @@
 
 mod artifacts;
 mod body;
+mod bulk;
 mod caller;
 mod config;
 mod error_pages;
+mod executions;
 mod frame;
 mod health;
 mod openapi;
@@ -18,7 +20,9 @@ mod problem;
 mod projects;
 mod tasks;
 mod templates;
+mod versions;
 mod views;
+mod workflows;
 
 pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};

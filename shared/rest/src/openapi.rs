@@ -14,7 +14,10 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder, S
 use utoipa::{OpenApi, Path};
 
 use crate::problem::ProblemBody;
-use crate::{App, RestConfig, artifacts, error_pages, frame, health, projects, tasks, templates, views};
+use crate::{
+    App, RestConfig, artifacts, bulk, error_pages, executions, frame, health, projects, tasks, templates, versions,
+    views, workflows,
+};
 
 /// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
 macro_rules! routes {
@@ -30,6 +33,8 @@ macro_rules! routes {
             components(schemas(ProblemBody)),
             tags(
                 (name = "projects", description = "From a request to a package"),
+                (name = "workflows", description = "Definitions in the Amazon States Language"),
+                (name = "executions", description = "Workflows that run or ran"),
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
@@ -69,6 +74,24 @@ routes! {
     tasks::{ report_task_success, __path_report_task_success };
     tasks::{ report_task_failure, __path_report_task_failure };
     tasks::{ report_task_heartbeat, __path_report_task_heartbeat };
+    workflows::{ create_workflow, __path_create_workflow };
+    workflows::{ list_workflows, __path_list_workflows };
+    workflows::{ validate_workflow, __path_validate_workflow };
+    workflows::{ get_workflow, __path_get_workflow };
+    workflows::{ update_workflow, __path_update_workflow };
+    workflows::{ delete_workflow, __path_delete_workflow };
+    workflows::{ get_workflow_graph, __path_get_workflow_graph };
+    versions::{ list_versions, __path_list_versions };
+    versions::{ list_aliases, __path_list_aliases };
+    versions::{ put_alias, __path_put_alias };
+    versions::{ delete_alias, __path_delete_alias };
+    executions::{ start_execution, __path_start_execution };
+    executions::{ list_executions, __path_list_executions };
+    bulk::{ act_on_executions, __path_act_on_executions };
+    executions::{ get_execution, __path_get_execution };
+    executions::{ get_execution_history, __path_get_execution_history };
+    executions::{ get_execution_graph, __path_get_execution_graph };
+    executions::{ stop_execution, __path_stop_execution };
     templates::{ list_templates, __path_list_templates };
     templates::{ get_template, __path_get_template };
     health::{ get_health, __path_get_health };
@@ -175,6 +198,14 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("report_task_success", &[("409", "`wrong-state`: the task has ended")]),
     ("report_task_failure", &[("409", "`wrong-state`: the task has ended")]),
     ("report_task_heartbeat", &[("409", "`wrong-state`: the task has ended")]),
+    ("create_workflow", &[("409", "`wrong-state`: there is another of that name, or one that is being deleted")]),
+    ("update_workflow", &[("409", "`wrong-state`"), ("412", "`version-mismatch`"), ("428", "`precondition-required`")]),
+    ("delete_workflow", &[("412", "`version-mismatch`")]),
+    ("put_alias", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
+    ("start_execution", &[("409", "`wrong-state`: there is another of that name")]),
+    ("act_on_executions", &[("404", "`not-found`: there is no such workflow")]),
+    ("list_executions", &[("404", "`not-found`: there is no such workflow")]),
+    ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use millrace_app::ids::ProjectId;
 use millrace_app::projects::{MAX_LIMIT, Paging};
-use millrace_app::{Error, FieldProblem};
+use millrace_app::{Error, FieldProblem, Timestamp};
 
 use crate::body::unknown;
 use crate::frame::IDEMPOTENCY_KEY;
@@ -71,6 +71,27 @@ impl QueryParams {
         outcome.map_err(|message| self.problems.push(FieldProblem::new(name, message))).ok()
     }
 
+    /// All values of a parameter that may be given more than once.
+    pub(crate) fn read_all<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        self.known.push(name);
+        let (values, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.given).into_iter().partition(|(given, _)| given == name);
+        self.given = rest;
+        let mut all = Vec::with_capacity(values.len());
+        for (_, value) in values {
+            match read(&value) {
+                Ok(value) => all.push(value),
+                Err(message) => self.problems.push(FieldProblem::new(name, message)),
+            }
+        }
+        all
+    }
+
+    /// A time.
+    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        self.read(name, time)
+    }
+
     /// `limit` and `cursor`.
     pub(crate) fn paging(&mut self) -> Paging {
         let limit = self.read("limit", |text| match text.parse() {
@@ -94,6 +115,11 @@ impl QueryParams {
         }
         if self.problems.is_empty() { Ok(()) } else { Err(Problem::invalid(self.problems)) }
     }
+}
+
+/// Reads a time.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z".to_owned())
 }
 
 /// What `If-Match` asks for.

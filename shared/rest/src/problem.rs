@@ -10,6 +10,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use millrace_app::ports::StoreError;
+use millrace_app::workflows::WorkflowError;
 use millrace_app::{Error, FieldProblem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -157,6 +158,11 @@ impl Problem {
         self.0.code
     }
 
+    /// What the caller is told.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// What went wrong inside, for the log.
     pub(crate) fn cause(&self) -> Option<&Error> {
         self.0.cause.as_deref()
@@ -228,6 +234,44 @@ impl From<Error> for Problem {
             problem.0.cause = Some(Arc::new(error));
         }
         problem
+    }
+}
+
+impl From<WorkflowError> for Problem {
+    fn from(error: WorkflowError) -> Self {
+        use WorkflowError as Refused;
+        let text = error.to_string();
+        let id = |text: String| text.chars().take(256).collect();
+        match error {
+            Refused::App(error) => error.into(),
+            Refused::InvalidDefinition(diagnostics) => {
+                let told = diagnostics.into_iter().map(|one| {
+                    let field = format!("/definition{}", one.location.as_deref().unwrap_or_default());
+                    FieldProblem::new(field.trim_end_matches('/'), format!("{}: {}", one.code, one.message))
+                });
+                Self::invalid(told.collect())
+            }
+            Refused::InvalidName(_) => {
+                let wanted = "must be 1 to 80 characters, no white space and none of <>{}[]?*\"#%\\^|~`$&,;:/";
+                Self::invalid(vec![FieldProblem::new("/name", wanted)])
+            }
+            Refused::InvalidInput(_) => Self::invalid(vec![FieldProblem::new("/input", text)]),
+            Refused::TooManyTags { .. } => Self::invalid(vec![FieldProblem::new("/tags", text)]),
+            Refused::NothingToChange => {
+                Self::invalid(vec![FieldProblem::new("", "name what is to change: definition, role_arn or publish")])
+            }
+            Refused::InvalidToken(_) => Error::from(StoreError::InvalidCursor).into(),
+            Refused::DoesNotExist(arn) => Error::NotFound { kind: "workflow", id: id(arn) }.into(),
+            Refused::ExecutionDoesNotExist(arn) => Error::NotFound { kind: "execution", id: id(arn) }.into(),
+            Refused::NotFound(_) => Error::NotFound { kind: "version or alias", id: String::new() }.into(),
+            Refused::AlreadyExists(_)
+            | Refused::Deleting(_)
+            | Refused::TypeNotSupported
+            | Refused::Conflict(_)
+            | Refused::ExecutionAlreadyExists(_)
+            | Refused::NotRedrivable(_) => Error::WrongState(text).into(),
+            _ => Self::invalid(vec![FieldProblem::new("", text)]),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use millrace_app::executions::{
-    ExecutionStatus, HistoryItem, LogId, Patience, StartExecution, history, list_one, start_execution, stop_execution,
-    sweep,
+    Attributes, ExecutionStatus, HistoryItem, LogId, Patience, StartExecution, history, list_one, start_execution,
+    stop_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::keys;
@@ -164,6 +164,7 @@ fn nested(task: &Task, definition: String) -> StartExecution {
         payload_limit: PayloadLimit::None,
         workflow: None,
         waiting: task.token.clone(),
+        attributes: Attributes::new(),
     }
 }
 
@@ -273,6 +274,7 @@ impl World {
                 payload_limit: PayloadLimit::None,
                 workflow: None,
                 waiting: None,
+                attributes: Attributes::new(),
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,

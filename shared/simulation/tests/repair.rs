@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{
-    ExecutionStatus, LogEntry, LogId, Patience, StartExecution, list_one, start_execution, stop_execution, sweep,
+    Attributes, ExecutionStatus, LogEntry, LogId, Patience, StartExecution, list_one, start_execution, stop_execution,
+    sweep,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::keys;
@@ -31,6 +32,7 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         payload_limit: PayloadLimit::None,
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
     };
     start_execution(ports, start).await.unwrap();
 }

@@ -11,8 +11,8 @@ use millrace_app::activities::{
     list_activities,
 };
 use millrace_app::executions::{
-    ExecutionStatus, Patience, StartExecution, TaskTokenError, describe_execution, history, send_task_failure,
-    send_task_heartbeat, send_task_success, start_execution, sweep,
+    Attributes, ExecutionStatus, Patience, StartExecution, TaskTokenError, describe_execution, history,
+    send_task_failure, send_task_heartbeat, send_task_success, start_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Clock, MessageQueues, Ports, Queue};
@@ -133,6 +133,7 @@ async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
         project: None,
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
         payload_limit: PayloadLimit::None,
     };
     start_execution(ports, start).await.unwrap();

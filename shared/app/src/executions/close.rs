@@ -13,7 +13,7 @@ use super::record::{self, Execution, ExecutionStatus};
 use super::{control, load, parent};
 use crate::error::Error;
 use crate::map_runs;
-use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
+use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError};
 use crate::projects::{self, ExecutionOutcome};
 
 /// Draws the consequences of a thread's end, when it is not known which were drawn.
@@ -149,8 +149,8 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         stored.execution.failure.clone_from(&failure);
         stored.execution.stuck = None;
         stored.due = None;
-        let write = Write::Put(stored.record()?, Condition::Version(stored.version));
-        match ports.records().write(vec![write]).await {
+        let writes = stored.writes(Condition::Version(stored.version))?;
+        match ports.records().write(writes).await {
             Err(StoreError::Conflict) => {}
             written => return Ok(written?),
         }

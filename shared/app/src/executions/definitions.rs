@@ -61,8 +61,11 @@ pub(crate) async fn text<P: Ports>(ports: &P, digest: &str) -> Result<String, Er
     String::from_utf8(bytes).map_err(|problem| corrupt(problem.to_string()))
 }
 
-/// The definition of that digest.
-pub(crate) async fn load<P: Ports>(ports: &P, digest: &str) -> Result<Arc<StateMachine>, Error> {
+/// The definition of that digest, as executions and revisions name it.
+///
+/// # Errors
+/// [`Error::Store`], also where there is none.
+pub async fn load<P: Ports>(ports: &P, digest: &str) -> Result<Arc<StateMachine>, Error> {
     let known = cache().lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
     if let Some(machine) = known {
         return Ok(machine);

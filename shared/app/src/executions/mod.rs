@@ -5,6 +5,7 @@
 //! been lost is found again by [`sweep()`].
 
 pub(crate) mod advance;
+mod attributes;
 mod body;
 mod callbacks;
 mod close;
@@ -21,14 +22,19 @@ mod messages;
 mod parent;
 mod record;
 mod redrive;
+mod search;
 mod start;
 mod sweep;
 
 pub use advance::seed as fresh_seed;
 pub(crate) use advance::{Advanced, After, Thread, advance};
+pub use attributes::{
+    ATTRIBUTE_NAME_BYTES, ATTRIBUTE_VALUE_BYTES, Attributes, MOST_ATTRIBUTES, check_attribute, check_attributes,
+};
 pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::{pause_execution, resume_execution, stop_execution};
 pub use fork::{ForkExecution, fork_execution};
+pub use definitions::load as load_definition;
 pub use history::{HistoryItem, history};
 pub(crate) use inspect::list_one as load_record;
 pub use inspect::{ExecutionView, await_execution, describe_execution, list_one};
@@ -37,5 +43,6 @@ pub(crate) use parent::wait_for;
 pub(crate) use record::read_record;
 pub use record::{Execution, ExecutionStatus, Forked, Stuck, WorkflowRun};
 pub use redrive::{REDRIVABLE_MILLIS, RedriveError, RedriveExecution, redrive_execution};
+pub use search::{Search, search_executions};
 pub use start::{DefinitionSource, StartExecution, Started, check_definition, start_execution, start_or_find};
 pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};

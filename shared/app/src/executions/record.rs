@@ -7,10 +7,11 @@ use millrace_asl::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::attributes::{self, Attributes};
 use crate::error::Error;
 use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
-use crate::ports::{Index, Listing, Ports, Record, RecordStore, StoreError};
+use crate::ports::{Condition, Index, Listing, Ports, Record, RecordStore, StoreError, Write};
 use crate::workflows::{Qualifier, WorkflowType};
 
 /// The status of an execution, spelt as Step Functions spells it.
@@ -69,6 +70,9 @@ pub struct Execution {
     /// What it was forked from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forked: Option<Forked>,
+    /// What it can be found by.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
     /// How it is.
     pub status: ExecutionStatus,
     /// When it began.
@@ -188,6 +192,14 @@ impl Versioned {
             listings,
             expires_at: execution.stopped_at.map(|at| at.plus_millis(90 * 24 * 3600 * 1000)),
         })
+    }
+
+    /// The writes of an execution that starts or ends: its record, on a condition, and its attributes.
+    pub(super) fn writes(&self, condition: Condition) -> Result<Vec<Write>, Error> {
+        let record = self.record()?;
+        let expires_at = record.expires_at;
+        let own = Write::Put(record, condition);
+        Ok(std::iter::once(own).chain(attributes::writes(&self.execution, expires_at)).collect())
     }
 
     pub(crate) fn from_record(record: Record) -> Result<Self, Error> {

@@ -7,6 +7,7 @@ use millrace_asl::{Decision, ExecutionContext, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
 use super::advance::{Thread, failure_of, seed, with_activities};
+use super::attributes::Attributes;
 use super::body::{self, EntryBody, Header};
 use super::history::HistoryItem;
 use super::inspect::status_of;
@@ -16,7 +17,7 @@ use super::record::{self, Execution, ExecutionStatus, Forked, Versioned, Workflo
 use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
-use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
+use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError};
 use crate::workflows::WorkflowType;
 
 /// What an execution is started with.
@@ -40,6 +41,8 @@ pub struct StartExecution {
     pub workflow: Option<WorkflowRun>,
     /// The token of a task that ends when it ends (`.sync`).
     pub waiting: Option<String>,
+    /// What it can be found by; checked by the caller.
+    pub attributes: Attributes,
 }
 
 /// Where an execution's definition comes from.
@@ -224,6 +227,7 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
             workflow: start.workflow.map(Box::new),
             waiting: start.waiting.into_iter().collect(),
             forked: start.forked,
+            attributes: start.attributes,
             status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,
             stopped_at: outcome.map(|_| now),
@@ -234,7 +238,7 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
         version: 0,
         due: outcome.is_none().then(|| sweep::first_due(now)),
     };
-    match ports.records().write(vec![Write::Put(stored.record()?, Condition::Absent)]).await {
+    match ports.records().write(stored.writes(Condition::Absent)?).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => return started_before(ports, &start.id).await,
         Err(error) => return Err(error.into()),

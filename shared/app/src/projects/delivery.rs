@@ -9,7 +9,7 @@ use serde_json::json;
 use super::model::{Failure, Pending, Project, ProjectStatus, Stored};
 use super::store::{self, Change, Happening};
 use crate::error::Error;
-use crate::executions::{StartExecution, start_execution, stop_execution};
+use crate::executions::{Attributes, StartExecution, start_execution, stop_execution};
 use crate::ids::ExecutionId;
 use crate::keys;
 use crate::ports::{Index, Order, Ports, Query};
@@ -50,6 +50,7 @@ fn start_of(project: &Project, execution: &ExecutionId) -> StartExecution {
         project: Some(project.id.clone()),
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
     }
 }
 

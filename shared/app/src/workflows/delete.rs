@@ -22,9 +22,18 @@ const KEPT_MILLIS: i64 = 400 * 24 * 3600 * 1000;
 /// # Errors
 /// [`WorkflowError::App`]
 pub async fn delete_workflow<P: Ports>(ports: &P, arn: &str) -> Result<(), WorkflowError> {
+    delete_workflow_at(ports, arn, None).await
+}
+
+/// The same for a workflow whose record still has this version, if one is given.
+///
+/// # Errors
+/// Those of [`delete_workflow`]; [`Error::VersionMismatch`]
+pub async fn delete_workflow_at<P: Ports>(ports: &P, arn: &str, expected: Option<u64>) -> Result<(), WorkflowError> {
     loop {
         let Some(mut stored) = store::find(ports, arn).await? else { return Ok(()) };
         if stored.value.status == WorkflowStatus::Active {
+            store::check_version(stored.version, expected)?;
             stored.value.status = WorkflowStatus::Deleting;
             stored.value.updated_at = ports.clock().now();
             let write = store::put_workflow(&stored.value, Condition::Version(stored.version), stored.version)?;

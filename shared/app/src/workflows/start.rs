@@ -10,7 +10,8 @@ use super::model::WorkflowType;
 use super::resolve::resolve;
 use super::store;
 use crate::executions::{
-    DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, start_or_find, wait_for,
+    Attributes, DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, check_attributes,
+    start_or_find, wait_for,
 };
 use crate::ids::ExecutionId;
 use crate::ports::Ports;
@@ -32,6 +33,8 @@ pub struct StartWorkflow {
     pub only: Option<WorkflowType>,
     /// The token of a task that ends when the execution ends (`.sync`).
     pub waiting: Option<String>,
+    /// What it can be found by.
+    pub attributes: Attributes,
 }
 
 /// An execution that runs.
@@ -45,6 +48,8 @@ pub struct StartedWorkflow {
     pub run: WorkflowRun,
     /// When.
     pub started_at: Timestamp,
+    /// Was it started by an earlier call?
+    pub replayed: bool,
 }
 
 /// Starts an execution of a workflow. It is pinned to the revision that the target names now. For `STANDARD` workflows
@@ -57,6 +62,7 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
     if let Some(name) = &start.name {
         check_name(name)?;
     }
+    check_attributes(&start.attributes)?;
     let (workflow, revision, through) = resolve(ports, &start.target).await?;
     if start.only.is_some_and(|only| only != workflow.kind) {
         return Err(WorkflowError::TypeNotSupported);
@@ -91,9 +97,10 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         payload_limit: start.payload_limit,
         workflow: Some(run.clone()),
         waiting: start.waiting.clone(),
+        attributes: start.attributes,
     };
     match start_or_find(ports, began).await? {
-        Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at }),
+        Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at, replayed: false }),
         Started::Before { execution, input }
             if input == start.input
                 && (execution.status == ExecutionStatus::Running
@@ -104,7 +111,7 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
                 wait_for(ports, &id, token).await?;
             }
             let run = execution.workflow.map_or(run, |run| *run);
-            Ok(StartedWorkflow { id, name, run, started_at: execution.started_at })
+            Ok(StartedWorkflow { id, name, run, started_at: execution.started_at, replayed: true })
         }
         Started::Before { .. } => Err(WorkflowError::ExecutionAlreadyExists(run.execution_arn)),
     }

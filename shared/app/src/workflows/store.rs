@@ -102,10 +102,21 @@ pub(super) async fn load_active<P: Ports>(ports: &P, arn: &str) -> Result<Stored
 pub(super) async fn change<P: Ports, T>(
     ports: &P,
     arn: &str,
+    change: impl FnMut(&mut Workflow) -> Result<(T, Option<Vec<Write>>), WorkflowError>,
+) -> Result<T, WorkflowError> {
+    change_at(ports, arn, None, change).await
+}
+
+/// The same for a workflow whose record still has this version, if one is given.
+pub(super) async fn change_at<P: Ports, T>(
+    ports: &P,
+    arn: &str,
+    expected: Option<u64>,
     mut change: impl FnMut(&mut Workflow) -> Result<(T, Option<Vec<Write>>), WorkflowError>,
 ) -> Result<T, WorkflowError> {
     for _ in 0..TRIES {
         let mut stored = load_active(ports, arn).await?;
+        check_version(stored.version, expected)?;
         let (answer, writes) = change(&mut stored.value)?;
         let Some(mut writes) = writes else { return Ok(answer) };
         writes.insert(0, put_workflow(&stored.value, Condition::Version(stored.version), stored.version)?);
@@ -116,6 +127,14 @@ pub(super) async fn change<P: Ports, T>(
         }
     }
     Err(StoreError::Conflict.into())
+}
+
+/// Refuses a version that is not the expected one.
+pub(super) fn check_version(found: u64, expected: Option<u64>) -> Result<(), WorkflowError> {
+    if expected.is_some_and(|expected| expected != found) {
+        return Err(Error::VersionMismatch { what: "the workflow" }.into());
+    }
+    Ok(())
 }
 
 /// A random name as 128 bits of a version 4 UUID.

@@ -47,7 +47,21 @@ pub struct Updated {
 /// [`WorkflowError::NothingToChange`], [`WorkflowError::InvalidDefinition`], [`WorkflowError::InvalidLogging`],
 /// [`WorkflowError::DoesNotExist`], [`WorkflowError::Deleting`], [`WorkflowError::Invalid`]
 pub async fn update_workflow<P: Ports>(ports: &P, arn: &str, update: UpdateWorkflow) -> Result<Updated, WorkflowError> {
+    update_workflow_at(ports, arn, None, update).await
+}
+
+/// The same for a workflow whose record still has this version, if one is given.
+///
+/// # Errors
+/// Those of [`update_workflow`]; [`Error::VersionMismatch`](crate::Error::VersionMismatch)
+pub async fn update_workflow_at<P: Ports>(
+    ports: &P,
+    arn: &str,
+    expected: Option<u64>,
+    update: UpdateWorkflow,
+) -> Result<Updated, WorkflowError> {
     let stored = store::load_active(ports, arn).await?;
+    store::check_version(stored.version, expected)?;
     let UpdateWorkflow { definition, role_arn, logging, tracing, encryption, publish, version_description } = update;
     let changes_nothing = definition.is_none()
         && role_arn.is_none()
@@ -76,7 +90,7 @@ pub async fn update_workflow<P: Ports>(ports: &P, arn: &str, update: UpdateWorkf
     let last = versions::last_published(ports, &stored.value).await?;
     let now = ports.clock().now();
     let (key, revision_id) = (store::revision_key(ports, now), store::uuid(ports));
-    store::change(ports, arn, |workflow| {
+    store::change_at(ports, arn, expected, |workflow| {
         let mut revision = workflow.revision.clone();
         if let Some(digest) = digest.clone().filter(|_| rewritten) {
             revision.definition = digest;

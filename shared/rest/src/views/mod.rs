@@ -1,8 +1,10 @@
 //! What the API answers: the public form of records. Stored forms may change without these.
 
 mod artifacts;
+mod executions;
 mod projects;
 mod templates;
+mod workflows;
 
 use axum::Json;
 use axum::http::header::{ETAG, LOCATION};
@@ -14,8 +16,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanView, TestView};
+pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
 pub(crate) use projects::{ModificationView, ProjectSummary, ProjectView, StatusView};
 pub(crate) use templates::{TemplateList, TemplateView};
+pub(crate) use workflows::{AliasView, ValidationView, VersionView, WorkflowSummary, WorkflowView};
 
 /// A JSON answer.
 pub(crate) fn json<T: Serialize>(status: StatusCode, body: T) -> Response {
@@ -30,7 +34,7 @@ pub(crate) fn project(status: StatusCode, stored: Stored<Project>) -> Response {
     response
 }
 
-fn etag(version: u64) -> HeaderMap {
+pub(crate) fn etag(version: u64) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
         headers.insert(ETAG, tag);
@@ -77,6 +81,16 @@ pages! {
     TestPage of TestView as "TestPage";
     /// A page of deployment packages, newest first.
     DeploymentPage of DeploymentView as "DeploymentPage";
+    /// A page of workflows, newest first.
+    WorkflowPage of WorkflowSummary as "WorkflowPage";
+    /// A page of versions, newest first.
+    VersionPage of VersionView as "VersionPage";
+    /// A page of aliases, by name.
+    AliasPage of AliasView as "AliasPage";
+    /// A page of executions, newest first. It may have fewer items than asked for, or none, before the last one.
+    ExecutionPage of ExecutionSummary as "ExecutionPage";
+    /// A page of a history.
+    HistoryPage of EventItemView as "HistoryPage";
     /// A page of events in order of time.
     EventPage of EventView as "EventPage";
 }

@@ -33,7 +33,7 @@ async fn what_is_described_is_served_and_nothing_else() {
     let document = serde_json::to_value(openapi()).unwrap();
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let real = path.replace("{id}", "x").replace("{path}", "a/b").replace("{code}", "x");
+        let real = path.replace("{id}", "x").replace("{path}", "a/b").replace("{code}", "x").replace("{name}", "x");
         let answer = server.call("PATCH", &real, &[], None).await;
         assert_eq!(answer.problem(405), "method-not-allowed", "{path}");
         let mut served: BTreeSet<String> =
@@ -65,6 +65,20 @@ async fn what_is_described_is_served_and_nothing_else() {
         "GET /api/projects/{id}/cost",
         "GET /api/templates",
         "GET /api/templates/{id}",
+        "POST /api/workflows",
+        "GET /api/workflows",
+        "POST /api/workflows/validate",
+        "GET /api/workflows/{id}",
+        "PUT /api/workflows/{id}",
+        "DELETE /api/workflows/{id}",
+        "GET /api/workflows/{id}/graph",
+        "POST /api/workflows/{id}/executions",
+        "GET /api/executions",
+        "POST /api/executions/bulk",
+        "GET /api/executions/{id}",
+        "GET /api/executions/{id}/history",
+        "GET /api/executions/{id}/graph",
+        "POST /api/executions/{id}/stop",
         "GET /health",
         "GET /openapi.json",
     ];

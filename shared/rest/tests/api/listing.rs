@@ -91,7 +91,8 @@ async fn nobody_sees_what_belongs_to_another() {
     let server = Server::new();
     let id = server.idle_project("mine").await;
     let as_other = |method: &str, path: String, body: Option<Value>| {
-        let mut request = Request::builder().method(method).uri(path).extension(Caller { owner: "other".into() });
+        let mut request =
+            Request::builder().method(method).uri(path).extension(Caller { owner: "other".into(), account: None });
         if body.is_some() {
             request = request.header("content-type", "application/json").header("if-match", "*");
         }

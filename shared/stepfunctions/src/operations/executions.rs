@@ -50,7 +50,19 @@ fn read_start(fields: &mut Fields<'_>, limit: PayloadLimit) -> Result<(StartWork
         workflows::check_name(name)?;
     }
     let input = input::parse(text.as_deref())?;
-    Ok((StartWorkflow { target, name, input, trace_header, payload_limit: limit, only: None, waiting: None }, text))
+    Ok((
+        StartWorkflow {
+            target,
+            name,
+            input,
+            trace_header,
+            payload_limit: limit,
+            only: None,
+            waiting: None,
+            attributes: engine::Attributes::new(),
+        },
+        text,
+    ))
 }
 
 pub(crate) async fn start<P: Ports>(call: &Call<'_, P>) -> Answered {

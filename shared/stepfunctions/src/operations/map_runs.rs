@@ -1,7 +1,7 @@
 //! Map runs and their executions.
 
 use millrace_app::Error;
-use millrace_app::executions::{Execution, ExecutionStatus, ExecutionView, WorkflowRun};
+use millrace_app::executions::{Attributes, Execution, ExecutionStatus, ExecutionView, WorkflowRun};
 use millrace_app::ids::ExecutionId;
 use millrace_app::map_runs::{self, MapExecution, MapRunCounts, MapRunView, UpdateMapRun};
 use millrace_app::ports::{Ports, StoreError};
@@ -124,6 +124,7 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         stuck: None,
         waiting: Vec::new(),
         forked: None,
+        attributes: Attributes::new(),
         first_entry: String::new(),
     };
     ExecutionView { execution: record, input: execution.input, output: execution.output, state: None, paused: false }
