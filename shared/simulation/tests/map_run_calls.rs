@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{
-    ExecutionStatus, StartExecution, describe_execution, history, start_execution, stop_execution,
+    Attributes, ExecutionStatus, StartExecution, describe_execution, history, start_execution, stop_execution,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::map_runs::{
@@ -32,6 +32,7 @@ async fn start(ports: &MemoryPorts, definition: &Value, input: Value) -> Executi
         payload_limit: PayloadLimit::None,
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
     };
     start_execution(ports, start).await.unwrap();
     id

@@ -78,7 +78,7 @@ async fn the_examples_of_run_a_workflow_work() {
                         }
                     }
                     let url = url.unwrap();
-                    let target = url.strip_prefix("http://127.0.0.1:7070").unwrap();
+                    let target = url.strip_prefix("http://127.0.0.1:7420").unwrap();
                     let headers: Vec<(&str, &str)> = headers
                         .iter()
                         .filter_map(|header| header.split_once(": "))

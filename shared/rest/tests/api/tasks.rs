@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millrace_app::PayloadLimit;
 use millrace_app::activities::{CreateActivity, create_activity, get_activity_task};
-use millrace_app::executions::{ExecutionStatus, StartExecution, describe_execution, start_execution};
+use millrace_app::executions::{Attributes, ExecutionStatus, StartExecution, describe_execution, start_execution};
 use millrace_app::ids::ExecutionId;
 use serde_json::json;
 
@@ -28,6 +28,7 @@ async fn waiting(server: &Server, name: &str) -> (ExecutionId, String) {
         payload_limit: PayloadLimit::None,
         workflow: None,
         waiting: None,
+        attributes: Attributes::new(),
     };
     start_execution(&server.ports, start).await.unwrap();
     let task = get_activity_task(&server.ports, PAINT, None, Duration::ZERO).await.unwrap().unwrap();
