@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use millrace_app::executions::{self as engine, Attributes, Execution, ExecutionStatus, Search, check_attributes};
 use millrace_app::ports::Ports;
+use millrace_app::workflows::{self, RedriveWorkflow, WorkflowError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -27,7 +28,7 @@ const MOST: u64 = 100;
     "action": "stop", "filter": { "workflow": "orders", "attributes": { "customer": "7" } }, "dry_run": true
 }))]
 pub(crate) struct BulkBody {
-    /// `stop`
+    /// `stop` or `redrive`
     action: String,
     /// Which; at least one condition.
     filter: FilterBody,
@@ -101,12 +102,14 @@ struct ResultView {
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Stop,
+    Redrive,
 }
 
 fn action(text: &str) -> Result<Action, String> {
     match text {
         "stop" => Ok(Action::Stop),
-        _ => Err("must be stop".to_owned()),
+        "redrive" => Ok(Action::Redrive),
+        _ => Err("must be stop or redrive".to_owned()),
     }
 }
 
@@ -115,6 +118,7 @@ impl Action {
     const fn is_for(self) -> Option<ExecutionStatus> {
         match self {
             Self::Stop => Some(ExecutionStatus::Running),
+            Self::Redrive => None,
         }
     }
 
@@ -124,7 +128,10 @@ impl Action {
             Self::Stop if execution.status != ExecutionStatus::Running => {
                 Some(format!("it has ended: {}", execution.status.name()))
             }
-            Self::Stop => None,
+            Self::Redrive if matches!(execution.status, ExecutionStatus::Running | ExecutionStatus::Succeeded) => {
+                Some(format!("it is {}", execution.status.name()))
+            }
+            Self::Stop | Self::Redrive => None,
         }
     }
 }
@@ -154,7 +161,7 @@ pub(crate) async fn act_on_executions<P: Ports>(
         fields.problem("limit", format!("must be 1 to {MOST}"));
     }
     if wanted.is_none() {
-        fields.problem("action", "must be stop");
+        fields.problem("action", "must be stop or redrive");
     }
     let is_bare = filter.as_ref().is_none_or(|(search, workflow)| *search == Search::default() && workflow.is_none());
     if is_bare {
@@ -200,6 +207,12 @@ async fn act<P: Ports>(
     }
     let done = match wanted {
         Action::Stop => engine::stop_execution(&app.ports, &execution.id, error, cause).await,
+        Action::Redrive => match redrive(app, execution).await {
+            Err(WorkflowError::NotRedrivable(why)) => return ("skipped", Some(why)),
+            Err(WorkflowError::App(error)) => Err(error),
+            Err(error) => return ("failed", Some(error.to_string())),
+            Ok(()) => Ok(true),
+        },
     };
     match done {
         Ok(true) => ("done", None),
@@ -209,6 +222,15 @@ async fn act<P: Ports>(
             ("failed", Some(Problem::from(error).detail().to_owned()))
         }
     }
+}
+
+/// Goes on from the state in which it ended.
+async fn redrive<P: Ports>(app: &App<P>, execution: &Execution) -> Result<(), WorkflowError> {
+    let arn = execution.workflow.as_ref().map(|run| run.execution_arn.clone());
+    let arn =
+        arn.ok_or_else(|| WorkflowError::NotRedrivable("only executions of workflows can be redriven".to_owned()))?;
+    let redrive = RedriveWorkflow { execution: arn, token: None, definition: None, input: None };
+    workflows::redrive_workflow(&app.ports, redrive).await.map(|_| ())
 }
 
 fn filter<P: Ports>(app: &App<P>, caller: &Caller, fields: &mut Fields) -> (Search, Option<WorkflowName>) {

@@ -89,6 +89,9 @@ pub fn statuses<'a>(events: impl IntoIterator<Item = Seen<'a>>, ending: Ending) 
         if matches!(event.kind, EventType::ExecutionFailed | EventType::ExecutionTimedOut) {
             failed_by = entry_of.get(&event.previous).copied();
         }
+        if event.kind == EventType::ExecutionRedriven {
+            failed_by = None;
+        }
         let exits = kind.ends_with("StateExited");
         // Where a branch or an item is left, the exit follows what ended inside: the state itself is found by its name.
         let own = match (exits, event.name) {

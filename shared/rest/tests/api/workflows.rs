@@ -256,6 +256,12 @@ async fn many_are_stopped_at_once() {
     let ended = json!({ "action": "stop", "filter": { "workflow": "slow", "status": "ABORTED" } });
     let skipped = server.post("/api/executions/bulk", &ended).await.ok(200);
     assert!(outcomes(&skipped).iter().all(|one| one.ends_with("skipped")), "{skipped}");
+    let again = json!({ "action": "redrive", "filter": { "workflow": "slow", "status": "ABORTED" }, "limit": 1 });
+    let redriven = server.post("/api/executions/bulk", &again).await.ok(200);
+    assert_eq!(outcomes(&redriven), ["e4 done"]);
+    assert_eq!(server.get("/api/executions?status=RUNNING").await.ok(200)["items"].as_array().unwrap().len(), 2);
+    let stop = json!({ "action": "stop", "filter": { "attributes": { "customer": "one" } } });
+    server.post("/api/executions/bulk", &stop).await.ok(200);
     let wrong = json!({ "action": "explode", "filter": {}, "limit": 0 });
     assert!(server.post("/api/executions/bulk", &wrong).await.problems().len() >= 3);
     assert_eq!(server.get("/api/executions?status=RUNNING").await.ok(200)["items"][0]["name"], "e2");
