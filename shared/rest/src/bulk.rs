@@ -28,7 +28,7 @@ const MOST: u64 = 100;
     "action": "stop", "filter": { "workflow": "orders", "attributes": { "customer": "7" } }, "dry_run": true
 }))]
 pub(crate) struct BulkBody {
-    /// `stop` or `redrive`
+    /// `stop`, `redrive`, `pause` or `resume`
     action: String,
     /// Which; at least one condition.
     filter: FilterBody,
@@ -103,13 +103,17 @@ struct ResultView {
 enum Action {
     Stop,
     Redrive,
+    Pause,
+    Resume,
 }
 
 fn action(text: &str) -> Result<Action, String> {
     match text {
         "stop" => Ok(Action::Stop),
         "redrive" => Ok(Action::Redrive),
-        _ => Err("must be stop or redrive".to_owned()),
+        "pause" => Ok(Action::Pause),
+        "resume" => Ok(Action::Resume),
+        _ => Err("must be stop, redrive, pause or resume".to_owned()),
     }
 }
 
@@ -117,7 +121,7 @@ impl Action {
     /// The status of executions that it is for, where there is only one.
     const fn is_for(self) -> Option<ExecutionStatus> {
         match self {
-            Self::Stop => Some(ExecutionStatus::Running),
+            Self::Stop | Self::Pause | Self::Resume => Some(ExecutionStatus::Running),
             Self::Redrive => None,
         }
     }
@@ -125,13 +129,13 @@ impl Action {
     /// Why there is nothing to do.
     fn skips(self, execution: &Execution) -> Option<String> {
         match self {
-            Self::Stop if execution.status != ExecutionStatus::Running => {
+            Self::Stop | Self::Pause | Self::Resume if execution.status != ExecutionStatus::Running => {
                 Some(format!("it has ended: {}", execution.status.name()))
             }
             Self::Redrive if matches!(execution.status, ExecutionStatus::Running | ExecutionStatus::Succeeded) => {
                 Some(format!("it is {}", execution.status.name()))
             }
-            Self::Stop | Self::Redrive => None,
+            Self::Stop | Self::Redrive | Self::Pause | Self::Resume => None,
         }
     }
 }
@@ -161,7 +165,7 @@ pub(crate) async fn act_on_executions<P: Ports>(
         fields.problem("limit", format!("must be 1 to {MOST}"));
     }
     if wanted.is_none() {
-        fields.problem("action", "must be stop or redrive");
+        fields.problem("action", "must be stop, redrive, pause or resume");
     }
     let is_bare = filter.as_ref().is_none_or(|(search, workflow)| *search == Search::default() && workflow.is_none());
     if is_bare {
@@ -207,6 +211,8 @@ async fn act<P: Ports>(
     }
     let done = match wanted {
         Action::Stop => engine::stop_execution(&app.ports, &execution.id, error, cause).await,
+        Action::Pause => engine::pause_execution(&app.ports, &execution.id).await,
+        Action::Resume => engine::resume_execution(&app.ports, &execution.id).await,
         Action::Redrive => match redrive(app, execution).await {
             Err(WorkflowError::NotRedrivable(why)) => return ("skipped", Some(why)),
             Err(WorkflowError::App(error)) => Err(error),
@@ -216,7 +222,7 @@ async fn act<P: Ports>(
     };
     match done {
         Ok(true) => ("done", None),
-        Ok(false) => ("skipped", Some("it had ended already".to_owned())),
+        Ok(false) => ("skipped", Some("it was so already".to_owned())),
         Err(error) => {
             tracing::warn!(execution_id = %execution.id, %error, "a bulk action failed");
             ("failed", Some(Problem::from(error).detail().to_owned()))

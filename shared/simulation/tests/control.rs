@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_app::executions::{
-    Execution, ExecutionStatus, ForkExecution, HistoryItem, LogEntry, LogId, Patience, RedriveError, RedriveExecution,
-    StartExecution, WorkflowRun, describe_execution, fork_execution, history, list_one, pause_execution,
-    redrive_execution, resume_execution, start_execution, sweep,
+    Attributes, Execution, ExecutionStatus, ForkExecution, HistoryItem, LogEntry, LogId, Patience, RedriveError,
+    RedriveExecution, StartExecution, WorkflowRun, describe_execution, fork_execution, history, list_one,
+    pause_execution, redrive_execution, resume_execution, start_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Clock, ExecutionLog, MessageQueues, Ports, Queue};
@@ -59,6 +59,7 @@ async fn start<P: Ports>(ports: &P, definition: &Value, input: &Value) -> Execut
         payload_limit: PayloadLimit::None,
         workflow: Some(run("one")),
         waiting: None,
+        attributes: Attributes::new(),
     };
     while let Err(error) = start_execution(ports, start.clone()).await {
         assert!(error.is_retryable(), "{error:?}");

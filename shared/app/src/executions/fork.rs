@@ -96,6 +96,7 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
     let decision = decide(&[]).ok_or_else(|| Error::internal("a fork decides nothing"))?;
     let decision = with_activities(ports, decision, decide).await?;
     let before = history::up_to(ports, &log, first, &stood).await?;
+    let source = super::record::load(ports, &fork.source).await?;
     let beginning = Beginning {
         id: fork.id,
         owner: stood.header.owner.clone(),
@@ -104,6 +105,7 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         project: None,
         workflow: fork.workflow,
         waiting: None,
+        attributes: source.map(|source| source.execution.attributes).unwrap_or_default(),
         forked: Some(Forked { from: fork.source, sequence: fork.sequence }),
         before,
         now,

@@ -33,8 +33,8 @@ pub use attributes::{
 };
 pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::{pause_execution, resume_execution, stop_execution};
-pub use fork::{ForkExecution, fork_execution};
 pub use definitions::load as load_definition;
+pub use fork::{ForkExecution, fork_execution};
 pub use history::{HistoryItem, history};
 pub(crate) use inspect::list_one as load_record;
 pub use inspect::{ExecutionView, await_execution, describe_execution, list_one};

@@ -162,6 +162,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         project: start.project,
         workflow: run,
         waiting: start.waiting,
+        attributes: start.attributes,
         forked: None,
         before: Vec::new(),
         now,
@@ -198,6 +199,7 @@ pub(super) struct Beginning {
     pub(super) project: Option<ProjectId>,
     pub(super) workflow: Option<WorkflowRun>,
     pub(super) waiting: Option<String>,
+    pub(super) attributes: Attributes,
     pub(super) forked: Option<Forked>,
     /// The history that a fork begins with.
     pub(super) before: Vec<HistoryItem>,

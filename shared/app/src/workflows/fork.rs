@@ -73,9 +73,9 @@ pub async fn fork<P: Ports>(
     };
     let name = name.to_owned();
     match fork_execution(ports, fork).await? {
-        Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at }),
+        Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at, replayed: false }),
         Started::Before { execution, .. } if execution.forked == Some(Forked { from: source.clone(), sequence }) => {
-            Ok(StartedWorkflow { id, name, run, started_at: execution.started_at })
+            Ok(StartedWorkflow { id, name, run, started_at: execution.started_at, replayed: true })
         }
         Started::Before { .. } => Err(WorkflowError::ExecutionAlreadyExists(run.execution_arn)),
     }

@@ -94,6 +94,8 @@ pub(crate) struct ExecutionView {
     /// The state at which it stands.
     #[schema(required = true)]
     state: Option<String>,
+    /// Is it paused?
+    paused: bool,
 }
 
 impl From<executions::ExecutionView> for ExecutionView {
@@ -103,6 +105,7 @@ impl From<executions::ExecutionView> for ExecutionView {
             input: view.input,
             output: view.output.unwrap_or_default(),
             state: view.state,
+            paused: view.paused,
         }
     }
 }
