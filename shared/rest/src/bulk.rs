@@ -177,7 +177,7 @@ pub(crate) async fn act_on_executions<P: Ports>(
     if let Some(workflow) = workflow {
         search.workflow = Some(workflow.arn(&app, &caller).await?);
     }
-    search.status = search.status.or(wanted.is_for());
+    search.status = search.status.or_else(|| wanted.is_for());
     let limit = usize::try_from(limit).unwrap_or_default();
     let owner = caller.workflow_owner();
     let page = engine::search_executions(&app.ports, &owner, &search, limit, cursor.as_deref()).await?;

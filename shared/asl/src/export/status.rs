@@ -151,11 +151,11 @@ fn fails(kind: &str) -> bool {
 }
 
 /// The entry of the state of this name among those that an event lies in or follows.
-fn outward<'a>(
+fn outward(
     from: u64,
     entry_of: &HashMap<u64, u64>,
     before: &HashMap<u64, u64>,
-    entries: &BTreeMap<u64, (&'a str, StateStatus)>,
+    entries: &BTreeMap<u64, (&str, StateStatus)>,
     name: &str,
 ) -> Option<u64> {
     let mut at = entry_of.get(&from).copied();
