@@ -58,7 +58,12 @@ impl ApiConfig {
 pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
     let auth_mode = if config.authorized { AuthMode::Required } else { AuthMode::Off };
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
-    let step_functions = StepFunctionsConfig { owner, longest_poll: LONGEST_POLL, ..StepFunctionsConfig::from_env() };
+    let step_functions = StepFunctionsConfig {
+        owner,
+        longest_poll: LONGEST_POLL,
+        callers_are_known: config.authorized,
+        ..StepFunctionsConfig::from_env()
+    };
     let rest = RestConfig {
         cors_origins: config.cors_origins,
         auth_mode,
@@ -154,6 +159,21 @@ mod tests {
             if status >= 400 {
                 assert_eq!(parts.headers[CONTENT_TYPE], "application/problem+json");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_of_step_functions_are_answered_in_their_own_words() {
+        let ports = MemoryPorts::new(1);
+        for (authorized, event, status, error) in [
+            (true, event!("describe-state-machine"), 400, "StateMachineDoesNotExist"),
+            (true, event!("describe-state-machine-unauthorized"), 403, "MissingAuthenticationTokenException"),
+            (false, event!("describe-state-machine-unauthorized"), 400, "StateMachineDoesNotExist"),
+        ] {
+            let (parts, body) = answer(&ports, authorized, event).await;
+            assert_eq!(parts.status.as_u16(), status, "{body}");
+            assert!(body["__type"].as_str().unwrap().ends_with(error), "{body}");
+            assert_eq!(parts.headers[CONTENT_TYPE], "application/x-amz-json-1.0");
         }
     }
 

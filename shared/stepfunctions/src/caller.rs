@@ -21,6 +21,8 @@ pub struct StepFunctionsConfig {
     pub payload_limit: PayloadLimit,
     /// How long a call may wait: for a task of an activity, for the end of a synchronous execution.
     pub longest_poll: Duration,
+    /// Must the front have put an [`ApiCaller`] into the request's extensions?
+    pub callers_are_known: bool,
 }
 
 impl Default for StepFunctionsConfig {
@@ -31,6 +33,7 @@ impl Default for StepFunctionsConfig {
             owner: None,
             payload_limit: PayloadLimit::None,
             longest_poll: Duration::from_secs(300),
+            callers_are_known: false,
         }
     }
 }
@@ -51,6 +54,7 @@ impl StepFunctionsConfig {
                 _ => PayloadLimit::None,
             },
             longest_poll: default.longest_poll,
+            callers_are_known: default.callers_are_known,
         }
     }
 }

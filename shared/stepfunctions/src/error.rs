@@ -49,6 +49,7 @@ impl ApiError {
         match self.name {
             "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
             "ServiceUnavailableException" => StatusCode::SERVICE_UNAVAILABLE,
+            "MissingAuthenticationTokenException" => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -59,6 +60,7 @@ impl ApiError {
             "ValidationException" => "com.amazon.coral.validate#",
             "SerializationException"
             | "UnknownOperationException"
+            | "MissingAuthenticationTokenException"
             | "InternalFailure"
             | "ServiceUnavailableException" => "com.amazon.coral.service#",
             _ => MODEL,

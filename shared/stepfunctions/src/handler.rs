@@ -191,8 +191,12 @@ async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Respon
     let id = request_id(&app.ports);
     let (parts, body) = request.into_parts();
     let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
-    let scope = Scope::of(&app.config, parts.extensions.get::<ApiCaller>(), &parts.headers);
+    let caller = parts.extensions.get::<ApiCaller>();
+    let scope = Scope::of(&app.config, caller, &parts.headers);
     let answered = match read(body).await {
+        Ok(_) if app.config.callers_are_known && caller.is_none() => {
+            Err(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"))
+        }
         Ok(members) => {
             let run_task = app.run_task.as_deref();
             let longest_poll = app.config.longest_poll;

@@ -46,12 +46,12 @@ impl From<Answer> for Value {
 }
 
 pub(crate) fn logging(logging: &Logging) -> Value {
-    let destinations: Vec<Value> =
-        logging.destinations.iter().map(|arn| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } })).collect();
+    let destination = |arn: &String| json!({ "cloudWatchLogsLogGroup": { "logGroupArn": arn } });
+    let destinations = logging.destinations.as_ref().map(|arns| arns.iter().map(destination).collect::<Vec<_>>());
     Answer::new()
         .set("level", logging.level.name())
         .set("includeExecutionData", logging.include_execution_data)
-        .maybe("destinations", (!destinations.is_empty()).then_some(destinations))
+        .maybe("destinations", destinations)
         .into()
 }
 

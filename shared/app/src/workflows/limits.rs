@@ -31,9 +31,10 @@ pub fn check_name(name: &str) -> Result<(), WorkflowError> {
 /// # Errors
 /// [`WorkflowError::InvalidLogging`]
 pub fn check_logging(logging: &Logging) -> Result<(), WorkflowError> {
+    let destinations = logging.destinations.as_ref().map_or(0, Vec::len);
     let fits = match logging.level {
-        LogLevel::Off => logging.destinations.len() <= 1,
-        LogLevel::All | LogLevel::Error | LogLevel::Fatal => logging.destinations.len() == 1,
+        LogLevel::Off => destinations <= 1,
+        LogLevel::All | LogLevel::Error | LogLevel::Fatal => destinations == 1,
     };
     if fits {
         return Ok(());

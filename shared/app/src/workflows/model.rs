@@ -81,9 +81,9 @@ pub struct Logging {
     /// With input and output?
     #[serde(default)]
     pub include_execution_data: bool,
-    /// ARNs of log groups.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub destinations: Vec<String>,
+    /// ARNs of log groups, where any were named, be it none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<String>>,
 }
 
 /// `encryptionConfiguration`: kept and told; the store encrypts by its own means.

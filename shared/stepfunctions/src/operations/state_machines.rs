@@ -158,14 +158,15 @@ fn logging(fields: &mut Fields<'_>) -> Result<Option<Logging>, ApiError> {
     fields.inside("loggingConfiguration", |inner| {
         let level = inner.word("level", LEVELS)?.unwrap_or_default();
         let include_execution_data = inner.flag("includeExecutionData")?.unwrap_or_default();
+        let named = inner.list("destinations")?;
         let mut destinations = Vec::new();
-        for (index, item) in inner.list("destinations")?.unwrap_or_default().iter().enumerate() {
+        for (index, item) in named.unwrap_or_default().iter().enumerate() {
             let arn = inner.element("destinations", index, item, |item| {
                 item.inside("cloudWatchLogsLogGroup", |group| group.text("logGroupArn", ARN))
             })?;
             destinations.extend(arn.flatten());
         }
-        Ok(Logging { level, include_execution_data, destinations })
+        Ok(Logging { level, include_execution_data, destinations: named.map(|_| destinations) })
     })
 }
 
