@@ -25,8 +25,7 @@ pub struct Redrive {
 
 /// Goes on with an execution that has ended without success: does the state once more in which it ended, with the input
 /// and the variables that it had then, and with all its retries. A Parallel or Map state begins anew. `machine` may be
-/// another definition than before; its
-/// `TimeoutSeconds` counts from now on.
+/// another definition than before; its `TimeoutSeconds` counts from now on.
 ///
 /// `None` when the thread has not ended, or has succeeded, or is a child's, or the definition has no such state.
 #[must_use]

@@ -5,6 +5,8 @@
 //! placeholders in the recordings. Of a recording that depends on calls that it does not hold only the others are
 //! counted, so the share is asserted, not each.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "these are tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;

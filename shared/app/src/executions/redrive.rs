@@ -64,15 +64,17 @@ pub async fn redrive_execution<P: Ports>(
     for _ in 0..TRIES {
         let stored = record::load(ports, id).await?.ok_or_else(gone)?;
         let thread = load::load(ports, &log).await?.ok_or_else(gone)?;
-        let run = stored.execution.workflow.as_deref();
-        if let Some(run) = run
-            && redrive.token.is_some()
+        let Some(run) = stored.execution.workflow.as_deref() else {
+            return Err(refuse("Only executions of workflows can be redriven"));
+        };
+        if redrive.token.is_some()
             && run.redrive_token == redrive.token
+            // Its caller may have died between the record and the log.
+            && thread.snapshot.execution.redrive_count == Some(run.redrives)
             && let Some(at) = run.redriven_at
         {
             return Ok(at);
         }
-        let Some(run) = run else { return Err(refuse("Only executions of workflows can be redriven")) };
         let status = thread.snapshot.outcome().map_or(ExecutionStatus::Running, super::inspect::status_of);
         if matches!(status, ExecutionStatus::Running | ExecutionStatus::Succeeded) {
             return Err(refuse(&format!("Execution is {} and cannot be redriven", status.name())));
@@ -83,7 +85,7 @@ pub async fn redrive_execution<P: Ports>(
         }
         // What follows from its end must not come after what follows from its redrive.
         close::settle(ports, &thread).await?;
-        let count = run.redrives + 1;
+        let count = thread.snapshot.execution.redrive_count.unwrap_or_default() + 1;
         let decided = decide(ports, &thread, &redrive, count, now).await?;
         let Some(stored) = reopen(ports, id, &redrive, count, now).await? else { continue };
         match advance::commit_redrive(ports, thread, decided, redrive.definition.as_ref(), now).await {
