@@ -219,6 +219,7 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
     let body = EntryBody { header, tick: 0, snapshot, history, born: None, before: start.before };
     // One that has ended already needs no second write, unless a project or a task must be told first.
     let outcome = body.snapshot.outcome().filter(|_| start.project.is_none() && start.waiting.is_none());
+    let is_closed = outcome.is_some();
     let stored = Versioned {
         execution: Execution {
             id: start.id.clone(),
@@ -247,7 +248,7 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
     }
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
     dispatch::send(ports, &thread, effects).await?;
-    if thread.snapshot.outcome().is_some() {
+    if thread.snapshot.outcome().is_some() && !is_closed {
         close::settle(ports, &thread).await?;
     }
     Ok(Started::Now(now))
