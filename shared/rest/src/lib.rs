@@ -10,6 +10,7 @@ mod body;
 mod bulk;
 mod caller;
 mod config;
+mod control;
 mod error_pages;
 mod executions;
 mod frame;

@@ -15,8 +15,8 @@ use utoipa::{OpenApi, Path};
 
 use crate::problem::ProblemBody;
 use crate::{
-    App, RestConfig, artifacts, bulk, error_pages, executions, frame, health, projects, tasks, templates, versions,
-    views, workflows,
+    App, RestConfig, artifacts, bulk, control, error_pages, executions, frame, health, projects, tasks, templates,
+    versions, views, workflows,
 };
 
 /// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
@@ -92,6 +92,10 @@ routes! {
     executions::{ get_execution_history, __path_get_execution_history };
     executions::{ get_execution_graph, __path_get_execution_graph };
     executions::{ stop_execution, __path_stop_execution };
+    control::{ redrive_execution, __path_redrive_execution };
+    control::{ fork_execution, __path_fork_execution };
+    control::{ pause_execution, __path_pause_execution };
+    control::{ resume_execution, __path_resume_execution };
     templates::{ list_templates, __path_list_templates };
     templates::{ get_template, __path_get_template };
     health::{ get_health, __path_get_health };
@@ -205,6 +209,10 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("start_execution", &[("409", "`wrong-state`: there is another of that name")]),
     ("act_on_executions", &[("404", "`not-found`: there is no such workflow")]),
     ("list_executions", &[("404", "`not-found`: there is no such workflow")]),
+    ("redrive_execution", &[("409", "`wrong-state`: it can't be redriven")]),
+    ("fork_execution", &[("409", "`wrong-state`: there is another execution of that name")]),
+    ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
+    ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
     ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
