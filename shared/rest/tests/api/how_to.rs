@@ -59,7 +59,17 @@ fn contains(whole: &Value, part: &Value) -> bool {
 
 #[tokio::test]
 async fn the_examples_of_run_a_workflow_work() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/how-to/run-a-workflow.md");
+    assert!(run("run-a-workflow").await >= 15);
+}
+
+#[tokio::test]
+async fn the_examples_of_control_executions_work() {
+    assert_eq!(run("control-executions").await, 6);
+}
+
+/// Runs the examples of a page. Answers how many there were.
+async fn run(page: &str) -> usize {
+    let path = format!("{}/../../docs/how-to/{page}.md", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(path).unwrap();
     let server = Server::new();
     let (mut last, mut ran) = (None, 0);
@@ -99,5 +109,5 @@ async fn the_examples_of_run_a_workflow_work() {
             other => panic!("{other} is not run"),
         }
     }
-    assert!(ran >= 15, "{ran}");
+    ran
 }
