@@ -1,6 +1,6 @@
 //! Fork, pause and resume as decisions.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
 
 use std::collections::BTreeMap;
 

@@ -101,7 +101,7 @@ impl Rough {
             self.swept = now;
             return;
         }
-        let doubled = self.seed > 0 && self.draw() % 20 == 0;
+        let doubled = self.seed > 0 && self.draw().is_multiple_of(20);
         self.memory.duplicate_ready(&mut || doubled);
         for queue in Queue::ALL {
             let received = self.memory.receive(queue, 1, queue.visibility(), Duration::ZERO).await.unwrap_or_default();
