@@ -27,9 +27,6 @@ const MAX_ITEM: usize = 400 * 1024;
 /// DynamoDB's limit for a transaction.
 pub(crate) const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
 
-/// No stored text is longer: what is goes to the bucket. Unpacking ends there.
-const MAX_UNPACKED: u64 = 64 * 1024 * 1024;
-
 /// How often a write that met another transaction is made again before it is given up.
 const CONTENDED_ATTEMPTS: u32 = 10;
 
@@ -58,15 +55,21 @@ pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> StoreResult<&'a str> {
 const PACK_OVER: usize = 800;
 
 /// A text that may be long: packed (raw deflate, RFC 1951) where that makes it shorter, since each KB costs a write unit.
-pub(crate) fn packed(value: String) -> AttributeValue {
+///
+/// # Errors
+/// [`StoreError::TooLarge`] for a text that an item could not hold as it is: packing moves no limit.
+pub(crate) fn packed(what: &'static str, value: String) -> StoreResult<AttributeValue> {
     if value.len() <= PACK_OVER {
-        return text(value);
+        return Ok(text(value));
+    }
+    if value.len() > MAX_ITEM {
+        return Err(StoreError::TooLarge { what, size: value.len(), limit: MAX_ITEM });
     }
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(value.len() / 2), Compression::fast());
     let packed = encoder.write_all(value.as_bytes()).and_then(|()| encoder.finish());
     match packed {
-        Ok(bytes) if bytes.len() < value.len() => AttributeValue::B(Blob::new(bytes)),
-        _ => text(value),
+        Ok(bytes) if bytes.len() < value.len() => Ok(AttributeValue::B(Blob::new(bytes))),
+        _ => Ok(text(value)),
     }
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn packed(value: String) -> AttributeValue {
 pub(crate) fn get_packed<'a>(item: &'a Item, name: &str) -> StoreResult<Cow<'a, str>> {
     let Some(AttributeValue::B(bytes)) = item.get(name) else { return get_text(item, name).map(Cow::Borrowed) };
     let mut value = String::new();
-    let read = DeflateDecoder::new(bytes.as_ref()).take(MAX_UNPACKED).read_to_string(&mut value);
+    let read = DeflateDecoder::new(bytes.as_ref()).take(MAX_ITEM as u64).read_to_string(&mut value);
     read.map_err(|problem| corrupt(item, problem))?;
     Ok(Cow::Owned(value))
 }

@@ -41,7 +41,7 @@ fn to_item(entry: &LogEntry) -> StoreResult<Item> {
     }
     let mut item = item_of(log_entry(&entry.log, entry.seq));
     item.insert(AT.to_owned(), number(entry.at.millis()));
-    item.insert(BODY.to_owned(), packed(entry.body.clone()));
+    item.insert(BODY.to_owned(), packed("a log's entry", entry.body.clone())?);
     set_expiry(&mut item, entry.expires_at);
     check_size("a log's entry", &item)?;
     Ok(item)

@@ -65,7 +65,7 @@ fn to_item(record: Record, condition: Condition) -> StoreResult<Item> {
     };
     let mut item = item_of(ItemKey { partition: record.key.partition, sort: record.key.sort });
     item.insert(VERSION.to_owned(), number(version.saturating_add(1)));
-    item.insert(BODY.to_owned(), packed(record.body.to_string()));
+    item.insert(BODY.to_owned(), packed("a record", record.body.to_string())?);
     for Listing { index, partition, sort } in record.listings {
         let (_, pk, sk) = index_names(index);
         item.insert(pk.to_owned(), text(partition));
@@ -371,6 +371,14 @@ mod tests {
     fn a_record_over_the_limit_is_refused() {
         let large = Record { body: json!("x".repeat(400 * 1024)), ..record() };
         assert!(matches!(to_item(large, Condition::Any), Err(StoreError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_long_record_is_packed_and_read_again() {
+        let long = Record { body: json!({ "text": "long ".repeat(1_000) }), ..record() };
+        let item = to_item(long.clone(), Condition::Any).unwrap();
+        assert!(size(&item) < 1_024, "{}", size(&item));
+        assert_eq!(from_item(&item).unwrap().body, long.body);
     }
 
     #[test]
