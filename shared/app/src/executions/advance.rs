@@ -6,7 +6,7 @@ use millrace_asl::{Decision, Event, Failure, HistoryEvent, Moment, Outcome, Snap
 
 use serde::{Deserialize, Serialize};
 
-use super::body::{self, Born, EntryBody, Header};
+use super::body::{self, Born, EntryBody, EntryHead, Header};
 use super::load::load;
 use super::log::{JoinArm, LogId};
 use super::messages::Carried;
@@ -56,6 +56,12 @@ impl Thread {
             snapshot: decision.snapshot,
             unwritten: decision.history,
         }
+    }
+
+    /// A thread as a stored entry leaves it.
+    pub(crate) fn from_head(log: LogId, seq: u64, at: Timestamp, head: EntryHead) -> Self {
+        let EntryHead { header, tick, snapshot, .. } = head;
+        Self { log, header, seq, at, tick, snapshot, unwritten: Vec::new() }
     }
 
     /// A thread as an entry leaves it.

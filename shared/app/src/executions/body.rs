@@ -1,8 +1,12 @@
 //! What an entry of a log holds, and how it is written: as JSON text, or as the address of a larger text.
 
-use millrace_asl::{HistoryEvent, Position, Snapshot, Timestamp};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use std::fmt;
+use std::marker::PhantomData;
+
+use millrace_asl::{Details, HistoryEvent, Position, Snapshot, Timestamp};
+use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::history::HistoryItem;
 use super::log::{LogEntry, LogId};
@@ -80,12 +84,61 @@ struct Elsewhere {
 
 const ELSEWHERE: &str = "{\"blob\":";
 
+/// What a thread needs of an entry, and with what its history begins: the rest may be long and is skipped.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct EntryHead {
+    #[serde(flatten)]
+    pub(crate) header: Header,
+    #[serde(rename = "tick")]
+    pub(crate) tick: u64,
+    #[serde(rename = "snap")]
+    pub(crate) snapshot: Snapshot,
+    #[serde(rename = "hist", deserialize_with = "first_of")]
+    history: Option<HistoryEvent>,
+    #[serde(rename = "before", default, deserialize_with = "first_of")]
+    before: Option<HistoryItem>,
+    /// Named, so that it is skipped and not kept for the header.
+    #[serde(rename = "born", default)]
+    _born: IgnoredAny,
+}
+
+/// The first of an array; the others are skipped.
+fn first_of<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    struct First<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<T>, A::Error> {
+            let first = items.next_element()?;
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+
+    from.deserialize_seq(First(PhantomData))
+}
+
 /// What an execution was started with, from its first entry.
-pub(crate) fn input_of(first: EntryBody) -> Value {
-    let started = match first.before.into_iter().next() {
-        Some(started) => Some(started.details),
-        None => first.history.into_iter().next().map(|started| started.details.into_fields()),
-    };
+pub(crate) fn input_of(first: EntryHead) -> Value {
+    input(first.before.map(|started| started.details), first.history.map(|started| started.details))
+}
+
+impl EntryBody {
+    /// What an execution was started with, from its first entry.
+    pub(crate) fn input(&self) -> Value {
+        let (before, history) = (self.before.first(), self.history.first());
+        input(before.map(|started| started.details.clone()), history.map(|started| started.details.clone()))
+    }
+}
+
+/// The input in the details of the event that begins a history: the fork's source's, else its own.
+fn input(before: Option<Map<String, Value>>, own: Option<Details>) -> Value {
+    let started = before.or_else(|| own.map(Details::into_fields));
     started.and_then(|mut details| details.remove("input")).unwrap_or_default()
 }
 

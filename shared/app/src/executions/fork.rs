@@ -85,7 +85,7 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         },
         input: fork.input.clone(),
         corrected: fork.definition.is_some(),
-        execution_input: body::input_of(first.clone()),
+        execution_input: first.input(),
         missing: Vec::new(),
     };
     let moment = Moment { now, seed: seed(ports) };

@@ -6,7 +6,7 @@ use millrace_asl::{Outcome, Timestamp};
 use serde_json::Value;
 
 use super::advance::Thread;
-use super::body::{self, EntryBody};
+use super::body;
 use super::log::LogId;
 use super::record::{self, Execution, ExecutionStatus};
 use super::{advance, load};
@@ -36,11 +36,11 @@ pub struct ExecutionView {
 pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Option<ExecutionView>, Error> {
     let Some(stored) = record::load(ports, id).await? else { return Ok(None) };
     let log = LogId::root(id.clone());
-    let first: EntryBody = body::decode(ports, &stored.execution.first_entry, "an execution's first entry").await?;
+    let first = load::first_head(ports, &stored.execution).await?;
     let (thread, input) = match ports.log().latest(&log).await? {
         Some(entry) => (load::read(ports, entry).await?, body::input_of(first)),
         None => {
-            let thread = Thread::from_body(log, 0, stored.execution.started_at, first.clone());
+            let thread = Thread::from_head(log, 0, stored.execution.started_at, first.clone());
             (thread, body::input_of(first))
         }
     };

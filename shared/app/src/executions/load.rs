@@ -6,8 +6,9 @@ use std::pin::Pin;
 use millrace_asl::EventType;
 
 use super::advance::Thread;
-use super::body::{self, EntryBody};
+use super::body::{self, EntryBody, EntryHead};
 use super::log::{LogEntry, LogId};
+use super::record::Execution;
 use super::{definitions, record};
 use crate::error::Error;
 use crate::ports::{ExecutionLog, Ports};
@@ -55,8 +56,8 @@ pub(crate) async fn children<P: Ports>(
 
 /// Reads an entry as the thread that it leaves.
 pub(crate) async fn read<P: Ports>(ports: &P, entry: LogEntry) -> Result<Thread, Error> {
-    let body: EntryBody = body::decode(ports, &entry.body, "an entry of a log").await?;
-    Ok(Thread::from_body(entry.log, entry.seq, entry.at, body))
+    let head: EntryHead = body::decode(ports, &entry.body, "an entry of a log").await?;
+    Ok(Thread::from_head(entry.log, entry.seq, entry.at, head))
 }
 
 /// The same with the types of the events that the entry recorded.
@@ -75,11 +76,18 @@ pub(crate) async fn first_body<P: Ports>(ports: &P, log: &LogId) -> Result<Optio
     Ok(Some((body, thread)))
 }
 
+/// The same without its history.
+pub(crate) async fn first_head<P: Ports>(ports: &P, execution: &Execution) -> Result<EntryHead, Error> {
+    body::decode(ports, &execution.first_entry, "an execution's first entry").await
+}
+
 /// The thread of entry 0, which no log holds: an execution's is in its record, a child's is implied by its parent.
 pub(crate) fn first<'a, P: Ports>(ports: &'a P, log: &'a LogId) -> Loading<'a> {
     Box::pin(async move {
         let Some((parent, step)) = log.parent() else {
-            return Ok(first_body(ports, log).await?.map(|(_, thread)| thread));
+            let Some(stored) = record::load(ports, &log.execution).await? else { return Ok(None) };
+            let (at, head) = (stored.execution.started_at, first_head(ports, &stored.execution).await?);
+            return Ok(Some(Thread::from_head(log.clone(), 0, at, head)));
         };
         match origin(ports, &parent, step.fanout).await? {
             Some(parent) => implied(ports, &parent, step.index).await,

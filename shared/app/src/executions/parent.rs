@@ -8,10 +8,10 @@ use millrace_asl::{Event, Failure, Outcome, Report, TaskToken};
 use serde_json::{Map, Value, json};
 
 use super::advance::{After, Thread, advance, failure_of};
-use super::body::{self, EntryBody};
+use super::body;
 use super::definitions;
 use super::inspect::status_of;
-use super::load::load;
+use super::load::{first_head, load};
 use super::log::LogId;
 use super::record::{self, Execution, ExecutionStatus};
 use crate::error::Error;
@@ -58,7 +58,7 @@ async fn tell_one<P: Ports>(ports: &P, execution: &Execution, thread: &Thread, t
     let state = parent.snapshot.state().and_then(|name| machine.states(parent.snapshot.machine)?.get(name));
     let Some(Kind::Task(task)) = state.map(|state| &state.kind) else { return Ok(()) };
     let as_json = Resource::of(&task.resource).pattern() == Pattern::Sync2;
-    let first: EntryBody = body::decode(ports, &execution.first_entry, "an execution's first entry").await?;
+    let first = first_head(ports, execution).await?;
     let described = describe(execution, thread, outcome, body::input_of(first), as_json);
     let report = match outcome {
         Outcome::Succeeded { .. } => Report::Success { output: described },

@@ -264,6 +264,6 @@ async fn started_before<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Started
     }
     let gone = || Error::from(StoreError::corrupt(format!("execution {id}"), "it was there and is gone"));
     let execution = record::load(ports, id).await?.ok_or_else(gone)?.execution;
-    let first: EntryBody = body::decode(ports, &execution.first_entry, "an execution's first entry").await?;
+    let first = load::first_head(ports, &execution).await?;
     Ok(Started::Before { execution: Box::new(execution), input: body::input_of(first) })
 }
