@@ -129,8 +129,9 @@ async fn stack() -> Option<Stack> {
     };
     let sqs = aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs).build());
     let mut urls = Vec::new();
-    for queue in ["ENGINE", "PM", "DEV", "QA", "OPS"] {
-        let (live, dead) = make_queue(&sqs, &format!("{name}-{}", queue.to_lowercase())).await;
+    for queue in Queue::ALL {
+        let (live, dead) = make_queue(&sqs, &format!("{name}-{}", queue.name())).await;
+        let queue = queue.name().to_uppercase();
         urls.push((format!("{queue}_QUEUE_URL"), live));
         urls.push((format!("{queue}_DLQ_URL"), dead));
     }
