@@ -63,7 +63,7 @@ impl Server {
     /// Opens the data folder, listens and starts the workers.
     ///
     /// # Errors
-    /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], [`ListenError`], and what keeps `server.json`
+    /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json`
     /// from being written.
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let services = millrace_integrations::Config::from_env()?;
