@@ -2,7 +2,7 @@
 //!
 //! A run's state is its log's (`docs/adr/0013`). Its record says where that is, and how the run ended; the name of an
 //! execution of it leads to the record and to the execution's place, so that none is indexed. The items are stored in
-//! pages. Start reading at [`perform`], then [`inspect`].
+//! pages. Start reading at `perform`, then `inspect`.
 
 mod children;
 mod formats;

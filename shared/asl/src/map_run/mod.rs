@@ -4,7 +4,7 @@
 //! thread that gets its items from the driver, runs their executions, and ends with a [`PageReport`]. An execution that
 //! never waits leaves only its end with its page: whoever asks for its history runs it again ([`rerun`]).
 //!
-//! Start reading at [`begin`], then [`page`].
+//! Start reading at `begin`, then `page`.
 
 pub(crate) mod begin;
 pub(crate) mod names;
