@@ -84,9 +84,11 @@ conformance: build-release ## Score the local server against recordings of Step 
 e2e: build-release $(TOOLS) $(STAND_IN)
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py
 
-bench: rust ## Print figures of speed and cost, and write target/bench.json
+bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.json
 	cargo bench --locked -p millrace-simulation --bench cost
 	cargo bench --locked -p millrace-cli --bench engine
+	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam build
+	$(BIN)/python tests/aws/measure_init.py
 
 deploy: $(TOOLS) ## Build and deploy the stack (ENV=dev|staging|production)
 	PATH="$(BIN):$$PATH" sam build

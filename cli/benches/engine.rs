@@ -291,6 +291,34 @@ async fn maps(bench: &mut Bench) {
     }
 }
 
+/// Time a transition and an item, and the most memory on the way, as histories and Maps grow: per transition and per item
+/// neither should.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+async fn growth(bench: &mut Bench) {
+    for size in [1_000_usize, 10_000, 100_000, 1_000_000] {
+        let times = (20_000 / size).max(1);
+        forget_peak();
+        let (time, _) = many(bench, times, 1, &a_loop(), &json!({ "n": size / 2 })).await;
+        let each = time.as_secs_f64() * 1e6 / (size * times) as f64;
+        bench.note(&format!("loop_us_each_at_{size}"), "a transition of a loop of this many", vec![each]);
+        bench.note(&format!("loop_peak_mb_at_{size}"), "the most resident on the way", vec![peak()]);
+    }
+    for size in [100_usize, 1_000, 10_000, 100_000] {
+        let times = (10_000 / size).max(1);
+        let items: Vec<usize> = (0..size).collect();
+        forget_peak();
+        let (time, _) = many(bench, times, 1, &map_of_passes(), &json!({ "items": items })).await;
+        let each = time.as_secs_f64() * 1e6 / (size * times) as f64;
+        bench.note(&format!("map_us_each_at_{size}"), "an item of a Map of this many", vec![each]);
+        bench.note(&format!("map_peak_mb_at_{size}"), "the most resident on the way", vec![peak()]);
+    }
+}
+
+/// Begins a new measurement of [`peak`] (`proc_pid_clear_refs(5)`).
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("the kernel forgets the peak");
+}
+
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn per_second(count: usize, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
@@ -298,8 +326,17 @@ fn per_second(count: usize, time: Duration) -> f64 {
 
 /// Resident memory in MB.
 fn resident(process: &str) -> f64 {
+    memory(process, "VmRSS")
+}
+
+/// The most resident memory of this process in MB since [`forget_peak`].
+fn peak() -> f64 {
+    memory("self", "VmHWM")
+}
+
+fn memory(process: &str, field: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default() / 1024.0
 }
 
@@ -344,6 +381,9 @@ fn main() {
             maps(&mut bench).await;
         }
         bench.note("rss_after_maps_mb", "resident after a Map of 100,000 items", vec![resident("self")]);
+        if wanted("growth") {
+            growth(&mut bench).await;
+        }
         bench.write();
         bench.server.stop().await;
     });
