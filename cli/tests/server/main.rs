@@ -2,118 +2,35 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+mod kills;
+mod program;
+
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-fn millrace() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
-    command.env_remove("MILLRACE_LOG").stdin(Stdio::null());
-    command
+use program::{Server, millrace};
+
+fn create(server: &Server, name: &str) -> String {
+    let body = json!({ "template_id": "python-cli", "parameters": { "name": name } });
+    let (status, body) = server.call("POST", "/api/projects", &[], Some(&body));
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    let project: Value = serde_json::from_slice(&body).unwrap();
+    project["id"].as_str().unwrap().to_owned()
 }
 
-/// A server in a process of its own; killed when the test ends.
-struct Server {
-    child: Child,
-    url: String,
-    stdout: BufReader<std::process::ChildStdout>,
-    stderr: Option<ChildStderr>,
-}
-
-impl Server {
-    fn start(data: &Path, more: &[&str]) -> Self {
-        let mut child = millrace()
-            .args(["up", "--port", "0", "--auth", "off", "--data"])
-            .arg(data)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut url = String::new();
-        stdout.read_line(&mut url).unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        if url.is_empty() {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            panic!("the server did not start: {text}");
+fn wait_until_completed(server: &Server, id: &str) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        let project = server.get(&format!("/api/projects/{id}"));
+        match project["status"].as_str().unwrap() {
+            "completed" => return,
+            "failed" | "cancelled" | "paused" => panic!("{project:#}"),
+            _ => assert!(Instant::now() < deadline, "{project:#}"),
         }
-        Self { child, url: url.trim_end().to_owned(), stdout, stderr: Some(stderr) }
-    }
-
-    fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> (u16, Vec<u8>) {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
-        let url = if path.starts_with('/') { format!("{}{path}", self.url) } else { path.to_owned() };
-        let mut request = ureq::http::Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answer = match body {
-            None => agent.run(request.body(()).unwrap()),
-            Some(body) => agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap()),
-        };
-        let answer = answer.unwrap();
-        (answer.status().as_u16(), answer.into_body().read_to_vec().unwrap())
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let (status, body) = self.call("GET", path, &[], None);
-        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
-        serde_json::from_slice(&body).unwrap()
-    }
-
-    fn create(&self, name: &str) -> String {
-        let body = json!({ "template_id": "python-cli", "parameters": { "name": name } });
-        let (status, body) = self.call("POST", "/api/projects", &[], Some(&body));
-        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
-        let project: Value = serde_json::from_slice(&body).unwrap();
-        project["id"].as_str().unwrap().to_owned()
-    }
-
-    fn wait_until_completed(&self, id: &str) {
-        let deadline = Instant::now() + Duration::from_secs(90);
-        loop {
-            let project = self.get(&format!("/api/projects/{id}"));
-            match project["status"].as_str().unwrap() {
-                "completed" => return,
-                "failed" | "cancelled" | "paused" => panic!("{project:#}"),
-                _ => assert!(Instant::now() < deadline, "{project:#}"),
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Ends it as a terminal or an init system would.
-    fn terminate(mut self) -> (Option<i32>, String, String) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        let code = self.child.wait().unwrap().code();
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
-        self.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (code, out, err)
-    }
-
-    /// `kill -9`
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -172,7 +89,7 @@ fn it_starts_answers_and_stops() {
 fn a_project_survives_kills() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    let ids: Vec<String> = (0..2).map(|number| server.create(&format!("tool-{number}"))).collect();
+    let ids: Vec<String> = (0..2).map(|number| create(&server, &format!("tool-{number}"))).collect();
     server.kill();
     assert!(dir.path().join("server.json").exists(), "it had no time to remove it");
 
@@ -182,7 +99,7 @@ fn a_project_survives_kills() {
     server.kill();
     let server = Server::start(dir.path(), &[]);
     for id in &ids {
-        server.wait_until_completed(id);
+        wait_until_completed(&server, id);
         let deployments = server.get(&format!("/api/projects/{id}/deployments"));
         assert_eq!(deployments["items"].as_array().unwrap().len(), 1, "packaged once");
         let events = server.get(&format!("/api/projects/{id}/events?limit=100"));
