@@ -82,6 +82,7 @@ conformance: build-release ## Score the local server against recordings of Step 
 	python3 tests/conformance/score.py target/release/millrace
 
 e2e: build-release $(TOOLS) $(STAND_IN)
+	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/ministack.py cargo nextest run --locked --workspace -E 'binary(ministack)'
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py
 
 bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.json

@@ -37,8 +37,15 @@ const LAMBDAS: [&str; 7] = [
 ];
 
 #[test]
-fn the_local_server_does_not_compile_the_aws_sdk() {
+fn the_local_server_does_not_compile_the_ports_on_aws() {
     assert_without("millrace-cli", &["aws-", "millrace-aws", "lambda_"]);
+}
+
+#[test]
+fn the_lambdas_do_not_compile_the_aws_sdk() {
+    for lambda in LAMBDAS {
+        assert_without(lambda, &["aws-", "openssl-sys", "native-tls"]);
+    }
 }
 
 #[test]
@@ -57,12 +64,15 @@ fn who_is_no_agent_does_without_them() {
 
 #[test]
 fn the_use_cases_know_no_store_and_no_http() {
-    assert_without("millrace-app", &["aws-", "rusqlite", "axum", "hyper", "tokio", "millrace-sqlite", "millrace-aws"]);
+    assert_without(
+        "millrace-app",
+        &["millrace-client", "rusqlite", "axum", "hyper", "tokio", "millrace-sqlite", "millrace-aws"],
+    );
 }
 
 #[test]
 fn the_interpreter_is_pure() {
-    assert_without("millrace-asl", &["tokio", "async", "futures", "rand", "getrandom", "aws-", "chrono", "tracing"]);
+    assert_without("millrace-asl", &["tokio", "async", "futures", "rand", "getrandom", "hyper", "chrono", "tracing"]);
 }
 
 #[test]

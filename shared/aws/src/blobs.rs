@@ -3,29 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
+use http::Method;
+use http::header::CONTENT_TYPE;
 use millrace_app::ports::{BlobInfo, BlobStore, Page, StoreError, StoreResult};
+use millrace_client::s3::Target;
+use millrace_client::{Answer, encode_query, xml};
 
-use crate::clients::Clients;
 use crate::cursor;
+use crate::services::{CallFailed, Services};
 
 /// Blobs as objects of the stack's bucket, under their own keys.
 #[derive(Debug, Clone)]
 pub struct S3BlobStore {
-    clients: Arc<Clients>,
+    services: Arc<Services>,
 }
 
 /// The most keys that S3 lists in one answer.
 const MAX_KEYS: usize = 1_000;
 
 impl S3BlobStore {
-    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
-    }
-
-    fn bucket(&self) -> &str {
-        &self.clients.config.bucket
+    pub(crate) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -46,71 +44,72 @@ fn disposition(filename: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}")
 }
 
+/// A page of a listing.
+fn listing(answer: &Answer) -> Option<(Vec<BlobInfo>, bool)> {
+    xml::read(&answer.response, |root| {
+        let info = |found| {
+            Some(BlobInfo { key: xml::text(found, &["Key"])?, size: xml::text(found, &["Size"])?.parse().ok()? })
+        };
+        let items = xml::children(root, "Contents").map(info).collect::<Option<_>>()?;
+        Some((items, xml::text(root, &["IsTruncated"]).as_deref() == Some("true")))
+    })
+}
+
 impl BlobStore for S3BlobStore {
     async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> StoreResult<()> {
-        let call = self.clients.s3().put_object().bucket(self.bucket()).key(key);
-        let call = call.content_type(content_type).body(ByteStream::from(bytes));
-        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("BlobStore::put", error))
+        let headers = vec![(CONTENT_TYPE, content_type.to_owned())];
+        let target = Target { key, headers, body: bytes.into(), ..Target::default() };
+        let put = self.services.s3(Method::PUT, target).await;
+        put.map(|_| ()).map_err(|error| StoreError::unavailable("BlobStore::put", error))
     }
 
     async fn get(&self, key: &str) -> StoreResult<Option<Vec<u8>>> {
-        const GET: &str = "BlobStore::get";
-        let answer = match self.clients.s3().get_object().bucket(self.bucket()).key(key).send().await {
-            Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(StoreError::unavailable(GET, error)),
-        };
-        let bytes = answer.body.collect().await.map_err(|error| StoreError::unavailable(GET, error))?;
-        Ok(Some(bytes.to_vec()))
+        match self.services.s3(Method::GET, Target { key, ..Target::default() }).await {
+            Ok(answer) => Ok(Some(answer.response.body.into())),
+            Err(error) if error.is("NoSuchKey") => Ok(None),
+            Err(error) => Err(StoreError::unavailable("BlobStore::get", error)),
+        }
     }
 
     async fn delete(&self, key: &str) -> StoreResult<()> {
-        let call = self.clients.s3().delete_object().bucket(self.bucket()).key(key);
-        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("BlobStore::delete", error))
+        let delete = self.services.s3(Method::DELETE, Target { key, ..Target::default() }).await;
+        delete.map(|_| ()).map_err(|error| StoreError::unavailable("BlobStore::delete", error))
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Page<BlobInfo>> {
+        const LIST: &str = "BlobStore::list";
         let fingerprint = cursor::fingerprint(&["blobs", prefix]);
         let start = cursor.map(|cursor| cursor::decode::<1>(&fingerprint, cursor)).transpose()?;
-        let answer = self
-            .clients
-            .s3()
-            .list_objects_v2()
-            .bucket(self.bucket())
-            .prefix(prefix)
-            .max_keys(i32::try_from(limit.clamp(1, MAX_KEYS)).unwrap_or(1))
-            .set_start_after(start.map(|[key]| key))
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("BlobStore::list", error))?;
-        let more = answer.is_truncated().unwrap_or_default();
-        let info = |object: aws_sdk_s3::types::Object| BlobInfo {
-            size: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-            key: object.key.unwrap_or_default(),
-        };
-        let items: Vec<BlobInfo> = answer.contents.unwrap_or_default().into_iter().map(info).collect();
+        let limit = limit.clamp(1, MAX_KEYS).to_string();
+        let mut query = vec![("list-type", "2"), ("max-keys", limit.as_str()), ("prefix", prefix)];
+        query.extend(start.iter().map(|[key]| ("start-after", key.as_str())));
+        let listed = self.services.s3(Method::GET, Target { query: encode_query(query), ..Target::default() }).await;
+        let answer = listed.map_err(|error| StoreError::unavailable(LIST, error))?;
+        let unreadable = || StoreError::unavailable(LIST, CallFailed::Unreadable("s3", None));
+        let (items, more) = listing(&answer).ok_or_else(unreadable)?;
         let next = items.last().filter(|_| more).map(|last| cursor::encode(&fingerprint, &[&last.key]));
         Ok(Page { items, next })
     }
 
     async fn download_url(&self, key: &str, filename: &str, valid_for: Duration) -> StoreResult<String> {
-        const URL: &str = "BlobStore::download_url";
-        let valid = PresigningConfig::expires_in(valid_for).map_err(|error| StoreError::unavailable(URL, error))?;
-        let call = self.clients.s3().get_object().bucket(self.bucket()).key(key);
-        let request = call
-            .response_content_disposition(disposition(filename))
-            .presigned(valid)
-            .await
-            .map_err(|error| StoreError::unavailable(URL, error))?;
-        Ok(request.uri().to_owned())
+        let query = encode_query([("response-content-disposition", disposition(filename).as_str())]);
+        let address = self.services.s3_address(key, query, valid_for).await;
+        address.map_err(|error| StoreError::unavailable("BlobStore::download_url", error))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_is_read() {
+        let body = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>true</IsTruncated>\
+                    <Contents><Key>a &amp; b</Key><Size>7</Size></Contents></ListBucketResult>";
+        let response = millrace_client::Response { status: 200, headers: http::HeaderMap::new(), body: body.into() };
+        let (items, more) = listing(&Answer { response, attempts: 1 }).unwrap();
+        assert_eq!((items, more), (vec![BlobInfo { key: "a & b".into(), size: 7 }], true));
+    }
 
     #[test]
     fn a_file_name_can_not_break_the_header() {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use millrace_app::ports::Queue;
+use millrace_client::{Endpoints, Service};
 
 /// The functions of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +37,7 @@ pub struct ConfigError {
 /// Names and addresses of what the stack consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    pub(crate) region: String,
-    pub(crate) endpoint_url: Option<String>,
+    pub(crate) endpoints: Endpoints,
     pub(crate) table: String,
     pub(crate) bucket: String,
     pub(crate) queues: HashMap<Queue, String>,
@@ -47,6 +47,10 @@ pub struct Config {
     pub(crate) schedule_role_arn: String,
 }
 
+/// What the ports call.
+const SERVICES: [Service; 5] = [Service::DYNAMODB, Service::SQS, Service::S3, Service::SSM, Service::SCHEDULER];
+
+const AWS_REGION: &str = "AWS_REGION";
 const TABLE_NAME: &str = "TABLE_NAME";
 const BUCKET_NAME: &str = "BUCKET_NAME";
 const SCHEDULE_GROUP: &str = "SCHEDULE_GROUP";
@@ -157,14 +161,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     fn url(&mut self, name: &str, what: &str) -> String {
         let url = self.required(name, what);
-        self.check_url(name, &url);
-        url
-    }
-
-    fn check_url(&mut self, name: &str, url: &str) {
         if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
             self.problems.push(format!("{name} is {url:?}: it must be a URL that begins with https:// or http://"));
         }
+        url
     }
 }
 
@@ -183,9 +183,12 @@ impl Config {
     /// [`ConfigError`] with every missing or malformed variable.
     pub fn from_lookup(needs: Needs, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader { lookup, problems: Vec::new() };
-        let region = reader.required("AWS_REGION", "the stack's region");
-        let endpoint_url = reader.optional("AWS_ENDPOINT_URL");
-        reader.check_url("AWS_ENDPOINT_URL", endpoint_url.as_deref().unwrap_or_default());
+        reader.required(AWS_REGION, "the stack's region");
+        let services = SERVICES.map(|service| format!("AWS_ENDPOINT_URL_{}", service.variable));
+        let names = [AWS_REGION.to_owned(), "AWS_ENDPOINT_URL".to_owned()].into_iter().chain(services);
+        let variables = names.filter_map(|name| Some((name.clone(), reader.optional(&name)?)));
+        let (endpoints, problems) = Endpoints::read(variables.collect::<Vec<_>>());
+        reader.problems.extend(problems);
         let table = reader.required(TABLE_NAME, "the name of the DynamoDB table");
         let bucket = reader.required(BUCKET_NAME, "the name of the S3 bucket");
         let queues = Queue::ALL.map(|queue| (queue, reader.url(queue_variable(queue), "the URL of the SQS queue")));
@@ -212,8 +215,7 @@ impl Config {
             return Err(ConfigError { problems: reader.problems });
         }
         Ok(Self {
-            region,
-            endpoint_url,
+            endpoints,
             table,
             bucket,
             queues: queues.into(),
@@ -231,7 +233,7 @@ mod tests {
 
     fn value(name: &str) -> Option<String> {
         Some(match name {
-            "AWS_ENDPOINT_URL" => return None,
+            name if name.starts_with("AWS_ENDPOINT_URL") => return None,
             "SECRETS_PREFIX" => "/millrace/".into(),
             name if name.ends_with("_URL") => format!("https://sqs.eu-west-1.amazonaws.com/1/{name}"),
             name => name.to_lowercase(),

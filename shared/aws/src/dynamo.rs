@@ -1,25 +1,20 @@
 //! What the two stores on DynamoDB share: items, times, conditions and errors.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use millrace_app::Timestamp;
-use millrace_app::ports::{StoreError, StoreResult};
+use millrace_app::ports::{IdSource as _, StoreError, StoreResult};
 
+use crate::attribute::{AttributeValue, Item};
+use crate::clock::SystemRandom;
 use crate::keys::{EXPIRES_AT, EXPIRES_EARLY, ItemKey, PK, SK};
-
-/// An item as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+use crate::services::CallFailed;
 
 /// DynamoDB's limit for an item: names and values together.
 const MAX_ITEM: usize = 400 * 1024;
@@ -39,7 +34,7 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
 }
 
 pub(crate) fn item_of(key: ItemKey) -> Item {
-    HashMap::from([(PK.to_owned(), text(key.partition)), (SK.to_owned(), text(key.sort))])
+    Item::from([(PK.to_owned(), text(key.partition)), (SK.to_owned(), text(key.sort))])
 }
 
 /// A text attribute of an item.
@@ -68,7 +63,7 @@ pub(crate) fn packed(what: &'static str, value: String) -> StoreResult<Attribute
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(value.len() / 2), Compression::fast());
     let packed = encoder.write_all(value.as_bytes()).and_then(|()| encoder.finish());
     match packed {
-        Ok(bytes) if bytes.len() < value.len() => Ok(AttributeValue::B(Blob::new(bytes))),
+        Ok(bytes) if bytes.len() < value.len() => Ok(AttributeValue::B(bytes)),
         _ => Ok(text(value)),
     }
 }
@@ -77,7 +72,7 @@ pub(crate) fn packed(what: &'static str, value: String) -> StoreResult<Attribute
 pub(crate) fn get_packed<'a>(item: &'a Item, name: &str) -> StoreResult<Cow<'a, str>> {
     let Some(AttributeValue::B(bytes)) = item.get(name) else { return get_text(item, name).map(Cow::Borrowed) };
     let mut value = String::new();
-    let read = DeflateDecoder::new(bytes.as_ref()).take(MAX_ITEM as u64).read_to_string(&mut value);
+    let read = DeflateDecoder::new(bytes.as_slice()).take(MAX_ITEM as u64).read_to_string(&mut value);
     read.map_err(|problem| corrupt(item, problem))?;
     Ok(Cow::Owned(value))
 }
@@ -92,7 +87,10 @@ pub(crate) fn get_number<T: std::str::FromStr>(item: &Item, name: &str) -> Store
 }
 
 pub(crate) fn corrupt(item: &Item, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
+    let part = |name: &str| match item.get(name) {
+        Some(AttributeValue::S(text)) => text.as_str(),
+        _ => "?",
+    };
     StoreError::corrupt(format!("item {} {}", part(PK), part(SK)), why)
 }
 
@@ -124,7 +122,7 @@ pub(crate) fn size(item: &Item) -> usize {
             name.len()
                 + match value {
                     AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-                    AttributeValue::B(bytes) => bytes.as_ref().len(),
+                    AttributeValue::B(bytes) => bytes.len(),
                     _ => 1,
                 }
         })
@@ -148,39 +146,18 @@ pub(crate) enum Refused {
     Final(StoreError),
 }
 
-/// Why a single write was not made.
-pub(crate) fn refused<E, R>(operation: &'static str, error: SdkError<E, R>) -> Refused
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match error.code() {
-        Some("ConditionalCheckFailedException") => Refused::Final(StoreError::Conflict),
-        Some("TransactionConflictException") => Refused::Contended(StoreError::Conflict),
-        _ => Refused::Final(StoreError::unavailable(operation, error)),
-    }
-}
-
-/// Why a transaction was not made: a failed condition outweighs a conflict, for repeating won't help.
-pub(crate) fn cancelled<R>(operation: &'static str, error: SdkError<TransactWriteItemsError, R>) -> Refused
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    let codes: Vec<String> = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code().map(str::to_owned)).collect()
-        }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-            return Refused::Contended(StoreError::unavailable(operation, error));
-        }
-        _ => return Refused::Final(StoreError::unavailable(operation, error)),
-    };
-    let any = |wanted: &str| codes.iter().any(|code| code == wanted);
-    if any("ConditionalCheckFailed") {
+/// Why a write was not made. Of the reasons of a transaction a failed condition outweighs a conflict, for repeating won't
+/// help.
+pub(crate) fn refused(operation: &'static str, error: CallFailed) -> Refused {
+    let reason = |wanted: &str| matches!(&error, CallFailed::Refused { reasons, .. } if reasons.iter().any(|reason| reason == wanted));
+    if error.is("ConditionalCheckFailedException") || reason("ConditionalCheckFailed") {
         Refused::Final(StoreError::Conflict)
-    } else if any("TransactionConflict") {
+    } else if error.is("TransactionConflictException") || reason("TransactionConflict") {
         Refused::Contended(StoreError::Conflict)
-    } else if any("ThrottlingError") || any("ProvisionedThroughputExceeded") {
+    } else if error.is("TransactionInProgressException")
+        || reason("ThrottlingError")
+        || reason("ProvisionedThroughputExceeded")
+    {
         Refused::Contended(StoreError::unavailable(operation, error))
     } else {
         Refused::Final(StoreError::unavailable(operation, error))
@@ -205,6 +182,11 @@ where
         }
         tokio::time::sleep(pause(attempt)).await;
     }
+}
+
+/// Names a transaction, for its tries.
+pub(crate) fn request_token() -> String {
+    SystemRandom.random().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Between one and two times 5 ms, doubled with each attempt, up to 320 ms.
@@ -235,6 +217,45 @@ mod tests {
         let item = item_of(ItemKey { partition: "P".into(), sort: "S".into() });
         let error = get_text(&item, "body").unwrap_err();
         assert_eq!(error.to_string(), "item P S is corrupt");
+    }
+
+    fn failed(status: u16, body: &str) -> CallFailed {
+        let body = bytes::Bytes::copy_from_slice(body.as_bytes());
+        let response = millrace_client::Response { status, headers: http::HeaderMap::new(), body };
+        CallFailed::of_json(&millrace_client::Answer { response, attempts: 1 })
+    }
+
+    #[test]
+    fn why_a_write_was_not_made() {
+        let cancelled = |reasons: &str| {
+            format!(
+                r#"{{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"m",
+                "CancellationReasons":[{{"Code":"None"}},{reasons}]}}"#
+            )
+        };
+        let named = |code: &str| format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"m"}}"#);
+        let (conflict, other) = ("conflict", "unavailable");
+        for (status, body, expected) in [
+            (400, named("ConditionalCheckFailedException"), (conflict, false)),
+            (400, named("TransactionConflictException"), (conflict, true)),
+            (400, named("TransactionInProgressException"), (other, true)),
+            (400, named("ProvisionedThroughputExceededException"), (other, false)),
+            (400, named("ValidationException"), (other, false)),
+            (500, String::new(), (other, false)),
+            (400, cancelled(r#"{"Code":"ConditionalCheckFailed","Message":"m"}"#), (conflict, false)),
+            (400, cancelled(r#"{"Code":"TransactionConflict"},{"Code":"ConditionalCheckFailed"}"#), (conflict, false)),
+            (400, cancelled(r#"{"Code":"TransactionConflict"}"#), (conflict, true)),
+            (400, cancelled(r#"{"Code":"ThrottlingError"}"#), (other, true)),
+            (400, cancelled(r#"{"Code":"ProvisionedThroughputExceeded"}"#), (other, true)),
+            (400, cancelled(r#"{"Code":"ValidationError"}"#), (other, false)),
+        ] {
+            let (error, again) = match refused("test", failed(status, &body)) {
+                Refused::Contended(error) => (error, true),
+                Refused::Final(error) => (error, false),
+            };
+            let kind = if matches!(error, StoreError::Conflict) { conflict } else { other };
+            assert_eq!((kind, again), expected, "{body}");
+        }
     }
 
     #[test]

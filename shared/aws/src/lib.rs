@@ -1,11 +1,11 @@
 //! The ports on AWS: DynamoDB, SQS, S3, SSM and EventBridge Scheduler.
 //!
-//! It translates and nothing more; no type of the SDK leaves it. A function's `main.rs` reads a [`Config`], builds
-//! [`AwsPorts`] and hands SQS events to [`worker::handle_batch`]. Start reading at `keys.rs`, which owns the table's
-//! shape.
+//! It translates and nothing more, over the signed HTTP of `shared/client`; `requests.rs` and `messages.rs` hold what is sent.
+//! A function's `main.rs` reads a [`Config`], builds [`AwsPorts`] and hands SQS events to [`worker::handle_batch`]. Start
+//! reading at `keys.rs`, which owns the table's shape.
 
+mod attribute;
 mod blobs;
-mod clients;
 mod clock;
 mod config;
 mod cursor;
@@ -13,9 +13,12 @@ mod dynamo;
 mod gather;
 mod keys;
 mod log;
+mod messages;
 mod queues;
 mod records;
+mod requests;
 mod secrets;
+mod services;
 pub mod telemetry;
 pub mod worker;
 
@@ -45,13 +48,13 @@ impl AwsPorts {
     /// The ports of a stack. Connects to nothing yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let clients = Arc::new(clients::Clients::new(config));
+        let services = Arc::new(services::Services::new(config));
         Self {
-            log: DynamoExecutionLog::new(Arc::clone(&clients)),
-            records: DynamoRecordStore::new(Arc::clone(&clients)),
-            queues: SqsQueues::new(Arc::clone(&clients)),
-            blobs: S3BlobStore::new(Arc::clone(&clients)),
-            secrets: SsmSecretStore::new(clients),
+            log: DynamoExecutionLog::new(Arc::clone(&services)),
+            records: DynamoRecordStore::new(Arc::clone(&services)),
+            queues: SqsQueues::new(Arc::clone(&services)),
+            blobs: S3BlobStore::new(Arc::clone(&services)),
+            secrets: SsmSecretStore::new(services),
         }
     }
 }

@@ -1,35 +1,47 @@
 //! The executions' logs on DynamoDB.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::ParseIntError;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
+use bytes::Bytes;
 use millrace_app::Timestamp;
 use millrace_app::executions::{ChildRef, JoinArm, LogEntry, LogId};
 use millrace_app::ports::{ExecutionLog, StoreError, StoreResult};
 
-use crate::clients::Clients;
+use crate::attribute::{AttributeValue, Item};
 use crate::dynamo::{
-    Item, Refused, cancelled, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of, number,
-    packed, persist, refused, set_expiry, text,
+    Refused, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of, number, packed, persist,
+    refused, request_token, set_expiry, text,
 };
 use crate::keys::{
     AT, BODY, COUNTED, FAN, ItemKey, JoinTree, MAX_SEQ, SK, child_prefix, log_entry, log_prefix, parse_child_sort,
     parse_seq,
 };
+use crate::requests::{
+    AttributesAnswer, ItemAnswer, ItemRequest, QueryAnswer, QueryRequest, TransactItem, Transaction,
+};
+use crate::services::{DYNAMODB, Services, body};
 
 /// Logs in the table. A transition is one conditional `PutItem`; the end of a child of a fan-out is one transaction
 /// with the count in its shard (see `keys.rs`).
 #[derive(Debug, Clone)]
 pub struct DynamoExecutionLog {
-    clients: Arc<Clients>,
+    services: Arc<Services>,
 }
 
 const APPEND: &str = "ExecutionLog::append";
+const JOINED: &str = "ExecutionLog::joined";
 const ABSENT: &str = "attribute_not_exists(PK)";
+
+const RANGE: &str = "PK = :pk AND SK BETWEEN :first AND :last";
+
+/// The values of [`RANGE`].
+fn range<'a>(partition: &str, first: &str, last: &str) -> HashMap<&'a str, AttributeValue> {
+    [(":pk", text(partition)), (":first", text(first)), (":last", text(last))].into()
+}
 
 fn to_item(entry: &LogEntry) -> StoreResult<Item> {
     if entry.seq > MAX_SEQ {
@@ -59,12 +71,12 @@ fn from_item(log: LogId, item: &Item) -> StoreResult<LogEntry> {
 }
 
 impl DynamoExecutionLog {
-    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
+    pub(crate) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     fn table(&self) -> &str {
-        &self.clients.config.table
+        &self.services.config.table
     }
 
     /// How a counter counts a member. It goes when what it counts goes.
@@ -81,34 +93,50 @@ impl DynamoExecutionLog {
 
     /// Appends the entry and counts its child, in one transaction.
     async fn append_and_count(&self, entry: &LogEntry, item: Item, tree: &JoinTree, position: u32) -> StoreResult<()> {
-        let built = |error| StoreError::unavailable(APPEND, error);
-        let put = Put::builder().table_name(self.table()).set_item(Some(item)).condition_expression(ABSENT);
+        let put = ItemRequest {
+            table_name: self.table(),
+            item: Some(item),
+            condition_expression: Some(ABSENT.to_owned()),
+            ..ItemRequest::default()
+        };
         let (expression, values) = Self::count(position, entry.expires_at);
-        let count = Update::builder()
-            .table_name(self.table())
-            .set_key(Some(item_of(tree.counter(0, position / FAN))))
-            .update_expression(expression)
-            .set_expression_attribute_values(Some(values));
-        let items = vec![
-            TransactWriteItem::builder().put(put.build().map_err(built)?).build(),
-            TransactWriteItem::builder().update(count.build().map_err(built)?).build(),
-        ];
+        let count = ItemRequest {
+            table_name: self.table(),
+            key: Some(item_of(tree.counter(0, position / FAN))),
+            update_expression: Some(expression),
+            expression_attribute_values: Some(values),
+            ..ItemRequest::default()
+        };
+        let transact_items = vec![TransactItem::Put(put), TransactItem::Update(count)];
+        let request = Transaction { client_request_token: request_token(), transact_items };
+        self.write("TransactWriteItems", body(APPEND, &request)?).await
+    }
+
+    /// Makes a write, until it is made or refused for good.
+    async fn write(&self, operation: &'static str, request: Bytes) -> StoreResult<()> {
         persist(|| {
-            let call = self.clients.dynamodb().transact_write_items().set_transact_items(Some(items.clone()));
-            async move { call.send().await.map(|_| ()).map_err(|error| cancelled(APPEND, error)) }
+            let call = self.services.json(&DYNAMODB, operation, request.clone());
+            async move { call.await.map(|_| ()).map_err(|error| refused(APPEND, error)) }
         })
         .await
     }
 
+    /// Reads a page of a partition.
+    async fn query(&self, operation: &'static str, request: &QueryRequest<'_>) -> StoreResult<QueryAnswer> {
+        let answer = self.services.ask(&DYNAMODB, "Query", body(operation, request)?).await;
+        answer.map_err(|error| StoreError::unavailable(operation, error))
+    }
+
     /// What a counter has counted.
     async fn counted(&self, tree: &JoinTree, level: u32, node: u32) -> StoreResult<Counted> {
-        let call = self.clients.dynamodb().get_item().table_name(self.table());
-        let answer = call
-            .set_key(Some(item_of(tree.counter(level, node))))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("ExecutionLog::joined", error))?;
+        let request = ItemRequest {
+            table_name: self.table(),
+            key: Some(item_of(tree.counter(level, node))),
+            consistent_read: Some(true),
+            ..ItemRequest::default()
+        };
+        let answer = self.services.ask(&DYNAMODB, "GetItem", body(JOINED, &request)?).await;
+        let answer: ItemAnswer = answer.map_err(|error| StoreError::unavailable(JOINED, error))?;
         answer.item.as_ref().map_or_else(|| Ok(Counted::default()), Counted::of)
     }
 
@@ -121,17 +149,21 @@ impl DynamoExecutionLog {
         expires_at: Option<Timestamp>,
     ) -> StoreResult<Counted> {
         let (expression, values) = Self::count(node, expires_at);
+        let request = ItemRequest {
+            table_name: self.table(),
+            key: Some(item_of(tree.counter(level + 1, node / FAN))),
+            update_expression: Some(expression),
+            expression_attribute_values: Some(values),
+            return_values: Some("ALL_NEW"),
+            ..ItemRequest::default()
+        };
+        let request = body(JOINED, &request)?;
         let counted = Mutex::new(Counted::default());
         persist(|| {
-            let call = self.clients.dynamodb().update_item().table_name(self.table());
-            let call = call
-                .set_key(Some(item_of(tree.counter(level + 1, node / FAN))))
-                .update_expression(&expression)
-                .set_expression_attribute_values(Some(values.clone()))
-                .return_values(ReturnValue::AllNew);
+            let call = self.services.ask::<AttributesAnswer>(&DYNAMODB, "UpdateItem", request.clone());
             let counted = &counted;
             async move {
-                let answer = call.send().await.map_err(|error| refused("ExecutionLog::joined", error))?;
+                let answer = call.await.map_err(|error| refused(JOINED, error))?;
                 let new = answer.attributes.as_ref().map_or_else(|| Ok(Counted::default()), Counted::of);
                 *counted.lock().unwrap_or_else(PoisonError::into_inner) = new.map_err(Refused::Final)?;
                 Ok(())
@@ -201,12 +233,13 @@ impl ExecutionLog for DynamoExecutionLog {
     async fn append(&self, entry: &LogEntry, join: Option<&JoinArm>) -> StoreResult<bool> {
         let item = to_item(entry)?;
         let Some((arm, tree)) = join.and_then(|arm| Some((arm, JoinTree::of(arm)?))) else {
-            persist(|| {
-                let call = self.clients.dynamodb().put_item().table_name(self.table());
-                let call = call.set_item(Some(item.clone())).condition_expression(ABSENT);
-                async move { call.send().await.map(|_| ()).map_err(|error| refused(APPEND, error)) }
-            })
-            .await?;
+            let put = ItemRequest {
+                table_name: self.table(),
+                item: Some(item),
+                condition_expression: Some(ABSENT.to_owned()),
+                ..ItemRequest::default()
+            };
+            self.write("PutItem", body(APPEND, &put)?).await?;
             return Ok(false);
         };
         self.append_and_count(entry, item, &tree, arm.position).await?;
@@ -222,21 +255,17 @@ impl ExecutionLog for DynamoExecutionLog {
 
     async fn latest(&self, log: &LogId) -> StoreResult<Option<LogEntry>> {
         let ItemKey { partition, sort } = log_prefix(log);
-        let answer = self
-            .clients
-            .dynamodb()
-            .query()
-            .table_name(self.table())
-            .key_condition_expression("PK = :pk AND begins_with(SK, :sk)")
-            .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":sk", text(sort))
-            .scan_index_forward(false)
-            .limit(1)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("ExecutionLog::latest", error))?;
-        answer.items().first().map(|item| from_item(log.clone(), item)).transpose()
+        let request = QueryRequest {
+            table_name: self.table(),
+            key_condition_expression: "PK = :pk AND begins_with(SK, :sk)",
+            expression_attribute_values: [(":pk", text(partition)), (":sk", text(sort))].into(),
+            scan_index_forward: Some(false),
+            limit: Some(1),
+            consistent_read: Some(true),
+            ..QueryRequest::default()
+        };
+        let answer = self.query("ExecutionLog::latest", &request).await?;
+        answer.items.first().map(|item| from_item(log.clone(), item)).transpose()
     }
 
     async fn appended(&self, log: &LogId, after: u64, wait: Duration) -> StoreResult<Option<LogEntry>> {
@@ -257,27 +286,22 @@ impl ExecutionLog for DynamoExecutionLog {
         if from > MAX_SEQ {
             return Ok(Vec::new());
         }
-        let first = log_entry(log, from);
+        let (first, last) = (log_entry(log, from), log_entry(log, MAX_SEQ).sort);
         let mut entries = Vec::new();
         let mut start: Option<Item> = None;
         while entries.len() < limit {
             let page = i32::try_from(limit - entries.len()).unwrap_or(i32::MAX);
-            let answer = self
-                .clients
-                .dynamodb()
-                .query()
-                .table_name(self.table())
-                .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-                .expression_attribute_values(":pk", text(first.partition.as_str()))
-                .expression_attribute_values(":first", text(first.sort.as_str()))
-                .expression_attribute_values(":last", text(log_entry(log, MAX_SEQ).sort))
-                .limit(page)
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::unavailable("ExecutionLog::entries", error))?;
-            for item in answer.items() {
+            let request = QueryRequest {
+                table_name: self.table(),
+                key_condition_expression: RANGE,
+                expression_attribute_values: range(&first.partition, &first.sort, &last),
+                limit: Some(page),
+                consistent_read: Some(true),
+                exclusive_start_key: start,
+                ..QueryRequest::default()
+            };
+            let answer = self.query("ExecutionLog::entries", &request).await?;
+            for item in &answer.items {
                 entries.push(from_item(log.clone(), item)?);
             }
             start = answer.last_evaluated_key;
@@ -302,22 +326,17 @@ impl ExecutionLog for DynamoExecutionLog {
             let end = log_entry(&parent.child(fanout, highest), MAX_SEQ).sort;
             let mut start: Option<Item> = None;
             loop {
-                let answer = self
-                    .clients
-                    .dynamodb()
-                    .query()
-                    .table_name(self.table())
-                    .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-                    .expression_attribute_values(":pk", text(first.partition.as_str()))
-                    .expression_attribute_values(":first", text(first.sort.as_str()))
-                    .expression_attribute_values(":last", text(end.as_str()))
-                    .scan_index_forward(false)
-                    .consistent_read(true)
-                    .set_exclusive_start_key(start)
-                    .send()
-                    .await
-                    .map_err(|error| StoreError::unavailable("ExecutionLog::children", error))?;
-                for item in answer.items() {
+                let request = QueryRequest {
+                    table_name: self.table(),
+                    key_condition_expression: RANGE,
+                    expression_attribute_values: range(&first.partition, &first.sort, &end),
+                    scan_index_forward: Some(false),
+                    consistent_read: Some(true),
+                    exclusive_start_key: start,
+                    ..QueryRequest::default()
+                };
+                let answer = self.query("ExecutionLog::children", &request).await?;
+                for item in &answer.items {
                     let (index, _) = parse_child_sort(get_text(item, SK)?)
                         .ok_or_else(|| corrupt(item, "SK names no child's entry"))?;
                     let log = parent.child(fanout, index);

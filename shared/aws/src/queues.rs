@@ -3,27 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
-    SendMessageBatchRequestEntry,
-};
 use millrace_app::Timestamp;
 use millrace_app::ports::{
     DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError, StoreResult,
 };
+use serde_json::json;
 
-use crate::clients::Clients;
 use crate::clock::now;
 use crate::dynamo::pause;
 use crate::gather::Gather;
+use crate::messages::{
+    Batch, BatchAnswer, DeleteEntry, FlexibleTimeWindow, Message, QueueAttributes, Received, Schedule, SendEntry,
+    Target,
+};
+use crate::services::{CallFailed, SQS, Services, body};
 
 /// Standard queues, each with its dead-letter queue. A message for a time within fifteen minutes waits in the queue; a
 /// later one is a one-time schedule that sends it and is then deleted.
 #[derive(Debug, Clone)]
 pub struct SqsQueues {
-    clients: Arc<Clients>,
+    services: Arc<Services>,
     gather: Arc<Gather>,
 }
 
@@ -93,53 +92,49 @@ fn seconds(duration: Duration, limit: u64) -> i32 {
 }
 
 /// Does the error say that the message is no longer this receiver's?
-fn is_stale_receipt<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    matches!(
-        error.code().map(|code| code.rsplit('.').next().unwrap_or(code)),
-        Some("ReceiptHandleIsInvalid" | "InvalidParameterValue" | "MessageNotInflight")
-    )
+fn is_stale_receipt(error: &CallFailed) -> bool {
+    ["ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"].iter().any(|code| error.is(code))
 }
 
+const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
+
 fn receive_count(message: &Message) -> u32 {
-    let count = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount));
-    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+    message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 impl SqsQueues {
-    pub(crate) fn new(clients: Arc<Clients>) -> Self {
-        Self { clients, gather: Arc::default() }
+    pub(crate) fn new(services: Arc<Services>) -> Self {
+        Self { services, gather: Arc::default() }
     }
 
     fn url(&self, queue: Queue) -> StoreResult<&str> {
-        self.clients.config.queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "QUEUE"))
+        self.services.config.queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "QUEUE"))
     }
 
     fn dead_letter_url(&self, queue: Queue) -> StoreResult<&str> {
-        self.clients.config.dead_letter_queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "DLQ"))
+        self.services.config.dead_letter_queues.get(&queue).map(String::as_str).ok_or_else(|| missing(queue, "DLQ"))
     }
 
     async fn send_batch(&self, url: &str, batch: Vec<(OutgoingMessage, i32)>) -> StoreResult<()> {
         const SEND: &str = "MessageQueues::send";
-        let mut entries = Vec::with_capacity(batch.len());
-        for (id, (message, delay)) in batch.into_iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).message_body(message.body);
-            let entry = if delay > 0 { entry.delay_seconds(delay) } else { entry };
-            entries.push(entry.build().map_err(|error| StoreError::unavailable(SEND, error))?);
-        }
+        let entry = |(id, (message, delay)): (usize, (OutgoingMessage, i32))| SendEntry {
+            id: id.to_string(),
+            message_body: message.body,
+            delay_seconds: (delay > 0).then_some(delay),
+        };
+        let mut entries: Vec<SendEntry> = batch.into_iter().enumerate().map(entry).collect();
         for attempt in 1.. {
-            let call = self.clients.sqs().send_message_batch().queue_url(url).set_entries(Some(entries.clone()));
-            let answer = call.send().await.map_err(|error| StoreError::unavailable(SEND, error))?;
-            let Some(first) = answer.failed().first() else {
+            let request = body(SEND, &Batch { queue_url: url, entries: &entries })?;
+            let answer = self.services.ask(&SQS, "SendMessageBatch", request).await;
+            let BatchAnswer { failed } = answer.map_err(|error| StoreError::unavailable(SEND, error))?;
+            let Some(first) = failed.first() else {
                 break;
             };
-            if attempt == SEND_ATTEMPTS || answer.failed().iter().any(|failed| failed.sender_fault()) {
-                let (code, text) = (first.code(), first.message().unwrap_or_default());
-                return Err(StoreError::unavailable(
-                    SEND,
-                    format!("{} not sent: {code} {text}", answer.failed().len()),
-                ));
+            if attempt == SEND_ATTEMPTS || failed.iter().any(|failed| failed.sender_fault) {
+                let (code, text) = (&first.code, first.message.as_deref().unwrap_or_default());
+                return Err(StoreError::unavailable(SEND, format!("{} not sent: {code} {text}", failed.len())));
             }
-            entries.retain(|entry| answer.failed().iter().any(|failed| failed.id() == entry.id()));
+            entries.retain(|entry| failed.iter().any(|failed| failed.id == entry.id));
             tokio::time::sleep(pause(attempt)).await;
         }
         Ok(())
@@ -148,64 +143,60 @@ impl SqsQueues {
     /// Makes the schedule of a message; one of the same name is the same message, sent before.
     async fn schedule(&self, url: &str, message: OutgoingMessage, at: Timestamp) -> StoreResult<()> {
         const SCHEDULE: &str = "MessageQueues::send";
-        let config = &self.clients.config;
-        let built = |error| StoreError::unavailable(SCHEDULE, error);
-        let target = Target::builder()
-            .arn(queue_arn(&config.region, url)?)
-            .role_arn(&config.schedule_role_arn)
-            .input(message.body)
-            .build()
-            .map_err(built)?;
-        let exact = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().map_err(built)?;
-        let answer = self
-            .clients
-            .scheduler()
-            .create_schedule()
-            .group_name(&config.schedule_group)
-            .name(message.name)
-            .schedule_expression(schedule_expression(at))
-            .schedule_expression_timezone("UTC")
-            .flexible_time_window(exact)
-            .action_after_completion(ActionAfterCompletion::Delete)
-            .target(target)
-            .send()
-            .await;
-        match answer {
-            Err(error) if error.code() != Some("ConflictException") => Err(StoreError::unavailable(SCHEDULE, error)),
+        let config = &self.services.config;
+        let schedule = Schedule {
+            group_name: &config.schedule_group,
+            schedule_expression: schedule_expression(at),
+            schedule_expression_timezone: "UTC",
+            flexible_time_window: FlexibleTimeWindow { mode: "OFF" },
+            action_after_completion: "DELETE",
+            target: Target {
+                arn: queue_arn(config.endpoints.region(), url)?,
+                role_arn: &config.schedule_role_arn,
+                input: message.body,
+            },
+        };
+        match self.services.create_schedule(&message.name, body(SCHEDULE, &schedule)?).await {
+            Err(error) if !error.is("ConflictException") => Err(StoreError::unavailable(SCHEDULE, error)),
             _ => Ok(()),
         }
     }
 
     async fn count(&self, url: &str) -> StoreResult<QueueDepth> {
+        const DEPTH: &str = "MessageQueues::depth";
         let names = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
         ];
-        let call = self.clients.sqs().get_queue_attributes().queue_url(url);
-        let call = call.set_attribute_names(Some(names.to_vec()));
-        let answer = call.send().await.map_err(|error| StoreError::unavailable("MessageQueues::depth", error))?;
-        let number = |name| {
-            answer.attributes().and_then(|all| all.get(name)).and_then(|number| number.parse().ok()).unwrap_or_default()
-        };
-        let [ready, in_flight, delayed] = names.each_ref().map(number);
+        let request = body(DEPTH, &json!({ "QueueUrl": url, "AttributeNames": names }))?;
+        let answer = self.services.ask(&SQS, "GetQueueAttributes", request).await;
+        let QueueAttributes { attributes } = answer.map_err(|error| StoreError::unavailable(DEPTH, error))?;
+        let number = |name: &str| attributes.get(name).and_then(|number| number.parse().ok()).unwrap_or_default();
+        let [ready, in_flight, delayed] = names.map(number);
         Ok(QueueDepth { ready, in_flight, delayed, dead: 0 })
     }
 
     async fn take(&self, url: &str, max: usize, visibility: Duration, wait: Duration) -> StoreResult<Vec<Message>> {
-        let answer = self
-            .clients
-            .sqs()
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(i32::try_from(max.clamp(1, BATCH)).unwrap_or(1))
-            .visibility_timeout(seconds(visibility, MAX_VISIBILITY))
-            .wait_time_seconds(seconds(wait, MAX_WAIT))
-            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("MessageQueues::receive", error))?;
-        Ok(answer.messages.unwrap_or_default())
+        const RECEIVE: &str = "MessageQueues::receive";
+        let request = json!({
+            "QueueUrl": url,
+            "MaxNumberOfMessages": max.clamp(1, BATCH),
+            "VisibilityTimeout": seconds(visibility, MAX_VISIBILITY),
+            "WaitTimeSeconds": seconds(wait, MAX_WAIT),
+            "MessageSystemAttributeNames": [RECEIVE_COUNT],
+        });
+        let answer = self.services.ask(&SQS, "ReceiveMessage", body(RECEIVE, &request)?).await;
+        let Received { messages } = answer.map_err(|error| StoreError::unavailable(RECEIVE, error))?;
+        Ok(messages)
+    }
+
+    /// Does something with a received message; one that is no longer this receiver's is done.
+    async fn settle(&self, name: &'static str, operation: &'static str, request: serde_json::Value) -> StoreResult<()> {
+        match self.services.json(&SQS, operation, body(name, &request)?).await {
+            Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable(name, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Moves up to `limit` dead letters: receives, sends and deletes them. For a service that can't do it itself.
@@ -222,18 +213,17 @@ impl SqsQueues {
             for (id, message) in messages.into_iter().enumerate() {
                 let body = message.body.unwrap_or_default();
                 sends.push((OutgoingMessage { name: id.to_string(), body, deliver_at: None }, 0));
-                let delete = DeleteMessageBatchRequestEntry::builder()
-                    .id(id.to_string())
-                    .receipt_handle(message.receipt_handle.unwrap_or_default());
-                deletes.push(delete.build().map_err(|error| StoreError::unavailable(REDRIVE, error))?);
+                let receipt_handle = message.receipt_handle.unwrap_or_default();
+                deletes.push(DeleteEntry { id: id.to_string(), receipt_handle });
             }
             moved += u64::try_from(sends.len()).unwrap_or(u64::MAX);
             for batch in batches(sends) {
                 self.send_batch(to, batch).await?;
             }
             // What is not deleted now is moved again later: at least once.
-            let delete = self.clients.sqs().delete_message_batch().queue_url(from).set_entries(Some(deletes));
-            delete.send().await.map_err(|error| StoreError::unavailable(REDRIVE, error))?;
+            let delete = body(REDRIVE, &Batch { queue_url: from, entries: &deletes })?;
+            let deleted = self.services.json(&SQS, "DeleteMessageBatch", delete).await;
+            deleted.map_err(|error| StoreError::unavailable(REDRIVE, error))?;
         }
         Ok(moved)
     }
@@ -291,19 +281,17 @@ impl MessageQueues for SqsQueues {
     }
 
     async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
-        let call = self.clients.sqs().delete_message().queue_url(self.url(queue)?).receipt_handle(receipt);
-        match call.send().await {
-            Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable("MessageQueues::delete", error)),
-            _ => Ok(()),
-        }
+        let request = json!({ "QueueUrl": self.url(queue)?, "ReceiptHandle": receipt });
+        self.settle("MessageQueues::delete", "DeleteMessage", request).await
     }
 
     async fn release(&self, queue: Queue, receipt: &str, delay: Duration) -> StoreResult<()> {
-        let call = self.clients.sqs().change_message_visibility().queue_url(self.url(queue)?).receipt_handle(receipt);
-        match call.visibility_timeout(seconds(delay, MAX_VISIBILITY)).send().await {
-            Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable("MessageQueues::release", error)),
-            _ => Ok(()),
-        }
+        let request = json!({
+            "QueueUrl": self.url(queue)?,
+            "ReceiptHandle": receipt,
+            "VisibilityTimeout": seconds(delay, MAX_VISIBILITY),
+        });
+        self.settle("MessageQueues::release", "ChangeMessageVisibility", request).await
     }
 
     async fn depth(&self, queue: Queue) -> StoreResult<QueueDepth> {
@@ -339,17 +327,17 @@ impl MessageQueues for SqsQueues {
         if dead == 0 {
             return Ok(0);
         }
-        let region = &self.clients.config.region;
-        let (source, destination) = (queue_arn(region, from)?, queue_arn(region, to)?);
-        let call = self.clients.sqs().start_message_move_task().source_arn(source).destination_arn(destination);
-        match call.send().await {
+        const REDRIVE: &str = "MessageQueues::redrive";
+        let region = self.services.config.endpoints.region();
+        let request = json!({ "SourceArn": queue_arn(region, from)?, "DestinationArn": queue_arn(region, to)? });
+        match self.services.json(&SQS, "StartMessageMoveTask", body(REDRIVE, &request)?).await {
             Ok(_) => Ok(dead),
             // A stand-in without the operation, or a move that is under way already: moving by hand beside it is safe.
-            Err(error) if error.raw_response().is_some_and(|response| response.status().is_client_error()) => {
-                tracing::info!(queue = queue.name(), code = error.code(), "moving dead letters by hand");
+            Err(error) if error.is_callers() => {
+                tracing::info!(queue = queue.name(), %error, "moving dead letters by hand");
                 self.move_by_hand(from, to, dead).await
             }
-            Err(error) => Err(StoreError::unavailable("MessageQueues::redrive", error)),
+            Err(error) => Err(StoreError::unavailable(REDRIVE, error)),
         }
     }
 }

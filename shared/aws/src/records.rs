@@ -1,59 +1,55 @@
 //! Records on DynamoDB.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use bytes::Bytes;
 use millrace_app::Timestamp;
 use millrace_app::ports::{
     Condition, Index, Listing, Order, Page, Query, Record, RecordKey, RecordStore, StoreError, StoreResult, Write,
 };
 
-use crate::clients::Clients;
+use crate::attribute::{AttributeValue, Item};
 use crate::clock::now;
 use crate::cursor;
 use crate::dynamo::{
-    Item, MAX_TRANSACTION, cancelled, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of,
-    number, packed, persist, refused, set_expiry, size, text,
+    MAX_TRANSACTION, check_size, corrupt, get_expiry, get_number, get_packed, get_text, item_of, number, packed,
+    persist, refused, request_token, set_expiry, size, text,
 };
 use crate::keys::{BODY, EXPIRES_AT, ItemKey, PK, SK, VERSION, index_names};
+use crate::requests::{ItemAnswer, ItemRequest, QueryAnswer, QueryRequest, TransactItem, Transaction};
+use crate::services::{DYNAMODB, Services, body};
 
 /// Records in the table. One write is one conditional `PutItem` or `DeleteItem`, several are one transaction. A record
 /// that has expired is not answered, though DynamoDB may take days to remove it.
 #[derive(Debug, Clone)]
 pub struct DynamoRecordStore {
-    clients: Arc<Clients>,
+    services: Arc<Services>,
 }
 
 const WRITE: &str = "RecordStore::write";
+const QUERY: &str = "RecordStore::query";
 const MAX_WRITES: usize = 100;
 
-/// A condition as DynamoDB takes it, with its values.
-#[derive(Debug, Clone, Default)]
-struct Expression {
-    text: Option<String>,
-    names: Option<std::collections::HashMap<String, String>>,
-    values: Option<Item>,
-}
-
-impl Expression {
-    fn of(condition: Condition, now: Timestamp) -> Self {
-        // What has expired counts as absent, though it may still be there.
-        let now = (":now".to_owned(), number(now.millis().div_euclid(1_000)));
-        match condition {
-            Condition::Any => Self::default(),
-            Condition::Absent => Self {
-                text: Some(format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :now")),
-                names: None,
-                values: Some(Item::from([now])),
-            },
-            Condition::Version(version) => Self {
-                text: Some(format!(
-                    "#version = :version AND (attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now)"
-                )),
-                names: Some([("#version".to_owned(), VERSION.to_owned())].into()),
-                values: Some(Item::from([now, (":version".to_owned(), number(version))])),
-            },
-        }
+/// A request that is to be done under a condition.
+fn when(condition: Condition, now: Timestamp, request: ItemRequest<'_>) -> ItemRequest<'_> {
+    // What has expired counts as absent, though it may still be there.
+    let now = (":now".to_owned(), number(now.millis().div_euclid(1_000)));
+    match condition {
+        Condition::Any => request,
+        Condition::Absent => ItemRequest {
+            condition_expression: Some(format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :now")),
+            expression_attribute_values: Some(Item::from([now])),
+            ..request
+        },
+        Condition::Version(version) => ItemRequest {
+            condition_expression: Some(format!(
+                "#version = :version AND (attribute_not_exists({EXPIRES_AT}) OR {EXPIRES_AT} > :now)"
+            )),
+            expression_attribute_names: Some([("#version".to_owned(), VERSION.to_owned())].into()),
+            expression_attribute_values: Some(Item::from([now, (":version".to_owned(), number(version))])),
+            ..request
+        },
     }
 }
 
@@ -138,87 +134,52 @@ impl SortKeys {
 }
 
 impl DynamoRecordStore {
-    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
+    pub(crate) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     fn table(&self) -> &str {
-        &self.clients.config.table
+        &self.services.config.table
     }
 
-    async fn write_one(&self, write: Write) -> StoreResult<()> {
-        match write {
-            Write::Put(record, condition) => {
-                let (item, check) = (to_item(record, condition)?, Expression::of(condition, now()));
-                persist(|| {
-                    let call = self.clients.dynamodb().put_item().table_name(self.table());
-                    let call = call
-                        .set_item(Some(item.clone()))
-                        .set_condition_expression(check.text.clone())
-                        .set_expression_attribute_names(check.names.clone())
-                        .set_expression_attribute_values(check.values.clone());
-                    async move { call.send().await.map(|_| ()).map_err(|error| refused(WRITE, error)) }
-                })
-                .await
-            }
-            Write::Delete(key, condition) => {
-                let (key, check) = (key_item(key), Expression::of(condition, now()));
-                persist(|| {
-                    let call = self.clients.dynamodb().delete_item().table_name(self.table());
-                    let call = call
-                        .set_key(Some(key.clone()))
-                        .set_condition_expression(check.text.clone())
-                        .set_expression_attribute_names(check.names.clone())
-                        .set_expression_attribute_values(check.values.clone());
-                    async move { call.send().await.map(|_| ()).map_err(|error| refused(WRITE, error)) }
-                })
-                .await
-            }
-        }
-    }
-
-    /// One write of a transaction, and its size.
-    fn transact(&self, write: Write, now: Timestamp) -> StoreResult<(TransactWriteItem, usize)> {
-        let built = |error| StoreError::unavailable(WRITE, error);
+    /// A write as a request, alone or as a part of a transaction, and its size.
+    fn request(&self, write: Write, now: Timestamp) -> StoreResult<(TransactItem<'_>, usize)> {
+        let table = ItemRequest { table_name: self.table(), ..ItemRequest::default() };
         Ok(match write {
             Write::Put(record, condition) => {
-                let (item, check) = (to_item(record, condition)?, Expression::of(condition, now));
+                let item = to_item(record, condition)?;
                 let size = size(&item);
-                let put = Put::builder()
-                    .table_name(self.table())
-                    .set_item(Some(item))
-                    .set_condition_expression(check.text)
-                    .set_expression_attribute_names(check.names)
-                    .set_expression_attribute_values(check.values);
-                (TransactWriteItem::builder().put(put.build().map_err(built)?).build(), size)
+                (TransactItem::Put(when(condition, now, ItemRequest { item: Some(item), ..table })), size)
             }
             Write::Delete(key, condition) => {
-                let (key, check) = (key_item(key), Expression::of(condition, now));
+                let key = key_item(key);
                 let size = size(&key);
-                let delete = Delete::builder()
-                    .table_name(self.table())
-                    .set_key(Some(key))
-                    .set_condition_expression(check.text)
-                    .set_expression_attribute_names(check.names)
-                    .set_expression_attribute_values(check.values);
-                (TransactWriteItem::builder().delete(delete.build().map_err(built)?).build(), size)
+                (TransactItem::Delete(when(condition, now, ItemRequest { key: Some(key), ..table })), size)
             }
         })
+    }
+
+    /// Makes a write, until it is made or refused for good.
+    async fn make(&self, operation: &'static str, request: Bytes) -> StoreResult<()> {
+        persist(|| {
+            let call = self.services.json(&DYNAMODB, operation, request.clone());
+            async move { call.await.map(|_| ()).map_err(|error| refused(WRITE, error)) }
+        })
+        .await
     }
 }
 
 impl RecordStore for DynamoRecordStore {
     async fn get(&self, key: &RecordKey) -> StoreResult<Option<Record>> {
-        let answer = self
-            .clients
-            .dynamodb()
-            .get_item()
-            .table_name(self.table())
-            .set_key(Some(key_item(key.clone())))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::unavailable("RecordStore::get", error))?;
+        const GET: &str = "RecordStore::get";
+        let request = ItemRequest {
+            table_name: self.table(),
+            key: Some(key_item(key.clone())),
+            consistent_read: Some(true),
+            ..ItemRequest::default()
+        };
+        let answer = self.services.ask(&DYNAMODB, "GetItem", body(GET, &request)?).await;
+        let answer: ItemAnswer = answer.map_err(|error| StoreError::unavailable(GET, error))?;
         let record = answer.item.as_ref().map(from_item).transpose()?;
         Ok(record.filter(|record| is_live(record, now())))
     }
@@ -227,28 +188,28 @@ impl RecordStore for DynamoRecordStore {
         if writes.len() > MAX_WRITES {
             return Err(StoreError::TooLarge { what: "a transaction", size: writes.len(), limit: MAX_WRITES });
         }
-        if writes.len() <= 1 {
-            return match writes.pop() {
-                Some(write) => self.write_one(write).await,
-                None => Ok(()),
-            };
-        }
         let now = now();
+        if writes.len() <= 1 {
+            let Some(write) = writes.pop() else { return Ok(()) };
+            let (operation, request) = match self.request(write, now)?.0 {
+                TransactItem::Put(put) => ("PutItem", put),
+                TransactItem::Update(update) => ("UpdateItem", update),
+                TransactItem::Delete(delete) => ("DeleteItem", delete),
+            };
+            return self.make(operation, body(WRITE, &request)?).await;
+        }
         let mut total = 0;
         let mut items = Vec::with_capacity(writes.len());
         for write in writes {
-            let (item, size) = self.transact(write, now)?;
+            let (item, size) = self.request(write, now)?;
             total += size;
             items.push(item);
         }
         if total > MAX_TRANSACTION {
             return Err(StoreError::TooLarge { what: "a transaction", size: total, limit: MAX_TRANSACTION });
         }
-        persist(|| {
-            let call = self.clients.dynamodb().transact_write_items().set_transact_items(Some(items.clone()));
-            async move { call.send().await.map(|_| ()).map_err(|error| cancelled(WRITE, error)) }
-        })
-        .await
+        let request = Transaction { client_request_token: request_token(), transact_items: items };
+        self.make("TransactWriteItems", body(WRITE, &request)?).await
     }
 
     async fn query(&self, query: &Query) -> StoreResult<Page<Record>> {
@@ -271,33 +232,26 @@ impl RecordStore for DynamoRecordStore {
         // One more than asked for tells whether there is a next page.
         while records.len() <= query.limit && keys != SortKeys::None && !query.partition.is_empty() {
             let missing = i32::try_from(query.limit + 1 - records.len()).unwrap_or(i32::MAX);
-            let mut call = self
-                .clients
-                .dynamodb()
-                .query()
-                .table_name(self.table())
-                .set_index_name(name.map(str::to_owned))
-                .expression_attribute_values(":pk", text(query.partition.as_str()))
-                .scan_index_forward(ascending)
-                .limit(missing)
-                .set_exclusive_start_key(start);
-            // An index can't be read strongly consistent.
-            if name.is_none() {
-                call = call.consistent_read(true);
-            }
             let mut condition = format!("{pk} = :pk");
-            if let Some((expression, values)) = keys.condition(sk) {
+            let mut values = HashMap::from([(":pk", text(query.partition.as_str()))]);
+            if let Some((expression, sort)) = keys.condition(sk) {
                 condition.push_str(&expression);
-                for (place, value) in values.into_iter().enumerate() {
-                    call = call.expression_attribute_values(format!(":s{place}"), text(value));
-                }
+                values.extend([":s0", ":s1"].into_iter().zip(sort.into_iter().map(text)));
             }
-            let answer = call
-                .key_condition_expression(condition)
-                .send()
-                .await
-                .map_err(|error| StoreError::unavailable("RecordStore::query", error))?;
-            for item in answer.items() {
+            let request = QueryRequest {
+                table_name: self.table(),
+                index_name: name,
+                key_condition_expression: &condition,
+                expression_attribute_values: values,
+                scan_index_forward: Some(ascending),
+                limit: Some(missing),
+                // An index can't be read strongly consistent.
+                consistent_read: name.is_none().then_some(true),
+                exclusive_start_key: start,
+            };
+            let answer = self.services.ask(&DYNAMODB, "Query", body(QUERY, &request)?).await;
+            let answer: QueryAnswer = answer.map_err(|error| StoreError::unavailable(QUERY, error))?;
+            for item in &answer.items {
                 records.push(from_item(item)?);
             }
             records.retain(|record| is_live(record, now));

@@ -2,58 +2,78 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ssm::types::ParameterType;
 use millrace_app::ports::{Secret, SecretStore, StoreError, StoreResult};
+use serde::Deserialize;
+use serde_json::json;
 
-use crate::clients::Clients;
+use crate::services::{SSM, Services, body};
 
 /// Secrets as SecureString parameters under the stack's prefix, encrypted with the account's key for SSM.
 #[derive(Debug, Clone)]
 pub struct SsmSecretStore {
-    clients: Arc<Clients>,
+    services: Arc<Services>,
 }
 
 /// SSM's limit for a standard parameter.
 const MAX_BYTES: usize = 4 * 1024;
 
 impl SsmSecretStore {
-    pub(crate) const fn new(clients: Arc<Clients>) -> Self {
-        Self { clients }
+    pub(crate) const fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     fn parameter(&self, name: &str) -> StoreResult<String> {
-        match &self.clients.config.secrets_prefix {
+        match &self.services.config.secrets_prefix {
             Some(prefix) => Ok(format!("{prefix}{name}")),
             None => Err(StoreError::unavailable("SecretStore", "this function has no SECRETS_PREFIX")),
         }
     }
 }
 
+const NOT_FOUND: &str = "ParameterNotFound";
+
+/// What `GetParameter` answers. It has no `Debug`: it holds the secret.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    parameter: Option<Parameter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    value: Option<String>,
+}
+
 impl SecretStore for SsmSecretStore {
     async fn get(&self, name: &str) -> StoreResult<Option<Secret>> {
-        let call = self.clients.ssm().get_parameter().name(self.parameter(name)?).with_decryption(true);
-        match call.send().await {
+        const GET: &str = "SecretStore::get";
+        let request = body(GET, &json!({ "Name": self.parameter(name)?, "WithDecryption": true }))?;
+        match self.services.ask::<Answer>(&SSM, "GetParameter", request).await {
             Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).map(Secret::new)),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_parameter_not_found()) => Ok(None),
-            Err(error) => Err(StoreError::unavailable("SecretStore::get", error)),
+            Err(error) if error.is(NOT_FOUND) => Ok(None),
+            Err(error) => Err(StoreError::unavailable(GET, error)),
         }
     }
 
     async fn put(&self, name: &str, secret: &Secret) -> StoreResult<()> {
+        const PUT: &str = "SecretStore::put";
         let size = secret.expose().len();
         if size > MAX_BYTES {
             return Err(StoreError::TooLarge { what: "a secret", size, limit: MAX_BYTES });
         }
-        let call = self.clients.ssm().put_parameter().name(self.parameter(name)?).value(secret.expose());
-        let call = call.r#type(ParameterType::SecureString).overwrite(true);
-        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("SecretStore::put", error))
+        let request = json!({
+            "Name": self.parameter(name)?, "Value": secret.expose(), "Type": "SecureString", "Overwrite": true,
+        });
+        let put = self.services.json(&SSM, "PutParameter", body(PUT, &request)?).await;
+        put.map(|_| ()).map_err(|error| StoreError::unavailable(PUT, error))
     }
 
     async fn delete(&self, name: &str) -> StoreResult<()> {
-        match self.clients.ssm().delete_parameter().name(self.parameter(name)?).send().await {
-            Err(error) if !error.as_service_error().is_some_and(|error| error.is_parameter_not_found()) => {
-                Err(StoreError::unavailable("SecretStore::delete", error))
-            }
+        const DELETE: &str = "SecretStore::delete";
+        let request = body(DELETE, &json!({ "Name": self.parameter(name)? }))?;
+        match self.services.json(&SSM, "DeleteParameter", request).await {
+            Err(error) if !error.is(NOT_FOUND) => Err(StoreError::unavailable(DELETE, error)),
             _ => Ok(()),
         }
     }

@@ -8,28 +8,23 @@
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
-};
-use aws_sdk_sqs::config::Region;
-use aws_sdk_sqs::types::QueueAttributeName;
 use millrace_app::executions::{JoinArm, LogEntry, LogId};
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{
     Clock as _, ExecutionLog as _, IdSource as _, MessageQueues as _, OutgoingMessage, Ports as _, Queue,
 };
 use millrace_aws::{AwsPorts, Config, Needs, SystemRandom};
+use millrace_client::s3::{self, Target};
+use millrace_client::{Call, Client, Endpoints, Service};
 use millrace_simulation::contract::ContractEnv;
+use serde_json::{Value, json};
 
 const REGION: &str = "us-east-1";
 
 struct Stack {
     ports: AwsPorts,
     table: String,
-    dynamodb: aws_sdk_dynamodb::Client,
-    scheduler: aws_sdk_scheduler::Client,
+    client: Client,
 }
 
 impl ContractEnv for Stack {
@@ -44,46 +39,56 @@ impl ContractEnv for Stack {
     }
 }
 
-fn key(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
+/// Does an operation of a service that speaks JSON.
+async fn json(client: &Client, service: &Service, target: &str, operation: &str, request: Value) -> Value {
+    let call = Call::json(service, "1.0", target, operation, request.to_string().into());
+    let answer = client.call(&call).await.expect("an answer");
+    let body = String::from_utf8_lossy(&answer.response.body);
+    assert!(answer.succeeded(), "{operation}: {body}");
+    serde_json::from_str(&body).expect("JSON")
 }
 
-async fn make_table(client: &aws_sdk_dynamodb::Client, name: &str) {
-    let mut call = client
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key("PK", KeyType::Hash))
-        .key_schema(key("SK", KeyType::Range));
-    for attribute in ["PK", "SK", "OwnerPK", "OwnerSK", "StatusPK", "StatusSK", "DuePK", "DueSK"] {
-        let definition =
-            AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S).build();
-        call = call.attribute_definitions(definition.expect("a definition"));
-    }
-    for (index, prefix) in [("owner-index", "Owner"), ("status-index", "Status"), ("due-index", "Due")] {
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(index)
-            .key_schema(key(&format!("{prefix}PK"), KeyType::Hash))
-            .key_schema(key(&format!("{prefix}SK"), KeyType::Range))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build())
-            .build();
-        call = call.global_secondary_indexes(index.expect("an index"));
-    }
-    call.send().await.expect("the table is made");
+async fn dynamodb(client: &Client, operation: &str, request: Value) -> Value {
+    json(client, &Service::DYNAMODB, "DynamoDB_20120810", operation, request).await
+}
+
+async fn sqs(client: &Client, operation: &str, request: Value) -> Value {
+    json(client, &Service::SQS, "AmazonSQS", operation, request).await
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+async fn make_table(client: &Client, name: &str) {
+    let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+    let attributes = ["PK", "SK", "OwnerPK", "OwnerSK", "StatusPK", "StatusSK", "DuePK", "DueSK"];
+    let indexes =
+        [("owner-index", "Owner"), ("status-index", "Status"), ("due-index", "Due")].map(|(index, prefix)| {
+            json!({
+                "IndexName": index, "Projection": { "ProjectionType": "ALL" },
+                "KeySchema": [key(&format!("{prefix}PK"), "HASH"), key(&format!("{prefix}SK"), "RANGE")],
+            })
+        });
+    let table = json!({
+        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [key("PK", "HASH"), key("SK", "RANGE")],
+        "AttributeDefinitions": attributes.map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
+        "GlobalSecondaryIndexes": indexes,
+    });
+    dynamodb(client, "CreateTable", table).await;
 }
 
 /// A queue and its dead letters; answers both URLs.
-async fn make_queue(client: &aws_sdk_sqs::Client, name: &str) -> (String, String) {
-    let dead = client.create_queue().queue_name(format!("{name}-dlq")).send().await.expect("the queue is made");
-    let dead = dead.queue_url.expect("a URL");
-    let attributes = client.get_queue_attributes().queue_url(&dead).attribute_names(QueueAttributeName::QueueArn);
-    let attributes = attributes.send().await.expect("attributes").attributes.expect("attributes");
-    let policy = format!(
-        "{{\"deadLetterTargetArn\":\"{}\",\"maxReceiveCount\":\"3\"}}",
-        attributes.get(&QueueAttributeName::QueueArn).expect("an ARN")
-    );
-    let queue = client.create_queue().queue_name(name).attributes(QueueAttributeName::RedrivePolicy, policy);
-    (queue.send().await.expect("the queue is made").queue_url.expect("a URL"), dead)
+async fn make_queue(client: &Client, name: &str) -> (String, String) {
+    let dead = sqs(client, "CreateQueue", json!({ "QueueName": format!("{name}-dlq") })).await;
+    let dead = text(&dead["QueueUrl"]);
+    let attributes = json!({ "QueueUrl": dead, "AttributeNames": ["QueueArn"] });
+    let attributes = sqs(client, "GetQueueAttributes", attributes).await;
+    let arn = text(&attributes["Attributes"]["QueueArn"]);
+    let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": "3" }).to_string();
+    let queue = json!({ "QueueName": name, "Attributes": { "RedrivePolicy": policy } });
+    (text(&sqs(client, "CreateQueue", queue).await["QueueUrl"]), dead)
 }
 
 /// A stack of its own for a test; `None` without an endpoint.
@@ -94,43 +99,29 @@ async fn stack() -> Option<Stack> {
     };
     let name: String = SystemRandom.random().iter().map(|byte| format!("{byte:02x}")).collect();
     let name = format!("contract-{name}");
-    let http = || {
-        aws_smithy_http_client::Builder::new()
-            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https()
-    };
-    macro_rules! config {
-        ($service:ident) => {
-            $service::Config::builder()
-                .region(Region::new(REGION))
-                .endpoint_url(&endpoint)
-                .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-                .http_client(http())
-        };
-    }
+    let variables = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint.as_str())];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let client = Client::new(Endpoints::read(variables).0);
     let given = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    let dynamodb = aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb).build());
     let table = match given("MILLRACE_AWS_TABLE") {
         Some(table) => table,
         None => {
-            make_table(&dynamodb, &name).await;
+            make_table(&client, &name).await;
             name.clone()
         }
     };
     let bucket = match given("MILLRACE_AWS_BUCKET") {
         Some(bucket) => bucket,
         None => {
-            let s3 = aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3).force_path_style(true).build());
-            s3.create_bucket().bucket(&name).send().await.expect("the bucket is made");
+            let target = Target { bucket: &name, ..Target::default() };
+            let made = client.call(&s3::call(client.endpoints(), http::Method::PUT, target)).await;
+            assert!(made.expect("an answer").succeeded(), "the bucket is made");
             name.clone()
         }
     };
-    let sqs = aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs).build());
     let mut urls = Vec::new();
     for queue in Queue::ALL {
-        let (live, dead) = make_queue(&sqs, &format!("{name}-{}", queue.name())).await;
+        let (live, dead) = make_queue(&client, &format!("{name}-{}", queue.name())).await;
         let queue = queue.name().to_uppercase();
         urls.push((format!("{queue}_QUEUE_URL"), live));
         urls.push((format!("{queue}_DLQ_URL"), dead));
@@ -146,8 +137,7 @@ async fn stack() -> Option<Stack> {
         other => urls.iter().find(|(known, _)| known == other).map(|(_, url)| url.clone()),
     });
     let ports = AwsPorts::new(config.expect("the configuration is whole"));
-    let scheduler = aws_sdk_scheduler::Client::from_conf(config!(aws_sdk_scheduler).build());
-    Some(Stack { ports, table, dynamodb, scheduler })
+    Some(Stack { ports, table, client })
 }
 
 millrace_simulation::contract_tests! {
@@ -178,18 +168,10 @@ async fn a_full_shard_that_was_not_counted_is_counted_later() {
     let Some(stack) = stack().await else { return };
     let parent = LogId::root(ExecutionId::new(&stack.ports));
     assert_eq!(end_all(&stack, &parent, 300).await, 1);
-    let lost = stack
-        .dynamodb
-        .delete_item()
-        .table_name(&stack.table)
-        .key("PK", AttributeValue::S(format!("EXECUTION#{}#0#L1#0", parent.execution)))
-        .key("SK", AttributeValue::S("JOIN".into()))
-        .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
-        .send()
-        .await
-        .expect("the counter is deleted");
-    let lost = lost.attributes.expect("there was a counter of shards");
-    assert!(lost.contains_key("expires_at"), "it goes when the logs go");
+    let key = json!({ "PK": { "S": format!("EXECUTION#{}#0#L1#0", parent.execution) }, "SK": { "S": "JOIN" } });
+    let delete = json!({ "TableName": stack.table, "Key": key, "ReturnValues": "ALL_OLD" });
+    let lost = dynamodb(&stack.client, "DeleteItem", delete).await;
+    assert!(lost["Attributes"]["expires_at"].is_object(), "there was a counter of shards, which goes when the logs go");
     for position in [0, 299] {
         let arm = JoinArm { child: parent.child(0, position), position, total: 300 };
         assert!(stack.ports.log().joined(&arm).await.expect("an answer"));
@@ -206,12 +188,20 @@ async fn a_message_for_much_later_is_a_schedule() {
     for _ in 0..2 {
         stack.ports.queues().send(Queue::Dev, vec![message.clone()]).await.expect("sent");
     }
-    let schedule = stack.scheduler.get_schedule().group_name("default").name(&name).send().await.expect("a schedule");
-    let target = schedule.target.expect("a target");
-    assert_eq!(target.input.as_deref(), Some("{\"later\":1}"));
-    assert!(target.arn.starts_with("arn:aws:sqs:") && target.arn.ends_with("-dev"), "{}", target.arn);
-    assert!(schedule.schedule_expression.expect("an expression").starts_with("at("));
-    assert_eq!(schedule.action_after_completion.expect("an action").as_str(), "DELETE");
+    let call = Call {
+        method: http::Method::GET,
+        path: format!("/schedules/{name}"),
+        query: "groupName=default".to_owned(),
+        ..Call::post(&Service::SCHEDULER, bytes::Bytes::new())
+    };
+    let answer = stack.client.call(&call).await.expect("a schedule");
+    let schedule: Value = serde_json::from_slice(&answer.response.body).expect("JSON");
+    let target = &schedule["Target"];
+    assert_eq!(target["Input"], "{\"later\":1}");
+    let arn = text(&target["Arn"]);
+    assert!(arn.starts_with("arn:aws:sqs:") && arn.ends_with("-dev"), "{arn}");
+    assert!(text(&schedule["ScheduleExpression"]).starts_with("at("));
+    assert_eq!(schedule["ActionAfterCompletion"], "DELETE");
     let depth = stack.ports.queues().depth(Queue::Dev).await.expect("counts");
     assert_eq!((depth.ready, depth.delayed), (0, 0));
 }

@@ -4,31 +4,9 @@
 //! and a cause with the service's own text.
 
 use millrace_asl::Failure;
+use millrace_client::{CallError, CredentialsError, ServiceFault};
 
-use crate::credentials::CredentialsError;
-use crate::http::HttpError;
 use crate::service::Service;
-use crate::sigv4::SignError;
-
-/// An error that a service answered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct ServiceFault {
-    /// HTTP status.
-    pub status: u16,
-    /// The error's name as the service has it: `ResourceNotFoundException`, `NoSuchBucket`.
-    pub code: String,
-    /// The code by which it is told, where that is another one: SQS's old names.
-    pub legacy_code: Option<String>,
-    /// For people.
-    pub message: String,
-    /// The service's id of the request; empty where it gave none.
-    pub request_id: String,
-    /// S3's second one.
-    pub extended_request_id: Option<String>,
-    /// How often it was tried.
-    pub attempts: u32,
-}
 
 /// Why there is no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +19,8 @@ pub(crate) enum Fault {
     Named(Failure),
 }
 
-impl From<HttpError> for Fault {
-    fn from(error: HttpError) -> Self {
-        Self::Client(format!("Unable to execute HTTP request: {error}"))
-    }
-}
-
-impl From<SignError> for Fault {
-    fn from(error: SignError) -> Self {
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
         Self::Client(error.to_string())
     }
 }

@@ -1,26 +1,20 @@
 //! Task resources of the Step Functions kind: services over signed HTTP, HTTP endpoints.
 //!
-//! It owns the wire: endpoints, credentials, signatures, each service's protocol, and how results and errors are told to a
-//! workflow. It refuses to know the engine: it sees arguments and answers with a result or a failure. No AWS SDK is used,
-//! so that the local server stays small. Start reading at [`Integrations::call`].
+//! It owns each service's protocol, the roles of tasks, and how results and errors are told to a
+//! workflow. It refuses to know the engine: it sees arguments and answers with a result or a failure. Signed HTTP is
+//! `shared/client`. Start reading at [`Integrations::call`].
 
 mod aws;
 mod config;
-mod credentials;
 mod executor;
-#[cfg(test)]
-mod fake;
 mod fault;
-mod http;
 mod resource;
 mod service;
 mod services;
 mod shape;
-mod sigv4;
 mod storage;
 #[cfg(test)]
 mod tests;
-mod xml;
 
 use std::fmt;
 use std::pin::Pin;
@@ -32,7 +26,7 @@ use millrace_stepfunctions::StepFunctionsConfig;
 use serde_json::Value;
 
 pub use config::{Config, ConfigError};
-pub use fault::ServiceFault;
+pub use millrace_client::ServiceFault;
 pub use resource::{Resource, UnknownResource};
 
 use crate::aws::Aws;
@@ -86,7 +80,7 @@ pub struct Integrations(Arc<Inner>);
 
 impl fmt::Debug for Integrations {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Integrations").field(&self.0.aws.config).finish()
+        formatter.debug_tuple("Integrations").field(self.0.aws.client.endpoints()).finish()
     }
 }
 
@@ -112,7 +106,7 @@ impl Integrations {
         let Inner { aws, tokens, .. } = &*self.0;
         let Call { resource, arguments, role, attempt, token, origin, own } = call;
         // Unless another one is configured.
-        let own = own.filter(|_| !aws.config.names(&SFN));
+        let own = own.filter(|_| !aws.client.endpoints().names(&SFN.wire));
         // Boxed: every integration's state would be as large as the largest one's.
         match &resource.action {
             Action::Function(arn) => {

@@ -22,12 +22,8 @@ pub(crate) struct Json {
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Service {
-    /// The end of `AWS_ENDPOINT_URL_<SERVICE>`.
-    pub(crate) variable: &'static str,
-    /// The first part of its host name.
-    pub(crate) host: &'static str,
-    /// Its name in signatures.
-    pub(crate) signing: &'static str,
+    /// Where it is.
+    pub(crate) wire: millrace_client::Service,
     /// Its name after `aws-sdk:`.
     pub(crate) sdk: &'static str,
     /// Its name in the errors of `aws-sdk` resources: `Sfn` in `Sfn.InvalidTokenException`.
@@ -52,13 +48,12 @@ const fn service(
     error: &'static str,
     json: Option<Json>,
 ) -> Service {
-    Service { variable, host, signing: host, sdk, error, json }
+    Service { wire: millrace_client::Service::new(variable, host), sdk, error, json }
 }
 
 pub(crate) const LAMBDA: Service = service("LAMBDA", "lambda", "lambda", "Lambda", None);
 pub(crate) const S3: Service = service("S3", "s3", "s3", "S3", None);
 pub(crate) const SNS: Service = service("SNS", "sns", "sns", "Sns", None);
-pub(crate) const STS: Service = service("STS", "sts", "sts", "Sts", None);
 pub(crate) const SQS: Service = service("SQS", "sqs", "sqs", "Sqs", json("1.0", "AmazonSQS"));
 pub(crate) const DYNAMODB: Service =
     service("DYNAMODB", "dynamodb", "dynamodb", "DynamoDb", json("1.0", "DynamoDB_20120810"));

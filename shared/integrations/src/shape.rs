@@ -1,9 +1,9 @@
 //! Arguments and results of Task states against what services send: spelling of members, moments, metadata.
 
 use jiff::Timestamp;
+use millrace_client::{Answer, request_id};
 use serde_json::{Map, Value, json};
 
-use crate::aws::Answer;
 use crate::service::{Json, Spelling};
 
 /// Members whose keys are the user's own, so that they are never respelt.
@@ -143,13 +143,6 @@ fn header_name(name: &str, connection: &str) -> String {
     KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)).map_or_else(|| name.to_owned(), |known| (*known).into())
 }
 
-/// The service's id of the request.
-pub(crate) fn request_id(answer: &Answer) -> String {
-    let response = &answer.response;
-    let id = response.header("x-amzn-requestid").or_else(|| response.header("x-amz-request-id"));
-    id.unwrap_or_default().to_owned()
-}
-
 /// An optimized integration's result: with the metadata of the exchange, members by name. `connection` is how the service
 /// writes that header.
 pub(crate) fn with_metadata(result: Map<String, Value>, answer: &Answer, connection: &str) -> Value {
@@ -169,7 +162,7 @@ pub(crate) fn with_metadata(result: Map<String, Value>, answer: &Answer, connect
         "SdkHttpMetadata".to_owned(),
         json!({ "AllHttpHeaders": all, "HttpHeaders": first, "HttpStatusCode": answer.response.status }),
     );
-    result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": request_id(answer) }));
+    result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": request_id(&answer.response) }));
     result.sort_keys();
     Value::Object(result)
 }

@@ -5,13 +5,13 @@ use std::ops::Range;
 use http::{HeaderName, Method};
 use millrace_app::Timestamp;
 use millrace_app::storage::{ObjectInfo, ObjectPage, ObjectRef, ObjectStorage, StorageError};
+use millrace_client::s3::Target;
+use millrace_client::{encode_query, xml};
 
 use crate::Integrations;
 use crate::fault::Fault;
 use crate::service::S3;
-use crate::services::s3::{Target, checksum, request};
-use crate::sigv4::encode_query;
-use crate::xml;
+use crate::services::s3::{checksum, request};
 
 /// A refusal is the workflow's; that nobody answers, or that S3 fails, passes.
 fn problem(operation: &'static str, fault: Fault) -> StorageError {
@@ -94,11 +94,11 @@ impl ObjectStorage for Integrations {
 
 #[cfg(test)]
 mod tests {
+    use millrace_simulation::http::{Answer, Fake};
     use millrace_stepfunctions::StepFunctionsConfig;
 
     use super::*;
     use crate::Config;
-    use crate::fake::{Answer, Fake};
 
     #[tokio::test]
     async fn objects_are_read_in_parts_written_and_listed() {

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use millrace_app::ports::{Ports as _, Secret, SecretStore as _};
 use millrace_simulation::MemoryPorts;
+use millrace_simulation::http::{Answer, Fake, Seen};
 use millrace_stepfunctions::StepFunctionsConfig;
 use serde_json::{Value, json};
 
-use crate::fake::{Answer, Fake, Seen};
 use crate::{Call, Config, Integrations, Resource, ServiceFault, StepFunctions, StepFunctionsAnswer};
 
 const ATTEMPT: &str = "0123456789abcdef";

@@ -1,10 +1,11 @@
 //! Test ports with a virtual clock and planned faults, and the contract every adapter passes.
 //!
-//! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`watched`]
+//! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`http`] is a service in the process; [`watched`]
 //! wraps any ports to count calls and plan faults; [`outside`] is whoever has task tokens; [`world`] runs executions over them with crashes, lost and repeated
 //! messages, in virtual time.
 
 pub mod contract;
+pub mod http;
 pub mod memory;
 pub mod objects;
 pub mod outside;

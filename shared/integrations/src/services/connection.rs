@@ -13,15 +13,13 @@ use bytes::Bytes;
 use millrace_app::Timestamp;
 use millrace_app::ports::{Secret, SecretStore};
 use millrace_asl::Failure;
+use millrace_client::{Limits, encode_query, is_loopback, now};
 use serde_json::{Value, json};
 
 use super::json::look_up;
-use crate::aws::{Aws, now};
-use crate::config::is_loopback;
+use crate::aws::Aws;
 use crate::fault::Fault;
-use crate::http::Limits;
 use crate::service::{EVENTS, SECRETS_MANAGER};
-use crate::sigv4::encode_query;
 
 const TOKEN_LIMITS: Limits = Limits { timeout: std::time::Duration::from_secs(20), body: 64 * 1024 };
 /// A token without a stated end is used so long, in milliseconds.
@@ -225,7 +223,7 @@ async fn ask(
     let request = request
         .body(Bytes::from(encode_query(fields)))
         .map_err(|_| unusable(name, "its AuthorizationEndpoint or OAuthHttpParameters can't be sent"))?;
-    let answer = aws.http.send(request, TOKEN_LIMITS).await;
+    let answer = aws.http().send(request, TOKEN_LIMITS).await;
     let answer = answer.map_err(|error| unusable(name, &format!("its AuthorizationEndpoint: {error}")))?;
     if !(200..300).contains(&answer.status) {
         return Err(unusable(name, &format!("its AuthorizationEndpoint answered {}", answer.status)));

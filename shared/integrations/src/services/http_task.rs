@@ -6,15 +6,13 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use millrace_app::ports::SecretStore;
 use millrace_asl::Failure;
+use millrace_client::{HttpError, LARGEST_ANSWER, Limits, Response, encode, is_loopback};
 use serde_json::{Map, Value, json};
 
 use super::connection::{Connection, Tokens};
 use crate::aws::Aws;
-use crate::config::{LARGEST_ANSWER, is_loopback};
 use crate::fault::Fault;
-use crate::http::{HttpError, Limits, Response};
 use crate::shape::text_of;
-use crate::sigv4::encode;
 
 /// As long as Step Functions waits for an endpoint.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -243,7 +241,7 @@ pub(crate) async fn invoke<S: SecretStore>(
         all.insert(header, value);
     }
     let limits = Limits { timeout: TIMEOUT, body: LARGEST_ANSWER };
-    let response = match aws.http.send(request, limits).await {
+    let response = match aws.http().send(request, limits).await {
         Ok(response) => response,
         Err(HttpError::TooLarge { limit, .. }) => {
             let cause = format!("The response of the endpoint is longer than {limit} bytes");

@@ -2,34 +2,14 @@
 
 use bytes::Bytes;
 use millrace_asl::Failure;
+use millrace_client::{Answer, Call, json_fault};
 use serde_json::{Map, Value, json};
 
 use crate::StepFunctions;
-use crate::aws::{Answer, Aws, Call};
-use crate::fault::{Fault, ServiceFault};
+use crate::aws::Aws;
+use crate::fault::Fault;
 use crate::service::{DYNAMODB, EVENTS, SFN, SQS, Service};
-use crate::shape::{Moments, from_wire, make_text, request_id, text_of, to_wire, with_metadata};
-
-/// The error that an awsJson service answered.
-fn fault(answer: &Answer) -> ServiceFault {
-    let response = &answer.response;
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let member = |names: [&str; 2]| names.into_iter().find_map(|name| body.get(name)?.as_str().map(ToOwned::to_owned));
-    let named = member(["__type", "code"]).or_else(|| response.header("x-amzn-errortype").map(ToOwned::to_owned));
-    let named = named.unwrap_or_default();
-    let code = named.rsplit('#').next().and_then(|name| name.split(':').next()).unwrap_or_default();
-    let legacy = response.header("x-amzn-query-error").and_then(|told| told.split(';').next());
-    ServiceFault {
-        status: response.status,
-        code: if code.is_empty() { response.status.to_string() } else { code.to_owned() },
-        legacy_code: legacy.map(ToOwned::to_owned),
-        message: member(["message", "Message"])
-            .unwrap_or_else(|| format!("The service answered with status {}", response.status)),
-        request_id: request_id(answer),
-        extended_request_id: None,
-        attempts: answer.attempts,
-    }
-}
+use crate::shape::{Moments, from_wire, make_text, text_of, to_wire, with_metadata};
 
 /// Calls an operation with arguments in PascalCase; the answer is of a 2xx status, with its result in PascalCase.
 async fn call(
@@ -42,23 +22,20 @@ async fn call(
     region: Option<String>,
 ) -> Result<(Value, Answer), Fault> {
     let Some(json) = service.json else {
-        return Err(Fault::Client(format!("{} does not speak JSON", service.host)));
+        return Err(Fault::Client(format!("{} does not speak JSON", service.wire.host)));
     };
     let arguments = if arguments.is_null() { json!({}) } else { arguments };
     let body = Bytes::from(to_wire(arguments, json).to_string());
-    let content_type = if json.version == "1.0" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
-    let call = Call { region, ..Call::post(service, body) }
-        .header("content-type", content_type)
-        .header("x-amz-target", format!("{}.{operation}", json.target));
+    let call = Call { region, ..Call::json(&service.wire, json.version, json.target, operation, body) };
     let answer = aws.call(role, &call).await?;
     if !answer.succeeded() {
-        return Err(fault(&answer).into());
+        return Err(json_fault(&answer).into());
     }
     let result = if answer.response.body.is_empty() {
         json!({})
     } else {
         serde_json::from_slice(&answer.response.body)
-            .map_err(|_| Fault::Client(format!("{} answered what is no JSON", service.host)))?
+            .map_err(|_| Fault::Client(format!("{} answered what is no JSON", service.wire.host)))?
     };
     Ok((from_wire(result, json, moments), answer))
 }

@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, Method};
 use millrace_asl::Failure;
+use millrace_client::{Answer, Call, Repeat, encode, encode_query, json_fault};
 use serde_json::{Map, Value, json};
 
-use crate::aws::{Answer, Aws, Call, Repeat};
+use crate::aws::Aws;
 use crate::config::LONGEST_CALL;
-use crate::fault::{Fault, ServiceFault};
+use crate::fault::Fault;
 use crate::service::LAMBDA;
-use crate::shape::{request_id, text_of, with_metadata};
-use crate::sigv4::{encode, encode_query};
+use crate::shape::{text_of, with_metadata};
 
 /// The arguments of an invocation.
 #[derive(Debug, Default)]
@@ -21,25 +21,6 @@ struct Invocation<'a> {
     payload: Bytes,
     qualifier: Option<&'a str>,
     headers: Vec<(HeaderName, String)>,
-}
-
-/// The error that Lambda answered instead of invoking.
-fn fault(answer: &Answer) -> ServiceFault {
-    let body: Value = serde_json::from_slice(&answer.response.body).unwrap_or_default();
-    let member = |names: [&str; 2]| names.into_iter().find_map(|name| body.get(name)?.as_str().map(ToOwned::to_owned));
-    let named = answer.response.header("x-amzn-errortype").map(ToOwned::to_owned);
-    let named = named.or_else(|| member(["__type", "code"])).unwrap_or_default();
-    let code = named.split(':').next().and_then(|name| name.rsplit('#').next()).unwrap_or_default();
-    let status = answer.response.status;
-    ServiceFault {
-        status,
-        code: if code.is_empty() { status.to_string() } else { code.to_owned() },
-        legacy_code: None,
-        message: member(["Message", "message"]).unwrap_or_else(|| format!("Lambda answered with status {status}")),
-        request_id: request_id(answer),
-        extended_request_id: None,
-        attempts: answer.attempts,
-    }
 }
 
 async fn invoke(aws: &Aws, role: Option<&str>, invocation: Invocation<'_>) -> Result<Answer, Fault> {
@@ -51,13 +32,13 @@ async fn invoke(aws: &Aws, role: Option<&str>, invocation: Invocation<'_>) -> Re
         repeat: Repeat::Refused,
         headers: invocation.headers,
         region: region_of(invocation.function),
-        ..Call::post(&LAMBDA, invocation.payload)
+        ..Call::post(&LAMBDA.wire, invocation.payload)
     };
     if let Some(qualifier) = invocation.qualifier {
         call.query = encode_query([("Qualifier", qualifier)]);
     }
     let answer = aws.call(role, &call).await?;
-    if answer.succeeded() { Ok(answer) } else { Err(fault(&answer).into()) }
+    if answer.succeeded() { Ok(answer) } else { Err(json_fault(&answer).into()) }
 }
 
 /// The region in a function's ARN, where it is one.

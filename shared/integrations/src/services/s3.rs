@@ -2,17 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::{HeaderName, Method};
+use millrace_client::s3::{self, Target};
+use millrace_client::{Answer, encode_path, encode_query, xml};
 use roxmltree::Node;
 use serde_json::{Map, Value, json};
 
-use crate::aws::{Answer, Aws, Call};
+use crate::aws::Aws;
 use crate::fault::Fault;
-use crate::service::S3;
 use crate::shape::{moment_text, text_of};
-use crate::sigv4::{encode, encode_path, encode_query};
-use crate::xml;
 
 /// Arguments that are headers.
 const HEADERS: [(&str, &str); 24] = [
@@ -104,24 +102,6 @@ const ANSWERED: [(&str, &str, Kind); 27] = [
 /// Members that describe a body; only an answer with one of its own has them.
 const OF_BODIES: [&str; 3] = ["ContentLength", "ContentType", "AcceptRanges"];
 
-/// A request to a bucket, an object, or, without a bucket, to S3.
-#[derive(Debug, Default)]
-pub(crate) struct Target<'a> {
-    pub(crate) bucket: &'a str,
-    /// Not encoded.
-    pub(crate) key: &'a str,
-    /// Encoded.
-    pub(crate) query: String,
-    pub(crate) headers: Vec<(HeaderName, String)>,
-    pub(crate) body: Bytes,
-}
-
-/// Can the bucket be a part of a host's name that a certificate of S3 covers?
-fn is_host(bucket: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (3..=63).contains(&bucket.len()) && bucket.bytes().all(plain) && !bucket.starts_with('-') && !bucket.ends_with('-')
-}
-
 /// Makes a request; an answer of a 2xx status, or S3's error. A bucket of another region is asked there.
 pub(crate) async fn request(
     aws: &Aws,
@@ -129,25 +109,14 @@ pub(crate) async fn request(
     method: Method,
     target: Target<'_>,
 ) -> Result<Answer, Fault> {
-    let overridden = aws.config.endpoint(&S3, &aws.config.region).overridden;
-    let subdomain = (!overridden && is_host(target.bucket)).then_some(target.bucket);
-    let path = match (subdomain, target.bucket) {
-        (Some(_), _) | (None, "") => format!("/{}", encode_path(target.key)),
-        (None, bucket) if target.key.is_empty() => format!("/{}", encode(bucket)),
-        (None, bucket) => format!("/{}/{}", encode(bucket), encode_path(target.key)),
-    };
-    let mut call =
-        Call { method, path, query: target.query, headers: target.headers, subdomain, ..Call::post(&S3, target.body) };
+    let endpoints = aws.client.endpoints();
+    let mut call = s3::call(endpoints, method, target);
     let mut answer = aws.call(role, &call).await?;
-    let elsewhere = answer.response.header("x-amz-bucket-region").filter(|region| *region != aws.config.region);
-    if !overridden
-        && matches!(answer.response.status, 301 | 307 | 400)
-        && let Some(region) = elsewhere
-    {
-        call.region = Some(region.to_owned());
+    if let Some(region) = s3::elsewhere(endpoints, &answer) {
+        call.region = Some(region);
         answer = aws.call(role, &call).await?;
     }
-    if answer.succeeded() { Ok(answer) } else { Err(xml::fault(&answer.response, answer.attempts).into()) }
+    if answer.succeeded() { Ok(answer) } else { Err(xml::fault(&answer).into()) }
 }
 
 /// The checksum that goes along with a body.

@@ -1,13 +1,12 @@
 //! SNS: `sns:publish` and `aws-sdk:sns:publish`, over the query protocol.
 
+use millrace_client::{Answer, Call, encode_query, xml};
 use serde_json::{Map, Value, json};
 
-use crate::aws::{Answer, Aws, Call};
+use crate::aws::Aws;
 use crate::fault::Fault;
 use crate::service::SNS;
 use crate::shape::{text_of, with_metadata};
-use crate::sigv4::encode_query;
-use crate::xml;
 
 /// The arguments of `Publish` as form fields.
 fn fields(arguments: &Value) -> Vec<(String, String)> {
@@ -34,13 +33,13 @@ async fn call(aws: &Aws, role: Option<&str>, arguments: &Value) -> Result<(Map<S
     let fields = fields(arguments);
     let body = encode_query(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let mut call =
-        Call::post(&SNS, body.into()).header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        Call::post(&SNS.wire, body.into()).header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
     let topic = ["TopicArn", "TargetArn"].iter().find_map(|name| arguments.get(*name)?.as_str());
     call.region =
         topic.and_then(|arn| arn.split(':').nth(3)).filter(|region| !region.is_empty()).map(ToOwned::to_owned);
     let mut answer = aws.call(role, &call).await?;
     if !answer.succeeded() {
-        return Err(xml::fault(&answer.response, answer.attempts).into());
+        return Err(xml::fault(&answer).into());
     }
     let told = xml::read(&answer.response, |root| {
         let found = xml::child(root, "PublishResult")?;

@@ -21,47 +21,71 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A request with its whole body.
-pub(crate) type Request = http::Request<Bytes>;
+pub type Request = http::Request<Bytes>;
 
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// From the start to the last byte of the answer.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// Bytes of the answer's body.
-    pub(crate) body: usize,
+    pub body: usize,
 }
 
 /// An answer with its whole body.
 #[derive(Debug, Clone)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Response {
     /// A header's text; `None` when it is absent or no text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 /// Why there is no answer. The texts name the host and nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HttpError {
+pub enum HttpError {
     /// Nothing was sent.
     #[error("{host}: {reason}")]
-    Unreachable { host: String, reason: String },
+    Unreachable {
+        /// Who did not answer.
+        host: String,
+        /// What the connection says.
+        reason: String,
+    },
     /// The request may have arrived.
     #[error("{host}: {reason}")]
-    Broken { host: String, reason: String },
+    Broken {
+        /// Who was called.
+        host: String,
+        /// What the connection says.
+        reason: String,
+    },
     /// The request may have arrived.
     #[error("{host}: no answer within {} seconds", .after.as_secs())]
-    TimedOut { host: String, after: Duration },
+    TimedOut {
+        /// Who did not answer.
+        host: String,
+        /// How long was waited.
+        after: Duration,
+    },
     /// The answer's body is longer than allowed.
     #[error("{host}: the answer is longer than {limit} bytes")]
-    TooLarge { host: String, limit: usize },
+    TooLarge {
+        /// Who answered.
+        host: String,
+        /// Bytes.
+        limit: usize,
+    },
     /// This machine has no certificates of authorities, so nobody can be trusted.
     #[error("no certificates of authorities were found on this machine")]
     NoRoots,
@@ -69,7 +93,7 @@ pub(crate) enum HttpError {
 
 /// The client. Connects to nothing until it is used.
 #[derive(Debug, Default)]
-pub(crate) struct HttpClient {
+pub struct HttpClient {
     plain: OnceLock<Client<HttpConnector, Full<Bytes>>>,
     tls: OnceLock<Option<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
 }
@@ -127,7 +151,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// [`HttpError`]
-    pub(crate) async fn send(&self, request: Request, limits: Limits) -> Result<Response, HttpError> {
+    pub async fn send(&self, request: Request, limits: Limits) -> Result<Response, HttpError> {
         let host = host_of(request.uri());
         match tokio::time::timeout(limits.timeout, self.exchange(request, &host, limits.body)).await {
             Ok(answer) => answer,
@@ -167,7 +191,7 @@ impl HttpClient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{Answer, Fake};
+    use millrace_simulation::http::{Answer, Fake};
 
     const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), body: 100 };
 

@@ -1,8 +1,11 @@
 //! AWS Signature Version 4 of a request with its whole body
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>).
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, HOST, HeaderValue};
+use http::{Method, Uri};
 use millrace_app::Timestamp;
 use millrace_app::digest::sha256_hex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,36 +20,39 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 const PATH: &AsciiSet = &STRICT.remove(b'/');
 
 /// Text as part of a path's segment, or of a query.
-pub(crate) fn encode(text: &str) -> String {
+#[must_use]
+pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, STRICT).to_string()
 }
 
 /// Text as a path: slashes stay.
-pub(crate) fn encode_path(text: &str) -> String {
+#[must_use]
+pub fn encode_path(text: &str) -> String {
     utf8_percent_encode(text, PATH).to_string()
 }
 
 /// Pairs as a query, without the question mark.
-pub(crate) fn encode_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+#[must_use]
+pub fn encode_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let pairs = pairs.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
 /// What a signature is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scope<'a> {
+pub struct Scope<'a> {
     /// The service's name in credentials: `states`, `s3`…
-    pub(crate) service: &'a str,
+    pub service: &'a str,
     /// The region.
-    pub(crate) region: &'a str,
+    pub region: &'a str,
     /// When; services refuse what is off by more than five minutes.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
 }
 
 /// A request that can't be signed: it has no host, or its headers are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request can't be signed: {0}")]
-pub(crate) struct SignError(&'static str);
+pub struct SignError(&'static str);
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
     // HMAC takes keys of any length.
@@ -94,14 +100,69 @@ fn canonical_headers(request: &Request) -> Result<(String, String), SignError> {
     Ok((names.join(";"), lines))
 }
 
+/// The time as signatures have it.
+fn stamp(scope: Scope<'_>) -> Result<String, SignError> {
+    let at = jiff::Timestamp::from_millisecond(scope.at.millis()).map_err(|_| SignError("the time"))?;
+    Ok(at.strftime("%Y%m%dT%H%M%SZ").to_string())
+}
+
+/// What a signature holds for: a day, a region, a service.
+fn range(stamp: &str, scope: Scope<'_>) -> String {
+    format!("{}/{}/{}/aws4_request", stamp.get(..8).unwrap_or_default(), scope.region, scope.service)
+}
+
+/// The signature of a canonical request.
+fn signature(canonical: &str, stamp: &str, scope: Scope<'_>, credentials: &Credentials) -> String {
+    let range = range(stamp, scope);
+    let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{range}\n{}", sha256_hex(canonical.as_bytes()));
+    let secret = format!("AWS4{}", credentials.secret_access_key.expose());
+    let key = range.split('/').fold(secret.into_bytes(), |key, part| mac(&key, part));
+    hex(&mac(&key, &to_sign))
+}
+
+/// The address of a request of S3 that anybody may make for so long: the signature stands in its query and covers the host
+/// and nothing of the body (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
+///
+/// # Errors
+/// [`SignError`] for an address without a host.
+pub fn presign(
+    method: &Method,
+    url: &str,
+    scope: Scope<'_>,
+    credentials: &Credentials,
+    valid_for: Duration,
+) -> Result<String, SignError> {
+    let uri: Uri = url.parse().map_err(|_| SignError("its address is none"))?;
+    let host = uri.authority().ok_or(SignError("it has no host"))?;
+    let stamp = stamp(scope)?;
+    let credential = format!("{}/{}", credentials.access_key_id, range(&stamp, scope));
+    let seconds = valid_for.as_secs().to_string();
+    let mut own = vec![
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", credential.as_str()),
+        ("X-Amz-Date", stamp.as_str()),
+        ("X-Amz-Expires", seconds.as_str()),
+        ("X-Amz-SignedHeaders", "host"),
+    ];
+    own.extend(credentials.session_token.as_ref().map(|token| ("X-Amz-Security-Token", token.expose())));
+    let query = match uri.query() {
+        Some(query) => format!("{query}&{}", encode_query(own)),
+        None => encode_query(own),
+    };
+    let canonical =
+        format!("{method}\n{}\n{}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD", uri.path(), canonical_query(&query));
+    let signature = signature(&canonical, &stamp, scope, credentials);
+    let base = url.split('?').next().unwrap_or_default();
+    Ok(format!("{base}?{query}&X-Amz-Signature={signature}"))
+}
+
 /// Signs a request: sets `host`, `x-amz-date`, `x-amz-security-token`, for S3 `x-amz-content-sha256`, and `authorization`,
 /// which covers every header.
 ///
 /// # Errors
 /// [`SignError`] for a request without a host, or with a header that is no text.
-pub(crate) fn sign(request: &mut Request, scope: Scope<'_>, credentials: &Credentials) -> Result<(), SignError> {
-    let at = jiff::Timestamp::from_millisecond(scope.at.millis()).map_err(|_| SignError("the time"))?;
-    let stamp = at.strftime("%Y%m%dT%H%M%SZ").to_string();
+pub fn sign(request: &mut Request, scope: Scope<'_>, credentials: &Credentials) -> Result<(), SignError> {
+    let stamp = stamp(scope)?;
     let authority = request.uri().authority().ok_or(SignError("it has no host"))?.as_str().to_owned();
     let text = |value: &str| HeaderValue::from_str(value).map_err(|_| SignError("a header is no text"));
     let payload = sha256_hex(request.body());
@@ -122,14 +183,8 @@ pub(crate) fn sign(request: &mut Request, scope: Scope<'_>, credentials: &Creden
     let path = if s3 { request.uri().path().to_owned() } else { encode_path(request.uri().path()) };
     let query = canonical_query(request.uri().query().unwrap_or_default());
     let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", request.method());
-    let day = stamp.get(..8).unwrap_or_default();
-    let range = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
-    let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{range}\n{}", sha256_hex(canonical.as_bytes()));
-    let secret = format!("AWS4{}", credentials.secret_access_key.expose());
-    let key = [day, scope.region, scope.service, "aws4_request"]
-        .into_iter()
-        .fold(secret.into_bytes(), |key, part| mac(&key, part));
-    let signature = hex(&mac(&key, &to_sign));
+    let range = range(&stamp, scope);
+    let signature = signature(&canonical, &stamp, scope, credentials);
     let value = format!(
         "AWS4-HMAC-SHA256 Credential={}/{range}, SignedHeaders={names}, Signature={signature}",
         credentials.access_key_id
@@ -147,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    fn signature(
+    fn signature_of(
         method: &str,
         url: &str,
         headers: &[(&str, &str)],
@@ -177,7 +232,7 @@ mod tests {
         let scope = Scope { service: "service", region: "us-east-1", at };
         let sign = |method, path: &str, headers: &[(&str, &str)], body| {
             let url = format!("https://example.amazonaws.com{path}");
-            signature(method, &url, headers, body, scope, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+            signature_of(method, &url, headers, body, scope, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
         };
         let form = [("content-type", "application/x-www-form-urlencoded")];
         for (method, path, headers, body, expected) in [
@@ -210,7 +265,7 @@ mod tests {
         let scope = Scope { service: "s3", region: "us-east-1", at: Timestamp::from_millis(1_369_353_600_000) };
         let sign = |method, path: &str, headers: &[(&str, &str)], body| {
             let url = format!("https://examplebucket.s3.amazonaws.com{path}");
-            signature(method, &url, headers, body, scope, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+            signature_of(method, &url, headers, body, scope, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
         };
         assert_eq!(
             sign("GET", "/test.txt", &[("range", "bytes=0-9")], ""),
@@ -228,6 +283,27 @@ mod tests {
         assert_eq!(
             sign("GET", "/?max-keys=2&prefix=J", &[], ""),
             "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        );
+    }
+
+    #[test]
+    fn the_example_of_an_address_that_signs_itself() {
+        let scope = Scope { service: "s3", region: "us-east-1", at: Timestamp::from_millis(1_369_353_600_000) };
+        let credentials = Credentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
+            secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            session_token: None,
+        };
+        let url = "https://examplebucket.s3.amazonaws.com/test.txt";
+        let signed = presign(&Method::GET, url, scope, &credentials, Duration::from_secs(86_400)).unwrap();
+        let (_, signature) = signed.rsplit_once("X-Amz-Signature=").unwrap();
+        assert_eq!(signature, "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
+        let (base, _) = signed.split_once("&X-Amz-Signature").unwrap();
+        assert_eq!(
+            base,
+            "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=\
+             AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&\
+             X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
         );
     }
 

@@ -1,5 +1,7 @@
 //! A service for tests: an HTTP server in the process that shows requests to a closure.
 
+#![expect(clippy::unwrap_used, reason = "for tests only")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,30 +12,45 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) method: String,
+pub struct Seen {
+    /// `GET`
+    pub method: String,
     /// With the query.
-    pub(crate) path: String,
+    pub path: String,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    /// As it came.
+    pub body: Vec<u8>,
 }
 
 impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header's text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// The body as text.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
+/// What the service answers.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -42,36 +59,47 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn status(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    /// An answer of any status.
+    pub fn status(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), after: Duration::ZERO, broken: false }
     }
 
-    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
+    /// An answer that all went well.
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self::status(200, body)
     }
 
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
+    /// An answer in JSON.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
         Self::status(status, body.to_string())
     }
 
     /// The connection ends without an answer.
-    pub(crate) fn broken() -> Self {
+    #[must_use]
+    pub fn broken() -> Self {
         Self { broken: true, ..Self::ok("") }
     }
 
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    pub(crate) fn after(self, after: Duration) -> Self {
+    /// The same after a while.
+    #[must_use]
+    pub fn after(self, after: Duration) -> Self {
         Self { after, ..self }
     }
 }
 
-pub(crate) struct Fake {
+/// The service; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Fake {
     /// Without a slash at the end.
-    pub(crate) url: String,
+    pub url: String,
     connections: Arc<AtomicUsize>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -83,7 +111,11 @@ impl Drop for Fake {
 }
 
 impl Fake {
-    pub(crate) async fn start(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// Where none can be had.
+    pub async fn start(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (answer, connections) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
@@ -98,7 +130,9 @@ impl Fake {
         Self { url, connections, server }
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// How many connections were made.
+    #[must_use]
+    pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }

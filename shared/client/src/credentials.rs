@@ -9,7 +9,7 @@ use millrace_app::Timestamp;
 use millrace_app::ports::Secret;
 use serde_json::Value;
 
-use crate::config::{Endpoint, is_loopback};
+use crate::endpoints::{Endpoint, is_loopback};
 use crate::http::{HttpClient, Limits};
 
 /// Credentials are renewed so long before they end.
@@ -18,20 +18,25 @@ const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), body: 64 * 1024
 
 /// A key with its secret. `Debug` shows neither secret nor token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: Secret,
-    pub(crate) session_token: Option<Secret>,
+pub struct Credentials {
+    /// Names the key.
+    pub access_key_id: String,
+    /// Signs.
+    pub secret_access_key: Secret,
+    /// Goes along where the key holds for a time only.
+    pub session_token: Option<Secret>,
 }
 
 /// There are no credentials. The text says where they are looked for, and nothing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CredentialsError {
+pub enum CredentialsError {
+    /// None are configured.
     #[error(
         "Unable to load credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or an endpoint on this machine \
          with AWS_ENDPOINT_URL"
     )]
     Missing,
+    /// The container's endpoint did not answer with credentials.
     #[error("Unable to load credentials from the container's endpoint: {0}")]
     Container(String),
 }
@@ -51,7 +56,8 @@ impl Credentials {
     }
 
     /// Reads what a container's endpoint and STS answer, each in its own spelling, with the moment of their end.
-    pub(crate) fn from_json(answer: &Value) -> Option<(Self, Timestamp)> {
+    #[must_use]
+    pub fn from_json(answer: &Value) -> Option<(Self, Timestamp)> {
         let text = |names: [&str; 2]| names.iter().find_map(|name| answer.get(*name)?.as_str());
         let credentials = Self {
             access_key_id: text(["AccessKeyId", ""])?.to_owned(),
@@ -69,20 +75,23 @@ fn environment(name: &str) -> Option<String> {
 /// Credentials with an end, by what they are for: the container's under the empty name, a role's under its ARN. The map
 /// grows with the roles that definitions name, so it is emptied when it gets large.
 #[derive(Debug, Default)]
-pub(crate) struct Cache {
+pub struct Cache {
     known: Mutex<HashMap<String, (Credentials, Timestamp)>>,
 }
 
 impl Cache {
     const LARGEST: usize = 1_000;
 
-    pub(crate) fn get(&self, name: &str, now: Timestamp) -> Option<Credentials> {
+    /// What is known under a name and holds for some minutes more.
+    #[must_use]
+    pub fn get(&self, name: &str, now: Timestamp) -> Option<Credentials> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (credentials, end) = known.get(name)?;
         (end.millis() - EARLY > now.millis()).then(|| credentials.clone())
     }
 
-    pub(crate) fn put(&self, name: &str, credentials: Credentials, end: Timestamp) {
+    /// Keeps credentials until shortly before their end.
+    pub fn put(&self, name: &str, credentials: Credentials, end: Timestamp) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= Self::LARGEST {
             known.clear();
@@ -159,7 +168,7 @@ async fn from_container(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{Answer, Fake};
+    use millrace_simulation::http::{Answer, Fake};
 
     fn credentials(id: &str) -> Credentials {
         Credentials { access_key_id: id.into(), secret_access_key: Secret::new("s"), session_token: None }

@@ -1,0 +1,100 @@
+//! Requests and responses of SQS and EventBridge Scheduler, as far as the queues use them.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// An entry of `SendMessageBatch`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SendEntry {
+    pub(crate) id: String,
+    pub(crate) message_body: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) delay_seconds: Option<i32>,
+}
+
+/// An entry of `DeleteMessageBatch`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DeleteEntry {
+    pub(crate) id: String,
+    pub(crate) receipt_handle: String,
+}
+
+/// `SendMessageBatch` and `DeleteMessageBatch`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Batch<'a, E> {
+    pub(crate) queue_url: &'a str,
+    pub(crate) entries: &'a [E],
+}
+
+/// What a batch answers: its entries that were not taken.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct BatchAnswer {
+    pub(crate) failed: Vec<FailedEntry>,
+}
+
+/// An entry that was not taken.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct FailedEntry {
+    pub(crate) id: String,
+    pub(crate) code: String,
+    pub(crate) message: Option<String>,
+    pub(crate) sender_fault: bool,
+}
+
+/// What `ReceiveMessage` answers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Received {
+    pub(crate) messages: Vec<Message>,
+}
+
+/// A message that was received.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Message {
+    pub(crate) message_id: Option<String>,
+    pub(crate) receipt_handle: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) attributes: HashMap<String, String>,
+}
+
+/// What `GetQueueAttributes` answers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct QueueAttributes {
+    pub(crate) attributes: HashMap<String, String>,
+}
+
+/// `CreateSchedule`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Schedule<'a> {
+    pub(crate) group_name: &'a str,
+    pub(crate) schedule_expression: String,
+    pub(crate) schedule_expression_timezone: &'static str,
+    pub(crate) flexible_time_window: FlexibleTimeWindow,
+    pub(crate) action_after_completion: &'static str,
+    pub(crate) target: Target<'a>,
+}
+
+/// How exact a schedule is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct FlexibleTimeWindow {
+    pub(crate) mode: &'static str,
+}
+
+/// What a schedule does.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Target<'a> {
+    pub(crate) arn: String,
+    pub(crate) role_arn: &'a str,
+    pub(crate) input: String,
+}
