@@ -1,0 +1,3 @@
+//! Measures the sandbox.
+
+fn main() {}
