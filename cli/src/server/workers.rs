@@ -31,6 +31,8 @@ impl Default for WorkerCounts {
         let number = |queue| match queue {
             Queue::Ops => 1,
             Queue::Engine | Queue::Pm | Queue::Dev | Queue::Qa => 2,
+            // A slow function must not hold up quick ones for long.
+            Queue::Functions => 8,
             Queue::Integrations => 32,
         };
         Self(Queue::ALL.into_iter().map(|queue| (queue, number(queue))).collect())

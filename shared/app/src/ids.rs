@@ -127,6 +127,10 @@ ids! {
     ExecutionId = "exe";
     /// A workflow.
     WorkflowId = "wfl";
+    /// A function.
+    FunctionId = "fnc";
+    /// One invocation of a function.
+    InvocationId = "inv";
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use millrace_asl::Timestamp;
 
-use crate::ids::{DeploymentId, EventId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
+use crate::ids::{DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
 use crate::ports::{Index, Listing, RecordKey};
 
 /// The sort key of a thing's own record.
@@ -151,9 +151,42 @@ pub fn listing(index: Index, partition: impl Into<String>, at: Timestamp, id: &s
     Listing { index, partition: partition.into(), sort: by_time(at, id) }
 }
 
+/// The index partition of deleted functions of which something is left.
+pub const DUE_FUNCTIONS: &str = "DUE#FUNCTION";
+
+/// A function.
+#[must_use]
+pub fn function(id: &FunctionId) -> RecordKey {
+    key(format!("FUNCTION#{id}"), METADATA)
+}
+
+/// How often a function was invoked.
+#[must_use]
+pub fn function_counters(id: &FunctionId) -> RecordKey {
+    key(format!("FUNCTION#{id}"), "COUNTERS")
+}
+
+/// How often all functions were invoked.
+#[must_use]
+pub fn function_totals() -> RecordKey {
+    key("FUNCTIONS".into(), "COUNTERS")
+}
+
+/// The index partition of an owner's functions in a project, by name.
+#[must_use]
+pub fn project_functions(owner: &str, project: &str) -> String {
+    format!("OWNER#{owner}#FUNCTION#{project}")
+}
+
+/// The index partition of an owner's functions of one name, by project.
+#[must_use]
+pub fn owner_functions_of_name(owner: &str, name: &str) -> String {
+    format!("OWNER#{owner}#FUNCTION_NAME#{name}")
+}
+
 /// Artifacts, by kind. Each prefix ends in a slash, so that no id is the prefix of another.
 pub mod artifacts {
-    use crate::ids::{PlanId, ProjectId, TestId};
+    use crate::ids::{FunctionId, PlanId, ProjectId, TestId};
 
     /// Values that are too large for a record, by the SHA-256 of their bytes.
     pub const PAYLOADS: &str = "payloads/";
@@ -205,6 +238,18 @@ pub mod artifacts {
     #[must_use]
     pub fn test(id: &ProjectId, test: &TestId, file: &str) -> String {
         format!("test_results/{id}/{test}/{file}")
+    }
+
+    /// All sources of a function.
+    #[must_use]
+    pub fn function(id: &FunctionId) -> String {
+        format!("functions/{id}/")
+    }
+
+    /// A source of a function, by the SHA-256 of its bytes in lower-case hexadecimal.
+    #[must_use]
+    pub fn function_code(id: &FunctionId, sha256: &str) -> String {
+        format!("functions/{id}/{sha256}")
     }
 
     /// All prefixes under which a project has artifacts.

@@ -7,6 +7,7 @@ pub mod activities;
 pub mod digest;
 mod error;
 pub mod executions;
+pub mod functions;
 pub mod ids;
 pub mod keys;
 pub mod map_runs;

@@ -277,11 +277,14 @@ pub enum Queue {
     Ops,
     /// Calls of services and HTTP endpoints.
     Integrations,
+    /// Users' functions as tasks.
+    Functions,
 }
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations];
+    pub const ALL: [Self; 7] =
+        [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations, Self::Functions];
 
     /// The word that names it in queue names, logs and the API.
     #[must_use]
@@ -293,6 +296,7 @@ impl Queue {
             Self::Qa => "qa",
             Self::Ops => "ops",
             Self::Integrations => "integrations",
+            Self::Functions => "functions",
         }
     }
 
@@ -300,7 +304,7 @@ impl Queue {
     #[must_use]
     pub const fn function_timeout(self) -> Duration {
         match self {
-            Self::Engine => Duration::from_secs(60),
+            Self::Engine | Self::Functions => Duration::from_secs(60),
             Self::Pm | Self::Ops => Duration::from_secs(300),
             Self::Dev | Self::Integrations => Duration::from_secs(900),
             Self::Qa => Duration::from_secs(600),

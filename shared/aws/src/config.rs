@@ -22,6 +22,8 @@ pub enum Function {
     OpsAgent,
     /// `lambdas/integrations`
     Integrations,
+    /// `lambdas/functions`
+    Functions,
     /// `lambdas/orchestrator`
     Orchestrator,
 }
@@ -65,6 +67,7 @@ const fn queue_variable(queue: Queue) -> &'static str {
         Queue::Qa => "QA_QUEUE_URL",
         Queue::Ops => "OPS_QUEUE_URL",
         Queue::Integrations => "INTEGRATIONS_QUEUE_URL",
+        Queue::Functions => "FUNCTIONS_QUEUE_URL",
     }
 }
 
@@ -76,18 +79,20 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
         Queue::Qa => "QA_DLQ_URL",
         Queue::Ops => "OPS_DLQ_URL",
         Queue::Integrations => "INTEGRATIONS_DLQ_URL",
+        Queue::Functions => "FUNCTIONS_DLQ_URL",
     }
 }
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
         Self::QaAgent,
         Self::OpsAgent,
         Self::Integrations,
+        Self::Functions,
         Self::Orchestrator,
     ];
 
@@ -101,15 +106,20 @@ impl Function {
             Self::QaAgent => "qa-agent",
             Self::OpsAgent => "ops-agent",
             Self::Integrations => "integrations",
+            Self::Functions => "functions",
             Self::Orchestrator => "orchestrator",
         }
     }
 
-    /// Who asks models reads their keys, who calls endpoints their connections; who shows the stack's health looks at dead letters.
+    /// Who asks models reads their keys, who calls endpoints their connections, who runs functions their environment; who
+    /// shows the stack's health looks at dead letters.
     #[must_use]
     pub const fn needs(self) -> Needs {
         Needs {
-            secrets: matches!(self, Self::PmAgent | Self::DevAgent | Self::QaAgent | Self::Integrations),
+            secrets: matches!(
+                self,
+                Self::PmAgent | Self::DevAgent | Self::QaAgent | Self::Integrations | Self::Functions
+            ),
             dead_letters: matches!(self, Self::Api),
         }
     }

@@ -58,7 +58,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
+/// Says where a body is not JSON.
+pub(crate) fn not_json(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {
         return Problem::bad_json(format!(
@@ -176,6 +177,29 @@ impl Fields {
                     let field = pointer(&pointer(&self.base, name), &member);
                     let message = format!("must be a string, not {}", kind(&other));
                     self.problems.push(FieldProblem::new(field, message));
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    /// Texts.
+    pub(crate) fn text_list(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let items = match self.take(name)? {
+            Value::Array(items) => items,
+            other => {
+                self.wrong(name, "an array", &other);
+                return None;
+            }
+        };
+        let base = pointer(&self.base, name);
+        let mut texts = Vec::with_capacity(items.len());
+        for (number, item) in items.into_iter().enumerate() {
+            match item {
+                Value::String(text) => texts.push(text),
+                other => {
+                    let message = format!("must be a string, not {}", kind(&other));
+                    self.problems.push(FieldProblem::new(format!("{base}/{number}"), message));
                 }
             }
         }

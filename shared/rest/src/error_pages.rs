@@ -21,6 +21,7 @@ macro_rules! pages {
 
 pages![
     "bad-json",
+    "function-failed",
     "idempotency-mismatch",
     "internal",
     "invalid-request",

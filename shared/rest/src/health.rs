@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use millrace_app::functions::stored_totals;
 use millrace_app::keys;
 use millrace_app::ports::{BlobStore, MessageQueues, Ports, Queue, RecordStore, StoreResult};
 use serde::Serialize;
@@ -27,6 +28,20 @@ pub(crate) struct Health {
     version: String,
     /// Each dependency.
     checks: Checks,
+    /// All invocations of functions; zero while the records don't answer. A moment old.
+    functions: FunctionTotals,
+}
+
+/// All invocations of functions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FunctionTotals {
+    /// All.
+    total_invocations: u64,
+    /// Those that ended without an error.
+    successful_invocations: u64,
+    /// Those that failed.
+    failed_invocations: u64,
 }
 
 /// Each dependency.
@@ -74,11 +89,18 @@ pub(crate) async fn get_health<P: Ports>(State(app): State<App<P>>) -> Response 
     let store = check("store", ports.records().get(&key)).await;
     let queues = check("queues", ports.queues().depth(Queue::Engine)).await;
     let blobs = check("blobs", ports.blobs().list("health/", None, 1)).await;
+    // A failure shows in the store's own check.
+    let totals = timeout(PATIENCE, stored_totals(ports)).await.ok().and_then(Result::ok).unwrap_or_default();
     let ok = [&store, &queues, &blobs].iter().all(|check| check.status == Condition::Ok);
     let (code, status) =
         if ok { (StatusCode::OK, Condition::Ok) } else { (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing) };
     let checks = Checks { store, queues, blobs };
-    views::json(code, Health { status, version: app.config.version.clone(), checks })
+    let functions = FunctionTotals {
+        total_invocations: totals.invocations,
+        successful_invocations: totals.invocations.saturating_sub(totals.failed),
+        failed_invocations: totals.failed,
+    };
+    views::json(code, Health { status, version: app.config.version.clone(), checks, functions })
 }
 
 async fn check<T>(name: &str, question: impl Future<Output = StoreResult<T>>) -> Check {

@@ -14,6 +14,7 @@ mod control;
 mod error_pages;
 mod executions;
 mod frame;
+mod functions;
 mod health;
 mod openapi;
 mod params;
@@ -28,7 +29,8 @@ mod workflows;
 pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};
 pub use frame::RequestId;
-pub use openapi::{openapi, router};
+pub use functions::{ClientAddress, FunctionsService};
+pub use openapi::{functions_router, openapi, router, router_with_functions};
 pub use problem::{HTTP_CODES, Problem};
 
 use std::sync::Arc;

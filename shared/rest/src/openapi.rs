@@ -7,21 +7,29 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use millrace_app::functions::FunctionRuntime;
 use millrace_app::ports::Ports;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{OpenApi, Path};
 
+use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
     App, RestConfig, artifacts, bulk, control, error_pages, executions, frame, health, projects, tasks, templates,
     versions, views, workflows,
 };
 
+/// A handler for these ports, and this runtime where it needs one.
+macro_rules! instance {
+    ($module:ident $handler:ident [$($argument:ident),+]) => { $module::$handler::<$($argument),+> };
+}
+
 /// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
 macro_rules! routes {
-    ($($module:ident :: { $handler:ident, $path:ident };)*) => {
+    ($description:ident, $routes:ident [$($generics:tt)+] $arguments:tt, $state:ty;
+     $($module:ident :: { $handler:ident, $path:ident };)*) => {
         #[derive(OpenApi)]
         #[openapi(
             info(
@@ -35,26 +43,28 @@ macro_rules! routes {
                 (name = "projects", description = "From a request to a package"),
                 (name = "workflows", description = "Definitions in the Amazon States Language"),
                 (name = "executions", description = "Workflows that run or ran"),
+                (name = "functions", description = "Users' JavaScript"),
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
                 (name = "server", description = "The server itself"),
             ),
         )]
-        struct Description;
+        struct $description;
 
-        fn routes<P: Ports>() -> Router<App<P>> {
+        fn $routes<$($generics)+>() -> Router<$state> {
             Router::new()
                 $(.route(
                     // OpenAPI has no sign for a parameter with slashes in it.
                     &<$module::$path as Path>::path().replace("{path}", "{*path}"),
-                    on(filter(&<$module::$path as Path>::methods()), $module::$handler::<P>),
+                    on(filter(&<$module::$path as Path>::methods()), instance!($module $handler $arguments)),
                 ))*
         }
     };
 }
 
 routes! {
+    Description, routes [P: Ports] [P], App<P>;
     projects::{ create_project, __path_create_project };
     projects::{ list_projects, __path_list_projects };
     projects::{ get_project, __path_get_project };
@@ -103,6 +113,32 @@ routes! {
     error_pages::{ get_error_page, __path_get_error_page };
 }
 
+routes! {
+    FunctionsDescription, function_routes [P: Ports, R: FunctionRuntime] [P, R], FunctionsApp<P, R>;
+    manage::{ create_function, __path_create_function };
+    manage::{ list_functions, __path_list_functions };
+    manage::{ register_functions, __path_register_functions };
+    manage::{ read_function, __path_read_function };
+    manage::{ update_function, __path_update_function };
+    manage::{ delete_function, __path_delete_function };
+    manage::{ get_function_code, __path_get_function_code };
+    manage::{ list_project_functions, __path_list_project_functions };
+    invoke::{ get_functions_health, __path_get_functions_health };
+    invoke::{ invoke_function, __path_invoke_function };
+    invoke::{ get_function_metadata, __path_get_function_metadata };
+    invoke::{ switch_function, __path_switch_function };
+    calls::{ call_function_get, __path_call_function_get };
+    calls::{ call_function_post, __path_call_function_post };
+    calls::{ call_function_put, __path_call_function_put };
+    calls::{ call_function_patch, __path_call_function_patch };
+    calls::{ call_function_delete, __path_call_function_delete };
+    calls::{ call_function_path_get, __path_call_function_path_get };
+    calls::{ call_function_path_post, __path_call_function_path_post };
+    calls::{ call_function_path_put, __path_call_function_path_put };
+    calls::{ call_function_path_patch, __path_call_function_path_patch };
+    calls::{ call_function_path_delete, __path_call_function_path_delete };
+}
+
 mod description {
     use super::*;
 
@@ -130,19 +166,43 @@ fn filter(methods: &[HttpMethod]) -> MethodFilter {
     methods.iter().map(one).reduce(MethodFilter::or).unwrap_or(MethodFilter::GET)
 }
 
-/// The whole API over these ports. A front may add routes of its own; `config` says how callers are known.
+/// The API over these ports, but for the functions service. A front may add routes of its own; `config` says how callers
+/// are known.
 pub fn router<P: Ports>(ports: P, config: RestConfig) -> Router {
     let app = App { ports, config: Arc::new(config) };
     frame::surround(routes().with_state(app.clone()), &app)
 }
 
-/// The OpenAPI 3.1 description of [`router`].
+/// The functions service alone.
+pub fn functions_router<P: Ports, R: FunctionRuntime>(
+    ports: P,
+    service: FunctionsService<R>,
+    config: RestConfig,
+) -> Router {
+    let app = App { ports, config: Arc::new(config) };
+    frame::surround(function_routes().with_state(FunctionsApp::new(app.clone(), service)), &app)
+}
+
+/// The whole API: [`router`] and [`functions_router`] in one.
+pub fn router_with_functions<P: Ports, R: FunctionRuntime>(
+    ports: P,
+    service: FunctionsService<R>,
+    config: RestConfig,
+) -> Router {
+    let app = App { ports, config: Arc::new(config) };
+    let functions = function_routes().with_state(FunctionsApp::new(app.clone(), service));
+    frame::surround(routes().with_state(app.clone()).merge(functions), &app)
+}
+
+/// The OpenAPI 3.1 description of [`router_with_functions`].
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Description::openapi();
+    document.merge(FunctionsDescription::openapi());
     for (path, item) in &mut document.paths.paths {
-        let methods =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut);
+        let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .filter_map(Option::as_mut);
         for operation in methods {
             describe_problems(path, operation);
             describe_as_sent(operation);
@@ -214,6 +274,18 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
     ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
     ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),
+    ("create_function", &[("409", "`wrong-state`: there is one of that name")]),
+    ("update_function", &[("412", "`version-mismatch`")]),
+    ("delete_function", &[("412", "`version-mismatch`")]),
+    ("switch_function", &[("412", "`version-mismatch`")]),
+    (
+        "invoke_function",
+        &[
+            ("409", "`wrong-state`: the function is disabled"),
+            ("422", "`not-configured`: an environment value is not set"),
+        ],
+    ),
+    ("register_functions", &[("404", "`not-found`: there is no such project"), ("412", "`version-mismatch`")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 
@@ -227,7 +299,13 @@ fn describe_problems(path: &str, operation: &mut Operation) {
     if path.contains('{') {
         problems.push(("404", "`not-found`"));
     }
-    if path.starts_with("/api/") {
+    if path.starts_with("/_functions/") {
+        problems.push(("409", "`wrong-state`: the function is disabled"));
+        problems.push(("413", "`payload-too-large`"));
+        problems.push(("422", "`not-configured`: an environment value is not set"));
+        problems.push(("502", "`function-failed`"));
+    }
+    if path.starts_with("/api/") || path.starts_with("/_functions/") {
         problems.push(("401", "`unauthorized`"));
         problems.push(("500", "`internal`"));
         problems.push(("503", "`unavailable`"));

@@ -16,8 +16,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The codes that HTTP adds to those of [`Error::code`].
-pub const HTTP_CODES: [&str; 6] = [
+pub const HTTP_CODES: [&str; 7] = [
     "bad-json",
+    "function-failed",
     "method-not-allowed",
     "payload-too-large",
     "precondition-required",
@@ -140,6 +141,11 @@ impl Problem {
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "the request does not say who calls")
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// A function that was to answer an HTTP request did not.
+    pub(crate) fn function_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "function-failed", detail)
     }
 
     pub(crate) fn panicked() -> Self {
@@ -279,6 +285,7 @@ impl From<WorkflowError> for Problem {
 fn title(code: &str) -> &'static str {
     match code {
         "bad-json" => "The body is not JSON",
+        "function-failed" => "The function failed",
         "idempotency-mismatch" => "The Idempotency-Key was used before",
         "internal" => "An internal error",
         "invalid-request" => "The request is not valid",

@@ -1,10 +1,12 @@
 //! Test ports with a virtual clock and planned faults, and the contract every adapter passes.
 //!
-//! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`http`] is a service in the process; [`watched`]
-//! wraps any ports to count calls and plan faults; [`outside`] is whoever has task tokens; [`world`] runs executions over them with crashes, lost and repeated
+//! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`http`] is a
+//! service in the process; [`watched`] wraps any ports to count calls and plan faults; [`functions`] runs functions that are
+//! scripts; [`outside`] is whoever has task tokens; [`world`] runs executions over them with crashes, lost and repeated
 //! messages, in virtual time.
 
 pub mod contract;
+pub mod functions;
 pub mod http;
 pub mod memory;
 pub mod objects;
@@ -12,6 +14,7 @@ pub mod outside;
 pub mod watched;
 pub mod world;
 
+pub use functions::ScriptedRuntime;
 pub use memory::MemoryPorts;
 pub use objects::MemoryObjects;
 pub use watched::{Call, Fate, Watched, Watcher};

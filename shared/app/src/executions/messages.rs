@@ -10,6 +10,7 @@ use super::body::Header;
 use super::log::LogId;
 use crate::digest::sha256_hex;
 use crate::error::Error;
+use crate::functions::function_of;
 use crate::ports::{OutgoingMessage, Queue};
 
 /// A message of the engine.
@@ -97,6 +98,7 @@ pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
                 Work::Split | Work::Load => Queue::Engine,
                 Work::Read | Work::Write => Queue::Integrations,
             }),
+            Resource::Own { .. } if function_of(other).is_some() => Some(Queue::Functions),
             Resource::Lambda | Resource::Service { .. } => Some(Queue::Integrations),
             Resource::Activity | Resource::Own { .. } => None,
         },

@@ -11,6 +11,7 @@ use super::delivery;
 use super::model::{Project, Stored, Tombstone};
 use super::store;
 use crate::error::Error;
+use crate::functions;
 use crate::ids::ProjectId;
 use crate::keys;
 use crate::ports::{BlobStore, Clock, Condition, Index, Order, Ports, Query, Queue, RecordStore, StoreError, Write};
@@ -43,6 +44,7 @@ pub async fn delete_project<P: Ports>(
         return Err(Error::VersionMismatch { what: "the project" });
     }
     let mut attempts = 0;
+    functions::delete_of_project(ports, &functions::account_owner(owner), id).await?;
     loop {
         stop(ports, &stored.value).await?;
         match bury(ports, &stored).await {

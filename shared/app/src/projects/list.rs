@@ -80,7 +80,7 @@ pub async fn list_projects<P: Ports>(
 }
 
 /// Names the parameter at fault where the store refuses a cursor.
-pub(super) fn with_cursor<T>(page: Result<Page<T>, Error>) -> Result<Page<T>, Error> {
+pub(crate) fn with_cursor<T>(page: Result<Page<T>, Error>) -> Result<Page<T>, Error> {
     match page {
         Err(Error::Store(StoreError::InvalidCursor)) => {
             Err(Error::invalid("cursor", "is not a cursor of this listing: take it from the page before, unchanged"))

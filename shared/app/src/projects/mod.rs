@@ -34,6 +34,7 @@ pub use delete::{delete_project, purge};
 pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
 pub use ended::{BUDGET_EXCEEDED, ExecutionOutcome, execution_ended};
 pub use events::{EventsPage, list_events};
+pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{
     Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,

@@ -115,9 +115,13 @@ fn millrace(rest: &str) -> bool {
     match rest.split_once(':') {
         None => matches!(rest, "model" | "approval"),
         Some(("agent", agent)) => AGENTS.contains(&agent),
-        Some(("function", function)) => function
-            .split_once('/')
-            .is_some_and(|(project, name)| !project.is_empty() && !name.is_empty() && !name.contains(['/', ':'])),
+        Some(("function", function)) => {
+            let named = |part: &str| {
+                (1..=64).contains(&part.len())
+                    && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            };
+            function.split_once('/').is_some_and(|(project, name)| named(project) && named(name))
+        }
         Some(_) => false,
     }
 }
@@ -167,6 +171,8 @@ mod tests {
             ("millrace:agent:cook", false),
             ("millrace:function:shop/pack", true),
             ("millrace:function:pack", false),
+            ("millrace:function:shop/pack:2", false),
+            ("millrace:function:shop/pack/it", false),
             ("pack", false),
             ("", false),
         ] {

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod executions;
+mod functions;
 mod projects;
 mod templates;
 mod workflows;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 
 pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanView, TestView};
 pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
+pub(crate) use functions::{CodeView, FunctionView, FunctionsHealthView, InvocationView, RegisteredView};
 pub(crate) use projects::{ModificationView, ProjectSummary, ProjectView, StatusView};
 pub(crate) use templates::{TemplateList, TemplateView};
 pub(crate) use workflows::{AliasView, ValidationView, VersionView, WorkflowSummary, WorkflowView};
@@ -75,6 +77,8 @@ macro_rules! pages {
 pages! {
     /// A page of projects, newest first.
     ProjectPage of ProjectSummary as "ProjectPage";
+    /// A page of functions, by name.
+    FunctionPage of FunctionView as "FunctionPage";
     /// A page of files, by path.
     FilePage of FileView as "FilePage";
     /// A page of test reports, newest first.

@@ -34,7 +34,8 @@ async fn what_is_described_is_served_and_nothing_else() {
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         let real = path.replace("{id}", "x").replace("{path}", "a/b").replace("{code}", "x").replace("{name}", "x");
-        let answer = server.call("PATCH", &real, &[], None).await;
+        let real = real.replace("{projectId}", "x");
+        let answer = server.call("TRACE", &real, &[], None).await;
         assert_eq!(answer.problem(405), "method-not-allowed", "{path}");
         let mut served: BTreeSet<String> =
             answer.header("allow").split(',').map(|word| word.trim().to_lowercase()).collect();
@@ -83,6 +84,20 @@ async fn what_is_described_is_served_and_nothing_else() {
         "POST /api/executions/{id}/redrive",
         "POST /api/executions/{id}/resume",
         "POST /api/executions/{id}/stop",
+        "POST /api/functions/projects/{projectId}",
+        "GET /api/functions/projects/{projectId}",
+        "GET /api/functions/{projectId}/{name}",
+        "PATCH /api/functions/{projectId}/{name}",
+        "DELETE /api/functions/{projectId}/{name}",
+        "POST /api/functions/register",
+        "GET /api/functions/code/{projectId}/{name}",
+        "POST /api/v1/functions/{projectId}/{name}",
+        "GET /api/v1/functions/{projectId}/{name}",
+        "PATCH /api/v1/functions/{projectId}/{name}",
+        "GET /api/v1/functions/health",
+        "GET /api/v1/projects/{projectId}/functions",
+        "GET /_functions/{name}",
+        "DELETE /_functions/{name}/{path}",
         "GET /health",
         "GET /openapi.json",
     ];

@@ -12,6 +12,7 @@ mod artifacts;
 mod create;
 mod description;
 mod faults;
+mod functions;
 mod how_to;
 mod http;
 mod lifecycle;

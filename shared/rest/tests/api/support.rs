@@ -7,10 +7,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use millrace_app::Timestamp;
+use millrace_app::functions::{Functions, Settings};
 use millrace_app::ids::ProjectId;
 use millrace_app::ports::{Ports, Record, RecordKey, RecordStore};
 use millrace_app::projects::{self, Stage, work};
-use millrace_rest::{AuthMode, RestConfig, openapi, router};
+use millrace_rest::{AuthMode, FunctionsService, RestConfig, openapi, router_with_functions};
+use millrace_simulation::ScriptedRuntime;
 use millrace_simulation::watched::{Watched, Watcher};
 use millrace_sqlite::{LocalClock, ManualClock, Options, SqlitePorts};
 use serde_json::{Value, json};
@@ -76,6 +78,12 @@ fn ports() -> (SqlitePorts, ManualClock) {
     (SqlitePorts::in_memory_with(options).unwrap(), clock)
 }
 
+/// Functions that are scripts.
+fn functions() -> FunctionsService<ScriptedRuntime> {
+    let functions = Functions::new(ScriptedRuntime::default(), Settings::default());
+    FunctionsService { functions, patience: None }
+}
+
 impl Server {
     pub(crate) fn new() -> Self {
         Self::with(RestConfig { auth_mode: AuthMode::Off, ..RestConfig::default() })
@@ -83,14 +91,15 @@ impl Server {
 
     pub(crate) fn with(config: RestConfig) -> Self {
         let (ports, clock) = ports();
-        Self::over(router(ports.clone(), config), ports, clock)
+        Self::over(router_with_functions(ports.clone(), functions(), config), ports, clock)
     }
 
     /// A server whose calls of ports are watched; those of `ports` are not.
     pub(crate) fn watched<W: Watcher>(watcher: Arc<W>) -> Self {
         let (ports, clock) = ports();
         let config = RestConfig { auth_mode: AuthMode::Off, ..RestConfig::default() };
-        Self::over(router(Watched::new(ports.clone(), watcher), config), ports, clock)
+        let router = router_with_functions(Watched::new(ports.clone(), watcher), functions(), config);
+        Self::over(router, ports, clock)
     }
 
     fn over(router: Router, ports: SqlitePorts, clock: ManualClock) -> Self {
@@ -210,6 +219,11 @@ impl Server {
             return;
         };
         let status = answer.status.as_str();
+        if operation["responses"].get("default").is_some()
+            && answer.header("content-type") != "application/problem+json"
+        {
+            return;
+        }
         let described = operation["responses"].get(status);
         let described = described.unwrap_or_else(|| panic!("{method} {path}: {status} is not described"));
         let Some(content) = described.get("content") else {

@@ -66,6 +66,7 @@ const fn number(queue: Queue) -> i64 {
         Queue::Qa => 3,
         Queue::Ops => 4,
         Queue::Integrations => 5,
+        Queue::Functions => 6,
     }
 }
 
