@@ -12,7 +12,7 @@ use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use millrace_app::ports::Ports;
-use millrace_rest::{AuthMode, Caller, RestConfig};
+use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 
 const X_REQUEST_ID: &str = "x-request-id";
@@ -56,7 +56,6 @@ impl ApiConfig {
 
 /// The routes, for [`lambda_http::run`].
 pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
-    let auth_mode = if config.authorized { AuthMode::Required } else { AuthMode::Off };
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
     let step_functions = StepFunctionsConfig {
         owner,
@@ -64,26 +63,38 @@ pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
         callers_are_known: config.authorized,
         ..StepFunctionsConfig::from_env()
     };
-    let rest = RestConfig {
-        cors_origins: config.cors_origins,
-        auth_mode,
-        account: step_functions.account.clone(),
-        region: step_functions.region.clone(),
-        payload_limit: step_functions.payload_limit,
-        ..RestConfig::default()
-    };
-    millrace_rest::router(ports.clone(), rest)
-        .merge(millrace_stepfunctions::router(ports, step_functions))
-        .layer(map_request(from_gateway))
+    let rest = rest_config(config, &step_functions);
+    behind_gateway(
+        millrace_rest::router(ports.clone(), rest).merge(millrace_stepfunctions::router(ports, step_functions)),
+    )
 }
 
-/// Tells the router what API Gateway and Lambda know of a request: who calls, and a name for it.
+/// The REST API's configuration behind API Gateway.
+#[must_use]
+pub fn rest_config(config: ApiConfig, place: &StepFunctionsConfig) -> RestConfig {
+    RestConfig {
+        cors_origins: config.cors_origins,
+        auth_mode: if config.authorized { AuthMode::Required } else { AuthMode::Off },
+        account: place.account.clone(),
+        region: place.region.clone(),
+        payload_limit: place.payload_limit,
+        ..RestConfig::default()
+    }
+}
+
+/// Routes that are told what API Gateway knows of a request.
+pub fn behind_gateway(router: Router) -> Router {
+    router.layer(map_request(from_gateway))
+}
+
+/// Tells the router what API Gateway and Lambda know of a request: who calls from where, and a name for it.
 async fn from_gateway(mut request: Request) -> Request {
-    if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref()
-        && let Some(iam) = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref())
-    {
-        let (owner, account) = (iam.user_arn.clone(), iam.account_id.clone());
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
+        let address = context.http.source_ip.clone();
+        let iam = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
+        let (owner, account) = iam.map(|iam| (iam.user_arn.clone(), iam.account_id.clone())).unwrap_or_default();
         let extensions = request.extensions_mut();
+        address.map(|address| extensions.insert(ClientAddress(address)));
         owner.map(|owner| extensions.insert(Caller { owner, account: account.clone() }));
         account.map(|account| extensions.insert(ApiCaller { account }));
     }

@@ -33,6 +33,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::QaAgent => "QaAgentFunction",
         Function::OpsAgent => "OpsAgentFunction",
         Function::Integrations => "IntegrationsFunction",
+        Function::Functions => "FunctionsFunction",
         Function::Orchestrator => "OrchestratorFunction",
     }
 }
@@ -52,7 +53,7 @@ fn each_function_has_the_variables_that_it_reads() {
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
         // Every function's log filter, and what only one function reads, in its own crate.
         read.insert("LOG_LEVEL");
-        if function == Function::Api {
+        if matches!(function, Function::Api | Function::Functions) {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }
         if function == Function::Integrations {
@@ -72,6 +73,7 @@ fn each_queue_is_as_the_ports_say() {
         (Queue::Qa, "Qa", Function::QaAgent),
         (Queue::Ops, "Ops", Function::OpsAgent),
         (Queue::Integrations, "Integrations", Function::Integrations),
+        (Queue::Functions, "Functions", Function::Functions),
     ] {
         let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
         assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");
