@@ -115,8 +115,9 @@ pub(crate) enum Auth {
 fn worker_count(text: &str) -> Result<(Queue, usize), String> {
     let (name, number) = text.split_once('=').ok_or("must be QUEUE=NUMBER, for example dev=4")?;
     let queue = Queue::ALL.into_iter().find(|queue| queue.name() == name);
-    let queue =
-        queue.ok_or_else(|| format!("there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations or functions"))?;
+    let queue = queue.ok_or_else(|| {
+        format!("there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations or functions")
+    })?;
     match number.parse() {
         Ok(number @ 0..=1_000) => Ok((queue, number)),
         _ => Err(format!("{number:?} is not a number from 0 to 1000")),

@@ -25,8 +25,10 @@ pub async fn delete_function<P: Ports, R: FunctionRuntime>(
     name: &FunctionName,
     expected: Option<u64>,
 ) -> Result<(), Error> {
-    let stored = hide(ports, name, expected).await?;
-    functions.forget(&stored.value.id, Some(&stored.value.current));
+    let hidden = hide(ports, name, expected).await;
+    // A write that failed may have been made all the same.
+    functions.forget(&name.id(), hidden.as_ref().ok().map(|stored| &stored.value.current));
+    let stored = hidden?;
     leave_to_sweep(&stored.value.id, purge(ports, &stored).await);
     Ok(())
 }

@@ -80,7 +80,7 @@ pub(super) async fn apply<P: Ports, R: FunctionRuntime>(
 
     let mut dropped: Vec<FunctionVersion> = Vec::new();
     let mut changed = false;
-    let stored = store::change(ports, name, expected, |function| {
+    let written = store::change(ports, name, expected, |function| {
         let old = function.clone();
         dropped.clear();
         if let Some(version) = version.as_ref().filter(|version| !is_same(version, &function.current)) {
@@ -101,11 +101,12 @@ pub(super) async fn apply<P: Ports, R: FunctionRuntime>(
         changed = *function != old;
         Ok(changed)
     })
-    .await?;
-    if changed {
-        let replaced = (stored.value.current != before.current).then_some(&before.current);
-        functions.forget(&stored.value.id, replaced);
+    .await;
+    // A write that failed may have been made all the same.
+    if changed || written.is_err() {
+        functions.forget(&before.id, version.is_some().then_some(&before.current));
     }
+    let stored = written?;
     for version in dropped {
         let in_use = |other: &FunctionVersion| other.sha256 == version.sha256;
         if in_use(&stored.value.current) || stored.value.earlier.iter().any(in_use) {
