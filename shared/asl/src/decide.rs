@@ -318,7 +318,7 @@ pub fn decide_without(
             Step::End(Outcome::Aborted { failure })
         }
         // Whatever comes after the deadline comes too late, even when it overtook the timer.
-        (_, _) if snapshot.child.is_none() && snapshot.execution.deadline.is_some_and(|at| at <= moment.now) => {
+        (_, _) if snapshot.deadline().is_some_and(|at| at <= moment.now) => {
             run.abort_children(snapshot);
             begin::aborted(&mut run, snapshot);
             Step::End(Outcome::TimedOut)
@@ -409,9 +409,8 @@ pub fn start_child(machine: &StateMachine, parent: &Snapshot, index: u32) -> Opt
 #[must_use]
 pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
     let mut effects = Vec::new();
-    if snapshot.child.is_none()
-        && snapshot.outcome().is_none()
-        && let Some(at) = snapshot.execution.deadline
+    if snapshot.outcome().is_none()
+        && let Some(at) = snapshot.deadline()
     {
         effects.push(Effect::SetTimer { id: 0, at });
     }

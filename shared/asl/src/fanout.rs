@@ -4,6 +4,7 @@
 //! get logs of their own, so that a wide fan-out doesn't contend for one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::definition::Kind;
 use crate::history::{Detail, EventType, HistoryEvent};
 use crate::run::{Run, Step, broken, weigh};
 use crate::snapshot::{
-    Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
+    Attempt, Child, Counted, Failure, Fanout, Join, Moment, Outcome, Position, Resume, Role, Snapshot, Source,
 };
 use crate::states::{map, parallel};
 
@@ -72,15 +73,22 @@ impl Run<'_> {
         };
         let (moment, events) = (self.moment, self.events());
         let mut kept = std::mem::take(&mut self.kept);
+        let mut resumed = BTreeMap::new();
+        if let Some(mut parts) = self.parts.take() {
+            if parts.compared {
+                parts.fit(&source);
+            }
+            (kept, resumed) = (parts.outputs, parts.ends);
+        }
         kept.retain(|index, _| *index < total);
-        let mut fanout =
-            Fanout { id: thread.fanouts, source, total, outputs: kept, join, events, moment, executions: None };
+        let id = thread.fanouts;
+        let mut fanout = Fanout { id, source, total, outputs: kept, join, events, moment, resumed, executions: None };
         let started = match &fanout.join {
             Join::Counted { .. } => self.start_all(thread, &attempt, &mut fanout),
             Join::InTurn { .. } => self.start_some(thread, &attempt, &mut fanout),
         };
         if let Err(failure) = started {
-            return self.children_failed(thread, &attempt, failure);
+            return self.children_failed(thread, &attempt, fanout, failure);
         }
         if fanout.with_logs().is_empty() {
             let result = Value::Array(fanout.outputs.into_values().collect());
@@ -104,7 +112,11 @@ impl Run<'_> {
                 continue;
             }
             self.last = fork;
-            self.begin(thread, attempt, fanout, index, fanout.moment.now, &mut started)?;
+            if let Err(failure) = self.begin(thread, attempt, fanout, index, fanout.moment.now, &mut started) {
+                // None of them has a log.
+                fanout.join = Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: index + 1, limit: 0 };
+                return Err(failure);
+            }
         }
         let waiting: Vec<u32> = started.iter().map(|(index, _)| *index).collect();
         for (index, mut decision) in started {
@@ -266,6 +278,9 @@ impl Run<'_> {
             position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
             turn: 0,
         };
+        if let Some(resume) = fanout.resumed.get(&index) {
+            return run.go_on(thread, resume);
+        }
         if fanout.is_map() {
             let details = [("name", Detail::Text(&attempt.state)), ("index", Detail::Number(index))];
             run.record(EventType::MapIterationStarted, details.as_slice());
@@ -283,6 +298,22 @@ impl Run<'_> {
             Err(failure) => Step::End(Outcome::Failed { failure }),
         };
         run.finish_weighed(thread, first)
+    }
+
+    /// Runs a child that has ended without success from there until it waits or ends.
+    pub(crate) fn go_on(mut self, mut thread: Snapshot, resume: &Resume) -> (Decision, usize) {
+        thread.variables = Arc::clone(&resume.variables);
+        let Attempt { state, input, .. } = resume.attempt.clone();
+        // So that an end before the first entry finds the state.
+        thread.position = Position::Ready { id: 0, state: state.clone(), input: input.clone() };
+        let step = if resume.ahead {
+            Step::Enter { state, input }
+        } else {
+            (self.parts, self.redriven) = (resume.parts.clone(), resume.run.clone());
+            let attempt = Attempt { entered: self.moment.now, event: 0, ..resume.attempt.clone() };
+            self.attempt(&mut thread, attempt)
+        };
+        self.finish_weighed(thread, step)
     }
 
     /// [`Child::log`] of a child.
@@ -312,7 +343,7 @@ impl Run<'_> {
             if !others.is_empty() {
                 self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
             }
-            return Some(self.children_failed(thread, attempt, failure));
+            return Some(self.children_failed(thread, attempt, fanout, failure));
         }
         let Join::InTurn { running, done, .. } = &mut fanout.join else { return None };
         running.remove(&index);
@@ -333,7 +364,7 @@ impl Run<'_> {
             if !others.is_empty() {
                 self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: others });
             }
-            return self.children_failed(thread, attempt, failure);
+            return self.children_failed(thread, attempt, fanout, failure);
         }
         if fanout.out().is_empty() && !fanout.holds_back() {
             self.effects.push(Effect::JoinChildren { fanout: fanout.id });
@@ -367,7 +398,8 @@ impl Run<'_> {
         }
     }
 
-    fn children_failed(&mut self, thread: &mut Snapshot, attempt: &Attempt, failure: Failure) -> Step {
+    fn children_failed(&mut self, thread: &mut Snapshot, attempt: &Attempt, fanout: Fanout, failure: Failure) -> Step {
+        self.left = Some(Box::new(fanout));
         match self.state_of(thread, attempt).map(|state| (state, &state.kind)) {
             Some((state, Kind::Map(map))) => map::failed(self, thread, state, map, attempt, failure),
             Some((state, Kind::Parallel(parallel))) => {

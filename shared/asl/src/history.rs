@@ -43,7 +43,7 @@ kinds! {
     ParallelStateEntered ParallelStateStarted ParallelStateSucceeded ParallelStateFailed ParallelStateExited
     MapStateEntered MapStateStarted MapIterationStarted MapIterationSucceeded MapIterationFailed MapIterationAborted
     MapStateSucceeded MapStateFailed MapStateExited
-    MapRunStarted MapRunSucceeded MapRunFailed MapRunAborted
+    MapRunStarted MapRunRedriven MapRunSucceeded MapRunFailed MapRunAborted
 }
 
 impl EventType {

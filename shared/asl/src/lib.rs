@@ -36,10 +36,10 @@ pub use history::{Details, EventType, HistoryEvent};
 pub use numbering::{HistoryPart, NumberedEvent, number};
 pub use payload_limit::PayloadLimit;
 pub use progress::{Progress, Report, Stage};
-pub use redrive::{Redrive, redrive};
+pub use redrive::{Redrive, Rest, UnchangedChildren, redrive, unfinished_child};
 pub use snapshot::{
-    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot,
-    Source, StepId,
+    Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Parts, Position, Resume, Role,
+    Snapshot, Source, StepId, Unfinished,
 };
 pub use time::Timestamp;
 pub use token::{TaskToken, TokenError};

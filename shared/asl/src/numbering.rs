@@ -84,8 +84,14 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
     for part in aborted_first(parts) {
         let offset = numbered.len() as u64;
         let is_birth = !last.contains_key(&part.path);
-        let above = part.path.split_last().and_then(|(_, above)| open.get(above)?.last().copied());
-        let mut led = last.get(&part.path).copied().or(above).unwrap_or_default();
+        // Children that go on after a redrive have no start but that of the nearest log above that has one.
+        let mut above = part.path.split_last().map(|(_, above)| above);
+        let mut start = None;
+        while let Some(path) = above.filter(|_| start.is_none()) {
+            start = open.get(path).and_then(|starts| starts.last().copied());
+            above = path.split_last().map(|(_, above)| above);
+        }
+        let mut led = last.get(&part.path).copied().or(start).unwrap_or_default();
         let before = led;
         for event in part.events {
             let id = numbered.len() as u64 + 1;
@@ -97,6 +103,11 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
                         starts.pop();
                     }
                     starts.push(id);
+                    ended.remove(&part.path);
+                }
+                EventType::ExecutionRedriven => {
+                    // What was open has ended; what goes on follows from here.
+                    open.insert(part.path.clone(), vec![id]);
                     ended.remove(&part.path);
                 }
                 kind if follows_children(kind) => {

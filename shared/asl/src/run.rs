@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use crate::decide::{Decision, Effect};
 use crate::definition::{Kind, MachineId, ResultPath, State, StateMachine, Transition};
 use crate::history::{Detail, Details, EventType, HistoryEvent};
+use crate::map_run::MapRun;
 use crate::probe::Probe;
 use crate::query::{Entropy, QueryFailure};
-use crate::snapshot::{Attempt, Failure, Moment, Outcome, Position, Snapshot, StepId};
+use crate::snapshot::{Attempt, Failure, Fanout, Moment, Outcome, Parts, Position, Snapshot, StepId, Unfinished};
 use crate::states;
 
 /// What a state leads to.
@@ -76,6 +77,12 @@ pub(crate) struct Run<'a> {
     pub(crate) missing: Vec<String>,
     /// The outputs of children that are not to be run again, for the next fan-out.
     pub(crate) kept: BTreeMap<u32, Value>,
+    /// What there is of the children of the state that is done again.
+    pub(crate) parts: Option<Box<Parts>>,
+    /// The map run that the state goes on with that is done again.
+    pub(crate) redriven: Option<Box<MapRun>>,
+    /// The children that the state which was entered last has failed with.
+    pub(crate) left: Option<Box<Fanout>>,
 }
 
 impl From<QueryFailure> for Failure {
@@ -101,6 +108,9 @@ impl<'a> Run<'a> {
             probe: None,
             missing: Vec::new(),
             kept: BTreeMap::new(),
+            parts: None,
+            redriven: None,
+            left: None,
         }
     }
 
@@ -158,7 +168,7 @@ impl<'a> Run<'a> {
                     break;
                 }
                 Step::End(outcome) => {
-                    if thread.child.is_none() && !matches!(outcome, Outcome::Succeeded { .. }) {
+                    if !matches!(outcome, Outcome::Succeeded { .. }) {
                         thread.unfinished = self.unfinished(&thread).map(Box::new);
                     }
                     self.end(&thread, &outcome);
@@ -172,7 +182,8 @@ impl<'a> Run<'a> {
     }
 
     /// The state in which a thread is about to end: the one that it entered last, or else where it stood.
-    fn unfinished(&self, thread: &Snapshot) -> Option<Attempt> {
+    fn unfinished(&mut self, thread: &Snapshot) -> Option<Unfinished> {
+        let left = self.left.take();
         let states = self.machine.states(thread.machine)?;
         // Of the children that ran in this decision other states were entered, too.
         let entered = self.history.iter().enumerate().rev().filter(|(_, event)| event.kind.enters());
@@ -183,29 +194,21 @@ impl<'a> Run<'a> {
             };
             let (state, input) = (state.name.clone(), details.remove("input").unwrap_or_default());
             let event = self.events_before + place as u64 + 1;
-            return Some(Attempt { state, input, entered: self.moment.now, event, retries: Vec::new() });
+            let attempt = Attempt { state, input, entered: self.moment.now, event, retries: Vec::new() };
+            return Some(Unfinished { attempt, ahead: false, fanout: left, run: None });
         }
-        match &thread.position {
-            Position::Ready { state, input, .. } if !state.is_empty() => Some(Attempt {
-                state: state.clone(),
-                input: input.clone(),
-                entered: self.moment.now,
-                event: thread.events,
-                retries: Vec::new(),
-            }),
-            Position::Ready { .. } | Position::Ended { .. } => None,
-            Position::Task { attempt, .. }
-            | Position::Work { attempt, .. }
-            | Position::Wait { attempt, .. }
-            | Position::Backoff { attempt, .. }
-            | Position::Join { attempt, .. } => Some(Attempt { retries: Vec::new(), ..attempt.clone() }),
+        let mut unfinished = thread.stop()?;
+        if let Some(left) = left {
+            unfinished.fanout = Some(left);
         }
+        Some(unfinished)
     }
 
     fn enter(&mut self, thread: &mut Snapshot, name: String, input: Value) -> Step {
         let Some(state) = self.machine.states(thread.machine).and_then(|states| states.get(&name)) else {
             return Step::End(Outcome::Failed { failure: broken(&name) });
         };
+        (self.parts, self.redriven, self.left) = (None, None, None);
         self.record_state(states::entered(&state.kind), &name, "input", &input);
         let event = self.events_before + self.history.len() as u64;
         let attempt = Attempt { state: name, input, entered: self.moment.now, event, retries: Vec::new() };

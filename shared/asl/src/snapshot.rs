@@ -3,7 +3,8 @@
 //! A log holds one thread: the execution's own, or a child's (a branch of a Parallel state, an item of a Map state) that
 //! had to wait. Short field names: a snapshot is written with every transition and travels with every task.
 
-use std::collections::BTreeMap;
+mod fanout;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,10 +12,12 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::definition::{MachineId, StateMachine};
-use crate::map_run::{Executions, MapRun, Work};
+use crate::map_run::{MapRun, Work};
 use crate::payload_limit::PayloadLimit;
 use crate::progress::Progress;
 use crate::token::TaskToken;
+
+pub use fanout::{Fanout, Join, Parts, Resume, Source, Unfinished};
 
 /// A thread of control between two decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,9 +43,9 @@ pub struct Snapshot {
     /// How many events its log has recorded.
     #[serde(rename = "h")]
     pub events: u64,
-    /// In an execution's own thread that has ended without success: the state that it ended in, for [`crate::redrive`].
+    /// In a thread that has ended without success: the state that it ended in, for [`crate::redrive`].
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub unfinished: Option<Box<Attempt>>,
+    pub unfinished: Option<Box<Unfinished>>,
     /// Where it stands.
     #[serde(rename = "p")]
     pub position: Position,
@@ -388,94 +391,6 @@ impl Failure {
     }
 }
 
-/// The children of a Parallel or Map state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fanout {
-    /// Counts the fan-outs of the thread, from 0.
-    #[serde(rename = "i")]
-    pub id: u32,
-    /// What each child starts with.
-    #[serde(rename = "s")]
-    pub source: Source,
-    /// How many branches or items there are.
-    #[serde(rename = "t")]
-    pub total: u32,
-    /// The outputs of children that never had to wait.
-    #[serde(rename = "o", default, skip_serializing_if = "BTreeMap::is_empty", with = "pairs")]
-    pub outputs: BTreeMap<u32, Value>,
-    /// How the ends of the others are learnt.
-    #[serde(rename = "j")]
-    pub join: Join,
-    /// How many events its log had recorded then: where its children's numbers begin.
-    #[serde(rename = "h", default)]
-    pub events: u64,
-    /// When the fan-out began, and with what randomness: a child can be started again and come out the same.
-    #[serde(rename = "w")]
-    pub moment: Moment,
-    /// In a page of a map run: what its executions have in common.
-    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    pub executions: Option<Box<Executions>>,
-}
-
-/// How a parent learns of its waiting children's ends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "by")]
-pub enum Join {
-    /// All have been started; their ends are counted outside, and the last one joins. A failure is told at once.
-    #[serde(rename = "count")]
-    Counted {
-        /// The children that wait.
-        #[serde(rename = "w")]
-        waiting: Vec<u32>,
-    },
-    /// `MaxConcurrency` holds some back: every end is told to the parent, which starts the next.
-    #[serde(rename = "turn")]
-    InTurn {
-        /// The children that are out, with the time each was started.
-        #[serde(rename = "r", with = "pairs")]
-        running: BTreeMap<u32, Timestamp>,
-        /// The children that were out and have succeeded.
-        #[serde(rename = "d", default)]
-        done: Vec<u32>,
-        /// The next one to start.
-        #[serde(rename = "n")]
-        next: u32,
-        /// How many may be out at once.
-        #[serde(rename = "l")]
-        limit: u32,
-    },
-}
-
-/// What the children of a fan-out start with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "of")]
-pub enum Source {
-    /// The same input for each branch.
-    #[serde(rename = "parallel")]
-    Branches {
-        /// The effective input of the Parallel state.
-        #[serde(rename = "i")]
-        input: Value,
-    },
-    /// One item each.
-    #[serde(rename = "map")]
-    Items {
-        /// The array.
-        #[serde(rename = "a")]
-        items: Vec<Value>,
-        /// The effective input of the Map state, for `ItemSelector`.
-        #[serde(rename = "i", default, skip_serializing_if = "Value::is_null")]
-        input: Value,
-    },
-    /// The pages of a map run.
-    #[serde(rename = "pages")]
-    Pages {
-        /// The map run.
-        #[serde(rename = "u")]
-        run: Box<MapRun>,
-    },
-}
-
 /// The time and the randomness of a decision: arguments, since the interpreter has neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
@@ -501,28 +416,19 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error
     Value::deserialize(from).map(Some)
 }
 
-/// Maps with numbers for keys, as arrays of pairs: a tagged enum's content can't hold such a map.
-mod pairs {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer, T: Serialize>(map: &BTreeMap<u32, T>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(map)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-        from: D,
-    ) -> Result<BTreeMap<u32, T>, D::Error> {
-        Ok(Vec::deserialize(from)?.into_iter().collect())
-    }
-}
-
 impl Snapshot {
     /// Is it paused? Then it enters no state and begins no child.
     #[must_use]
     pub const fn is_paused(&self) -> bool {
         self.turn % 2 == 1
+    }
+
+    /// When the execution as a whole times out, in its own thread or that of an execution of a map run; its branches and
+    /// items end with it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let is_own = self.child.as_ref().is_none_or(|child| child.role.is_execution());
+        self.execution.deadline.filter(|_| is_own)
     }
 
     /// How the thread ended, if it has.
@@ -536,6 +442,29 @@ impl Snapshot {
             | Position::Backoff { .. }
             | Position::Work { .. }
             | Position::Join { .. } => None,
+        }
+    }
+
+    /// The state in which the thread stands, with its children, as one in which it may have to go on; `None` when it has
+    /// ended.
+    pub(crate) fn stop(&self) -> Option<Unfinished> {
+        let at = |attempt: &Attempt| Unfinished {
+            attempt: Attempt { retries: Vec::new(), ..attempt.clone() },
+            ahead: false,
+            fanout: None,
+            run: None,
+        };
+        match &self.position {
+            Position::Ready { state, input, .. } if !state.is_empty() => {
+                let attempt = Attempt { state: state.clone(), input: input.clone(), ..Attempt::default() };
+                Some(Unfinished { ahead: true, ..at(&attempt) })
+            }
+            Position::Ready { .. } | Position::Ended { .. } => None,
+            Position::Task { attempt, .. } | Position::Wait { attempt, .. } | Position::Backoff { attempt, .. } => {
+                Some(at(attempt))
+            }
+            Position::Work { attempt, run, .. } => Some(Unfinished { run: Some(run.clone()), ..at(attempt) }),
+            Position::Join { attempt, fanout } => Some(Unfinished { fanout: Some(fanout.clone()), ..at(attempt) }),
         }
     }
 
@@ -578,43 +507,5 @@ impl Snapshot {
             | Position::Join { attempt, .. } => Some(&attempt.state),
             Position::Ended { .. } => None,
         }
-    }
-}
-
-impl Fanout {
-    /// The children that have been started, waited, and whose end the parent has not been told.
-    #[must_use]
-    pub fn out(&self) -> Vec<u32> {
-        match &self.join {
-            Join::Counted { waiting } => waiting.clone(),
-            Join::InTurn { running, .. } => running.keys().copied().collect(),
-        }
-    }
-
-    /// Every child that has a log of its own.
-    #[must_use]
-    pub fn with_logs(&self) -> Vec<u32> {
-        match &self.join {
-            // Every page begins with work.
-            Join::InTurn { next, .. } if self.map_run().is_some() => (0..*next).collect(),
-            Join::Counted { waiting } => waiting.clone(),
-            Join::InTurn { running, done, .. } => {
-                let mut all: Vec<u32> = running.keys().chain(done).copied().collect();
-                all.sort_unstable();
-                all
-            }
-        }
-    }
-
-    /// Are there children that have not been started yet?
-    #[must_use]
-    pub const fn holds_back(&self) -> bool {
-        matches!(self.join, Join::InTurn { next, .. } if next < self.total)
-    }
-
-    /// Are these the items of a Map state?
-    #[must_use]
-    pub const fn is_map(&self) -> bool {
-        matches!(self.source, Source::Items { .. })
     }
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use millrace_app::executions::{self as engine, Attributes, Execution, ExecutionStatus, Search, check_attributes};
 use millrace_app::ports::Ports;
-use millrace_app::workflows::{self, RedriveWorkflow, WorkflowError};
+use millrace_app::workflows::{Changes, WorkflowError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
+use crate::control::{changes, redrive};
 use crate::executions::{WorkflowName, check_delivery, reason, status, workflow_arn};
 use crate::params::{QueryParams, time};
 use crate::problem::Problem;
@@ -46,6 +47,15 @@ pub(crate) struct BulkBody {
     /// Of `stop`: the reason in words.
     #[schema(max_length = 32768)]
     cause: Option<String>,
+    /// Of `redrive`: a corrected definition, as in the redrive of one.
+    #[schema(value_type = Option<Object>)]
+    definition: Option<Value>,
+    /// Of `redrive`: the version of the workflow to go on with.
+    #[schema(minimum = 1)]
+    version: Option<u64>,
+    /// Of `redrive`: a corrected input of the state where the execution ended.
+    #[schema(value_type = Value, required = false)]
+    input: Value,
 }
 
 /// Which executions; all conditions must hold.
@@ -161,8 +171,15 @@ pub(crate) async fn act_on_executions<P: Ports>(
     let cursor = fields.text("cursor");
     let dry_run = fields.boolean("dry_run").unwrap_or_default();
     let (error, cause) = reason(&mut fields);
+    let corrected = changes(&mut fields);
     if !(1..=MOST).contains(&limit) {
         fields.problem("limit", format!("must be 1 to {MOST}"));
+    }
+    if !matches!(wanted, Some(Action::Redrive)) {
+        let given = [("definition", corrected.definition.is_some()), ("input", corrected.input.is_some())];
+        for (field, _) in given.into_iter().filter(|(_, is_there)| *is_there) {
+            fields.problem(field, "can only be given for redrive");
+        }
     }
     if wanted.is_none() {
         fields.problem("action", "must be stop, redrive, pause or resume");
@@ -186,7 +203,7 @@ pub(crate) async fn act_on_executions<P: Ports>(
         let (outcome, detail) = match wanted.skips(&execution) {
             Some(why) => ("skipped", Some(why)),
             None if dry_run => ("planned", None),
-            None => act(&app, wanted, &execution, error.as_deref(), cause.as_deref()).await,
+            None => act(&app, wanted, &execution, (error.as_deref(), cause.as_deref()), &corrected).await,
         };
         results.push(ResultView {
             arn: execution.workflow.map(|run| run.execution_arn),
@@ -203,8 +220,8 @@ async fn act<P: Ports>(
     app: &App<P>,
     wanted: Action,
     execution: &Execution,
-    error: Option<&str>,
-    cause: Option<&str>,
+    (error, cause): (Option<&str>, Option<&str>),
+    corrected: &Changes,
 ) -> (&'static str, Option<String>) {
     if let Err(problem) = check_delivery(execution) {
         return ("failed", Some(problem.detail().to_owned()));
@@ -213,7 +230,7 @@ async fn act<P: Ports>(
         Action::Stop => engine::stop_execution(&app.ports, &execution.id, error, cause).await,
         Action::Pause => engine::pause_execution(&app.ports, &execution.id).await,
         Action::Resume => engine::resume_execution(&app.ports, &execution.id).await,
-        Action::Redrive => match redrive(app, execution).await {
+        Action::Redrive => match redrive(app, execution, corrected.clone()).await {
             Err(WorkflowError::NotRedrivable(why)) => return ("skipped", Some(why)),
             Err(WorkflowError::App(error)) => Err(error),
             Err(error) => return ("failed", Some(error.to_string())),
@@ -228,15 +245,6 @@ async fn act<P: Ports>(
             ("failed", Some(Problem::from(error).detail().to_owned()))
         }
     }
-}
-
-/// Goes on from the state in which it ended.
-async fn redrive<P: Ports>(app: &App<P>, execution: &Execution) -> Result<(), WorkflowError> {
-    let arn = execution.workflow.as_ref().map(|run| run.execution_arn.clone());
-    let arn =
-        arn.ok_or_else(|| WorkflowError::NotRedrivable("only executions of workflows can be redriven".to_owned()))?;
-    let redrive = RedriveWorkflow { execution: arn, token: None, definition: None, input: None };
-    workflows::redrive_workflow(&app.ports, redrive).await.map(|_| ())
 }
 
 fn filter<P: Ports>(app: &App<P>, caller: &Caller, fields: &mut Fields) -> (Search, Option<WorkflowName>) {

@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use millrace_app::Error;
-use millrace_app::executions::{self as engine, ExecutionView};
+use millrace_app::executions::{self as engine, Execution, ExecutionView};
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::Ports;
-use millrace_app::workflows::{self, Changes, Correction, RedriveWorkflow, StateMachineArn};
+use millrace_app::workflows::{
+    self, Changes, Correction, RedriveDefinition, RedriveWorkflow, StateMachineArn, WorkflowError,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -25,6 +27,9 @@ use crate::views;
 #[expect(dead_code, reason = "describes the body that is read member by member")]
 #[schema(as = RedriveExecution, example = json!({ "input": { "order": 42 } }))]
 pub(crate) struct RedriveBody {
+    /// A corrected definition: an object, or JSON or YAML as text. It must have the state where the execution ended.
+    #[schema(value_type = Option<Object>)]
+    definition: Option<Value>,
     /// The version of the workflow to go on with. It must have the state where the execution ended.
     #[schema(minimum = 1)]
     version: Option<u64>,
@@ -44,7 +49,8 @@ pub(crate) struct ForkBody {
     #[schema(min_length = 1, max_length = 80)]
     name: String,
     /// Another definition, as in a redrive.
-    definition: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    definition: Option<Value>,
     /// The version of the workflow that is the other definition.
     #[schema(minimum = 1)]
     version: Option<u64>,
@@ -103,8 +109,9 @@ async fn answer<P: Ports>(app: &App<P>, status: StatusCode, id: &ExecutionId) ->
     Ok(views::json(status, ControlledExecution::from(view)))
 }
 
-fn changes(fields: &mut Fields) -> Changes {
-    let definition = fields.text("definition");
+/// What a redrive or a fork corrects.
+pub(crate) fn changes(fields: &mut Fields) -> Changes {
+    let definition = fields.definition("definition");
     let version = fields.count("version");
     if definition.is_some() && version.is_some() {
         fields.problem("version", "can't be given together with definition");
@@ -116,7 +123,8 @@ fn changes(fields: &mut Fields) -> Changes {
 /// Redrive an execution
 ///
 /// One that has failed, was stopped or has timed out within 14 days goes on in the state where it ended: as it is, or with a
-/// corrected version or input. A Parallel or Map state begins anew.
+/// corrected definition or input. Branches and items that have succeeded keep their results, unless the input is corrected
+/// or the definition changes them.
 #[utoipa::path(
     post, path = "/api/executions/{id}/redrive", tag = "executions", request_body = RedriveBody,
     params(("id" = String, Path, description = "The execution's id or ARN")),
@@ -130,20 +138,28 @@ pub(crate) async fn redrive_execution<P: Ports>(
     JsonObject(mut fields): JsonObject,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let version = fields.count("version");
-    let input = fields.any("input");
+    let changes = changes(&mut fields);
     fields.finish()?;
     let execution = found(&app, &caller, &path, None).await?.execution;
-    let Some(run) = execution.workflow else {
-        return Err(Error::WrongState("Only executions of workflows can be redriven".to_owned()).into());
+    redrive(&app, &execution, changes).await?;
+    answer(&app, StatusCode::OK, &execution.id).await
+}
+
+/// Goes on from the state in which an execution ended.
+pub(crate) async fn redrive<P: Ports>(app: &App<P>, execution: &Execution, how: Changes) -> Result<(), WorkflowError> {
+    let Some(run) = &execution.workflow else {
+        return Err(WorkflowError::NotRedrivable("Only executions of workflows can be redriven".to_owned()));
     };
-    let definition = match version {
-        Some(version) => Some(StateMachineArn::parse(&format!("{}:{version}", run.state_machine_arn))?),
+    let definition = match how.definition {
+        Some(Correction::Definition(text)) => Some(RedriveDefinition::Text(text)),
+        Some(Correction::Version(version)) => {
+            let arn = StateMachineArn::parse(&format!("{}:{version}", run.state_machine_arn))?;
+            Some(RedriveDefinition::Of(arn))
+        }
         None => None,
     };
-    let redrive = RedriveWorkflow { execution: run.execution_arn.clone(), token: None, definition, input };
-    workflows::redrive_workflow(&app.ports, redrive).await?;
-    answer(&app, StatusCode::OK, &execution.id).await
+    let redrive = RedriveWorkflow { execution: run.execution_arn.clone(), token: None, definition, input: how.input };
+    workflows::redrive_workflow(&app.ports, redrive).await.map(|_| ())
 }
 
 /// Fork an execution

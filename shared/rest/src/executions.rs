@@ -367,7 +367,7 @@ pub(crate) async fn get_execution_graph<P: Ports>(
         name: item.details.get("name").and_then(Value::as_str),
     });
     let ending = match view.execution.status {
-        ExecutionStatus::Running => Ending::Running,
+        ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Ending::Running,
         ExecutionStatus::Succeeded => Ending::Succeeded,
         ExecutionStatus::Failed | ExecutionStatus::TimedOut => Ending::Failed,
         ExecutionStatus::Aborted => Ending::Aborted,

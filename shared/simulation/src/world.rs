@@ -204,7 +204,7 @@ async fn map_runs_of(memory: &MemoryPorts, id: &ExecutionId) -> Vec<(MapRunView,
         let view = map_runs::describe_map_run(memory, &run.arn).await.expect("memory").expect("it was listed");
         let (mut executions, mut cursor) = (Vec::new(), None);
         loop {
-            let page = map_runs::list_map_executions(memory, &run.arn, None, 100, cursor.as_deref());
+            let page = map_runs::list_map_executions(memory, &run.arn, Default::default(), 100, cursor.as_deref());
             let page = page.await.expect("memory").expect("it was listed");
             executions.extend(page.items);
             cursor = page.next;

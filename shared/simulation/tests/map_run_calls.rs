@@ -10,8 +10,8 @@ use millrace_app::executions::{
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::map_runs::{
-    UpdateMapRun, describe_map_execution, describe_map_run, list_map_executions, list_map_runs, map_execution_history,
-    stop_map_execution, update_map_run,
+    MapExecutionFilter, UpdateMapRun, describe_map_execution, describe_map_run, list_map_executions, list_map_runs,
+    map_execution_history, stop_map_execution, update_map_run,
 };
 use millrace_app::ports::{MessageQueues, Queue};
 use millrace_app::storage::ObjectStorage;
@@ -176,7 +176,10 @@ async fn the_executions_of_a_run_are_listed_described_and_have_histories() {
     let mut names = Vec::new();
     let mut cursor = None;
     loop {
-        let page = list_map_executions(&ports, &arn, None, 2, cursor.as_deref()).await.unwrap().unwrap();
+        let page = list_map_executions(&ports, &arn, MapExecutionFilter::default(), 2, cursor.as_deref())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(page.items.len() <= 2);
         names.extend(page.items.into_iter().map(|one| (one.arn, one.input)));
         cursor = page.next;
@@ -197,9 +200,10 @@ async fn the_executions_of_a_run_are_listed_described_and_have_histories() {
             (1..=events.len() as u64).collect::<Vec<_>>()
         );
     }
-    let failed = list_map_executions(&ports, &arn, Some(ExecutionStatus::Failed), 10, None).await.unwrap().unwrap();
+    let failed = MapExecutionFilter { status: Some(ExecutionStatus::Failed), redriven: None };
+    let failed = list_map_executions(&ports, &arn, failed, 10, None).await.unwrap().unwrap();
     assert!(failed.items.is_empty());
-    assert!(list_map_executions(&ports, &arn, None, 10, Some("x")).await.is_err());
+    assert!(list_map_executions(&ports, &arn, MapExecutionFilter::default(), 10, Some("x")).await.is_err());
     assert!(describe_map_run(&ports, &arn.replace("Each", "Other")).await.unwrap().is_none());
     assert!(describe_map_execution(&ports, &names[0].0.replace("Each", "Other")).await.unwrap().is_none());
     let parent = history(&ports, &id).await.unwrap();
@@ -240,7 +244,8 @@ async fn one_execution_can_be_stopped_and_does_not_count_as_failed() {
     let id = start(&ports, &map(&wait(), &json!({})), json!([0, 1])).await;
     work(&ports, &script).await;
     let arn = run_arn(&ports, &id).await;
-    let executions = list_map_executions(&ports, &arn, None, 10, None).await.unwrap().unwrap().items;
+    let executions =
+        list_map_executions(&ports, &arn, MapExecutionFilter::default(), 10, None).await.unwrap().unwrap().items;
     let stopped = stop_map_execution(&ports, &executions[0].arn, Some("Test.Stopped".into()), None).await.unwrap();
     assert_eq!(stopped, Some(true));
     let again = stop_map_execution(&ports, &executions[0].arn, None, None).await.unwrap();

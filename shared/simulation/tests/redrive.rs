@@ -12,8 +12,8 @@ use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{MessageQueues, Ports, Queue};
 use millrace_app::workers::handle;
 use millrace_app::workflows::{
-    Configuration, CreateWorkflow, Place, RedriveWorkflow, StartWorkflow, StateMachineArn, UpdateWorkflow,
-    WorkflowError, WorkflowType, create_workflow, redrive_workflow, start_workflow, update_workflow,
+    Configuration, CreateWorkflow, Place, RedriveDefinition, RedriveWorkflow, StartWorkflow, StateMachineArn,
+    UpdateWorkflow, WorkflowError, WorkflowType, create_workflow, redrive_workflow, start_workflow, update_workflow,
 };
 use millrace_simulation::world::Script;
 use millrace_simulation::{Call, Fate, MemoryPorts, Watched, Watcher};
@@ -143,10 +143,10 @@ async fn a_redrive_may_take_the_newest_definition_and_another_input() {
     let update = UpdateWorkflow { definition: Some(mended.to_string()), ..UpdateWorkflow::default() };
     update_workflow(&ports, &arn, update).await.unwrap();
     let other = StateMachineArn::parse(&arn.replace("shop", "other")).unwrap();
-    let wrong = RedriveWorkflow { definition: Some(other), ..redrive(&execution) };
+    let wrong = RedriveWorkflow { definition: Some(RedriveDefinition::Of(other)), ..redrive(&execution) };
     assert!(matches!(redrive_workflow(&ports, wrong).await, Err(WorkflowError::Invalid(_))));
     let newest = RedriveWorkflow {
-        definition: Some(StateMachineArn::parse(&arn).unwrap()),
+        definition: Some(RedriveDefinition::Of(StateMachineArn::parse(&arn).unwrap())),
         input: Some(json!({ "said": "hello" })),
         ..redrive(&execution)
     };

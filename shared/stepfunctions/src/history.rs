@@ -86,6 +86,7 @@ mod tests {
             ("EvaluationFailed", Some("evaluationFailedEventDetails")),
             ("ExecutionRedriven", Some("executionRedrivenEventDetails")),
             ("MapRunStarted", Some("mapRunStartedEventDetails")),
+            ("MapRunRedriven", Some("mapRunRedrivenEventDetails")),
             ("LambdaFunctionStarted", None),
             ("ParallelStateStarted", None),
             ("MapStateFailed", None),

@@ -103,7 +103,7 @@ pub(crate) fn redrive_status(execution: &Execution, now: Timestamp) -> (&'static
     let refused = |reason: String| ("NOT_REDRIVABLE", Some(reason));
     let has_map_run = execution.workflow.as_ref().is_some_and(|run| run.map_run_arn.is_some());
     match execution.status {
-        ExecutionStatus::Running | ExecutionStatus::Succeeded => {
+        ExecutionStatus::Running | ExecutionStatus::Succeeded | ExecutionStatus::PendingRedrive => {
             refused(format!("Execution is {} and cannot be redriven", execution.status.name()))
         }
         _ if execution.stopped_at.is_some_and(|at| at.plus_millis(REDRIVABLE_MILLIS) < now) => {

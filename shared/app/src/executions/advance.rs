@@ -10,6 +10,7 @@ use super::body::{self, Born, EntryBody, EntryHead, Header};
 use super::load::load;
 use super::log::{JoinArm, LogId};
 use super::messages::Carried;
+use super::redrive::OtherDefinition;
 use super::{close, control, definitions, dispatch};
 use crate::activities;
 use crate::error::Error;
@@ -157,20 +158,19 @@ pub fn seed<P: Ports>(ports: &P) -> u64 {
     ports.ids().random().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
-/// Commits the redrive of an execution after its end, with another definition if there is one (its digest and its
-/// revision).
+/// Commits the redrive of an execution after its end, with another definition if there is one.
 pub(crate) async fn commit_redrive<P: Ports>(
     ports: &P,
     thread: Thread,
     decision: Decision,
-    definition: Option<&(String, String)>,
-    at: Timestamp,
+    definition: Option<&OtherDefinition>,
+    after: After,
 ) -> Result<(), Error> {
     let mut thread = thread;
-    if let Some((digest, _)) = definition {
-        thread.header.definition.clone_from(digest);
+    if let Some(other) = definition {
+        thread.header.definition.clone_from(&other.digest);
     }
-    commit(ports, thread, decision, at, 0).await
+    commit(ports, thread, decision, after.at, after.tick).await
 }
 
 /// The one conditional write of a transition, and after it the effects.

@@ -55,13 +55,18 @@ fn split(mut first: EntryBody) -> (Vec<HistoryItem>, EntryBody) {
 
 /// Numbers an execution's own events after those that it was forked with.
 fn after(before: Vec<HistoryItem>, parts: Vec<HistoryPart>) -> Vec<HistoryItem> {
+    joined(before, number(parts).into_iter().map(HistoryItem::from).collect())
+}
+
+/// A history that goes on after another one, with numbers that do.
+pub(crate) fn joined(before: Vec<HistoryItem>, items: Vec<HistoryItem>) -> Vec<HistoryItem> {
     let (offset, last) = (before.len() as u64, before.last().map_or(0, |item| item.id));
-    let own = number(parts).into_iter().map(HistoryItem::from).map(|item| HistoryItem {
+    let after = items.into_iter().map(|item| HistoryItem {
         id: item.id + offset,
         previous_event_id: if item.previous_event_id == 0 { last } else { item.previous_event_id + offset },
         ..item
     });
-    before.into_iter().chain(own).collect()
+    before.into_iter().chain(after).collect()
 }
 
 /// The history of an execution up to an entry of its own log, as far as a fork of that entry has it: without the children

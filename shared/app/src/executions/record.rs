@@ -28,10 +28,12 @@ pub enum ExecutionStatus {
     TimedOut,
     /// It was stopped.
     Aborted,
+    /// It ended without success, and its map run, which was redriven, has not come to it yet. No record says so.
+    PendingRedrive,
 }
 
 impl ExecutionStatus {
-    /// All of them.
+    /// Those that a record can have.
     pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted];
 
     /// As it is spelt.
@@ -43,6 +45,7 @@ impl ExecutionStatus {
             Self::Failed => "FAILED",
             Self::TimedOut => "TIMED_OUT",
             Self::Aborted => "ABORTED",
+            Self::PendingRedrive => "PENDING_REDRIVE",
         }
     }
 }

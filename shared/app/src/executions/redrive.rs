@@ -3,13 +3,13 @@
 //! The record says first that it runs again, so that the sweeper looks after it; then the transition is appended after
 //! the end. Where a crash comes between, the sweeper finds the end and the record says it again.
 
-use millrace_asl::{Moment, Redrive, Timestamp};
+use millrace_asl::{Moment, Redrive, Rest, Timestamp, UnchangedChildren};
 use serde_json::Value;
 
-use super::advance::{self, Thread, seed, with_activities};
+use super::advance::{self, After, Thread, seed, with_activities};
 use super::log::LogId;
 use super::record::{self, ExecutionStatus, Versioned};
-use super::{body, close, definitions, load, sweep};
+use super::{body, close, definitions, load, parts, sweep};
 use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
@@ -22,11 +22,19 @@ pub const REDRIVABLE_MILLIS: i64 = 14 * 24 * 3600 * 1000;
 pub struct RedriveExecution {
     /// Makes a repeated call the same one.
     pub token: Option<String>,
-    /// The digest of another definition, checked and stored before, that has the state in which the execution ended; and
-    /// the key of its revision, where it is a workflow's.
-    pub definition: Option<(String, String)>,
+    /// Another definition, checked and stored before, that has the state in which the execution ended.
+    pub definition: Option<OtherDefinition>,
     /// The state's input in place of the one that it had.
     pub input: Option<Value>,
+}
+
+/// A definition to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherDefinition {
+    /// Its digest.
+    pub digest: String,
+    /// The key of its revision, where it is one of the execution's workflow.
+    pub revision: Option<String>,
 }
 
 /// Why a redrive was refused.
@@ -85,10 +93,13 @@ pub async fn redrive_execution<P: Ports>(
         }
         // What follows from its end must not come after what follows from its redrive.
         close::settle(ports, &thread).await?;
+        let (rest, last) = parts::rest_of(ports, &thread).await?;
+        let now = now.max(last.at);
         let count = thread.snapshot.execution.redrive_count.unwrap_or_default() + 1;
-        let decided = decide(ports, &thread, &redrive, count, now).await?;
+        let decided = decide(ports, &thread, &redrive, rest, count, now).await?;
         let Some(stored) = reopen(ports, id, &redrive, count, now).await? else { continue };
-        match advance::commit_redrive(ports, thread, decided, redrive.definition.as_ref(), now).await {
+        let after = After { at: now, tick: last.tick };
+        match advance::commit_redrive(ports, thread, decided, redrive.definition.as_ref(), after).await {
             Ok(()) => {}
             Err(Error::Store(StoreError::Conflict)) => continue,
             Err(error) => return Err(error.into()),
@@ -103,10 +114,11 @@ async fn decide<P: Ports>(
     ports: &P,
     thread: &Thread,
     redrive: &RedriveExecution,
+    rest: Rest,
     count: u32,
     now: Timestamp,
 ) -> Result<millrace_asl::Decision, RedriveError> {
-    let digest = redrive.definition.as_ref().map_or(&thread.header.definition, |(digest, _)| digest);
+    let digest = redrive.definition.as_ref().map_or(&thread.header.definition, |other| &other.digest);
     let machine = definitions::load(ports, digest).await?;
     let moment = Moment { now, seed: seed(ports) };
     let id = &thread.log.execution;
@@ -117,20 +129,29 @@ async fn decide<P: Ports>(
         }
         _ => None,
     };
+    let state = thread.snapshot.unfinished.as_ref().map(|left| left.attempt.state.as_str()).unwrap_or_default();
+    let unchanged = match &redrive.definition {
+        Some(OtherDefinition { digest, .. }) if *digest != thread.header.definition => {
+            let before = definitions::text(ports, &thread.header.definition).await?;
+            let now = definitions::text(ports, digest).await?;
+            Some(UnchangedChildren::between(&before, &now, state))
+        }
+        _ => None,
+    };
     let decide = |missing: &[String]| {
         let redrive = Redrive {
             input: redrive.input.clone(),
             count,
             key: id.to_string(),
             execution_input: execution_input.clone(),
+            rest: rest.clone(),
+            unchanged: unchanged.clone(),
         };
         millrace_asl::redrive(&machine, &thread.snapshot, redrive, moment, missing)
     };
     let Some(decision) = decide(&[]) else {
-        let state = thread.snapshot.unfinished.as_ref().map(|left| left.state.as_str()).unwrap_or_default();
-        return Err(RedriveError::NotRedrivable(format!(
-            "The definition has no state '{state}', in which the execution ended"
-        )));
+        let why = format!("The definition has no state '{state}', in which the execution ended; keep that name");
+        return Err(RedriveError::NotRedrivable(why));
     };
     Ok(with_activities(ports, decision, decide).await?)
 }
@@ -148,8 +169,8 @@ async fn reopen<P: Ports>(
     run.redrives = count;
     run.redriven_at = Some(now);
     run.redrive_token.clone_from(&redrive.token);
-    if let Some((digest, revision)) = &redrive.definition {
-        run.revision.clone_from(revision);
+    if let Some(OtherDefinition { digest, revision }) = &redrive.definition {
+        run.revision = revision.clone().unwrap_or_else(|| run.revision.clone());
         stored.execution.definition.clone_from(digest);
     }
     stored.execution.status = ExecutionStatus::Running;

@@ -7,10 +7,10 @@ use super::children::{self, Origin};
 use super::name;
 use super::record::{self, RunRecord};
 use crate::error::{Error, FieldProblem};
-use crate::executions::{Advanced, After, ExecutionStatus, advance};
+use crate::executions::{Advanced, After, ExecutionStatus, REDRIVABLE_MILLIS, advance};
 use crate::ids::ExecutionId;
 use crate::keys;
-use crate::ports::{Index, Order, Page, Ports, Query, RecordStore};
+use crate::ports::{Clock, Index, Order, Page, Ports, Query, RecordStore};
 
 /// A map run.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub struct MapRunView {
     pub executions: MapRunCounts,
     /// How often it was redriven.
     pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redriven_at: Option<Timestamp>,
 }
 
 /// How many of something are how.
@@ -60,6 +62,10 @@ pub struct MapRunCounts {
     pub total: u64,
     /// Those whose results are in object storage.
     pub results_written: u64,
+    /// Those that wait to be redriven.
+    pub pending_redrive: u64,
+    /// Those that have ended without success too long ago to be redriven.
+    pub failures_not_redrivable: u64,
 }
 
 impl MapRunCounts {
@@ -81,6 +87,7 @@ impl MapRunCounts {
             ExecutionStatus::Failed => self.failed += more,
             ExecutionStatus::TimedOut => self.timed_out += more,
             ExecutionStatus::Aborted => self.aborted += more,
+            ExecutionStatus::PendingRedrive => self.pending_redrive += more,
         }
     }
 }
@@ -147,19 +154,31 @@ async fn view<P: Ports>(ports: &P, record: RunRecord, with_counts: bool) -> Resu
     items.total = run.total.max(run.items.len() as u64);
     let mut begun = executions.ended();
     if let Some(thread) = &thread {
-        let out = thread.snapshot.fanout().map(millrace_asl::Fanout::out).unwrap_or_default();
-        for page in out {
-            for execution in children::of_page(ports, thread, page).await? {
+        let goes_on = record.ended.is_none();
+        let mut open = thread.snapshot.fanout().map(millrace_asl::Fanout::out).unwrap_or_default();
+        if run.redrives > 0 {
+            // Pages that are still to be tried again have what they came to before.
+            let begun = thread.snapshot.fanout().map(|fanout| fanout.with_logs().len()).unwrap_or_default();
+            open.extend(u32::try_from(begun).unwrap_or(u32::MAX)..run.pages);
+        }
+        for page in open {
+            for execution in children::of_page(ports, thread, page, goes_on).await? {
                 items.count(execution.status, execution.items);
                 executions.count(execution.status, 1);
                 begun += 1;
             }
         }
     }
-    items.pending = items.total.saturating_sub(items.ended() + items.running);
+    items.pending = items.total.saturating_sub(items.ended() + items.running + items.pending_redrive);
     let each = run.batch.as_ref().and_then(|batch| batch.max_items).unwrap_or(1).max(1);
     executions.pending = items.pending.div_ceil(each);
     executions.total = begun + executions.pending;
+    let too_late = |at: Timestamp| at.plus_millis(REDRIVABLE_MILLIS) < ports.clock().now();
+    if record.ended.as_ref().is_some_and(|ended| too_late(ended.at)) {
+        for counts in [&mut items, &mut executions] {
+            counts.failures_not_redrivable = counts.failed + counts.timed_out + counts.aborted;
+        }
+    }
     if run.exports() && record.ended.as_ref().is_some_and(|ended| were_written(ended.failure())) {
         items.results_written = items.ended();
         executions.results_written = executions.ended();
@@ -187,7 +206,8 @@ fn without_counts(record: &RunRecord, run: &MapRun) -> MapRunView {
         tolerated_failure_percentage: run.tolerance.percentage.unwrap_or_default(),
         items: MapRunCounts::default(),
         executions: MapRunCounts::default(),
-        redrive_count: run.redrives,
+        redrive_count: record.redrives,
+        redriven_at: record.redriven_at,
     }
 }
 

@@ -5,6 +5,7 @@
 //! pages. Start reading at `perform`, then `inspect`.
 
 mod children;
+mod earlier;
 mod formats;
 mod inspect;
 mod name;
@@ -15,7 +16,8 @@ mod work;
 mod write;
 
 pub use children::{
-    MapExecution, describe_map_execution, list_map_executions, map_execution_history, stop_map_execution,
+    MapExecution, MapExecutionFilter, describe_map_execution, list_map_executions, map_execution_history,
+    stop_map_execution,
 };
 pub use inspect::{MapRunCounts, MapRunView, UpdateMapRun, describe_map_run, list_map_runs, update_map_run};
 pub use read::execute;

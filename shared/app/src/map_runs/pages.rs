@@ -28,7 +28,7 @@ impl<'a, P: Ports> PageWriter<'a, P> {
     /// Pages of up to `size` items.
     pub(crate) fn new(ports: &'a P, size: usize) -> Self {
         let stored = sha256_hex(&ports.ids().random()).chars().take(32).collect();
-        let page = Loaded { first: 0, items: Vec::new(), origins: Vec::new() };
+        let page = Loaded { first: 0, items: Vec::new(), origins: Vec::new(), before: Vec::new() };
         Self { ports, stored, size: size.max(1), page, bytes: 0, pages: 0, origin: None }
     }
 
@@ -58,7 +58,7 @@ impl<'a, P: Ports> PageWriter<'a, P> {
         let text = serde_json::to_vec(&self.page).map_err(Error::internal)?;
         let key = keys::map_run_page(&self.stored, self.pages);
         self.ports.blobs().put(&key, text, "application/json").await?;
-        self.page = Loaded { first: next, items: Vec::new(), origins: Vec::new() };
+        self.page = Loaded { first: next, items: Vec::new(), origins: Vec::new(), before: Vec::new() };
         (self.bytes, self.pages) = (0, self.pages + 1);
         Ok(())
     }

@@ -26,8 +26,19 @@ pub(super) struct RunRecord {
     /// The number of its fan-out over the pages.
     pub(super) fanout: u32,
     pub(super) started_at: Timestamp,
+    /// How often it was redriven.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) redrives: u32,
+    /// When it was redriven last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redriven_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<Ended>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How a run ended.
@@ -54,8 +65,16 @@ pub(crate) async fn note_begin<P: Ports>(ports: &P, thread: &Thread) -> Result<(
         (Some(_), Some((parent, step))) => (parent, step.fanout),
         _ => (thread.log.clone(), thread.snapshot.fanouts),
     };
-    let record = begun(thread, run, log, fanout);
-    match ports.records().write(vec![Write::Put(record.stored(0)?, Condition::Absent)]).await {
+    let write = match by_name(ports, run.name).await? {
+        None => Write::Put(begun(thread, run, log, fanout).stored(0)?, Condition::Absent),
+        Some((mut record, version)) if run.redrives > record.redrives => {
+            record.redriven(run, log, fanout);
+            Write::Put(record.stored(version)?, Condition::Version(version))
+        }
+        Some(_) => return Ok(()),
+    };
+    match ports.records().write(vec![write]).await {
+        // Another page has noted it, or the run has ended.
         Ok(()) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -72,6 +91,8 @@ fn begun(thread: &Thread, run: &MapRun, log: LogId, fanout: u32) -> RunRecord {
         log,
         fanout,
         started_at: thread.at,
+        redrives: run.redrives,
+        redriven_at: run.redriven_at,
         ended: None,
     }
 }
@@ -90,6 +111,13 @@ pub(crate) async fn note_end<P: Ports>(
             Some(found) => found,
             None => (begun(thread, run, thread.log.clone(), thread.snapshot.fanouts), 0),
         };
+        if record.redrives > run.redrives {
+            // An end that is over.
+            return Ok(());
+        }
+        if record.redrives < run.redrives {
+            record.redriven(run, thread.log.clone(), thread.snapshot.fanouts.saturating_sub(1));
+        }
         let lean = MapRun { items: Vec::new(), input: serde_json::Value::Null, batch: None, ..run.clone() };
         record.ended = Some(Ended { status, at: thread.at, seq: thread.seq, run: lean });
         let condition = if version == 0 { Condition::Absent } else { Condition::Version(version) };
@@ -133,6 +161,12 @@ pub(super) async fn find_end<P: Ports>(ports: &P, record: RunRecord, waited: &Th
 }
 
 impl RunRecord {
+    /// The run goes on, in another log maybe.
+    pub(super) fn redriven(&mut self, run: &MapRun, log: LogId, fanout: u32) {
+        (self.redrives, self.redriven_at) = (run.redrives, run.redriven_at);
+        (self.log, self.fanout, self.ended) = (log, fanout, None);
+    }
+
     fn stored(&self, version: u64) -> Result<Record, Error> {
         let partition = keys::execution_map_runs(&self.execution);
         Ok(Record {

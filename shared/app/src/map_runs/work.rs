@@ -1,12 +1,12 @@
 //! What the engine itself does for a map run: dividing items, bringing a page of them, joining.
 
-use millrace_asl::map_run::{ItemEnd, Loaded, PageReport, Work, page_size};
+use millrace_asl::map_run::{ItemEnd, PageReport, Work, page_size};
 use millrace_asl::{Event, Position, StepId};
 use serde_json::{Value, json};
 
-use super::pages::{self, PageWriter};
+use super::pages::PageWriter;
 use super::record::note_begin;
-use super::{children, write};
+use super::{children, earlier, write};
 use crate::error::Error;
 use crate::executions::{Advanced, After, Thread, advance, load};
 use crate::ports::Ports;
@@ -26,10 +26,11 @@ pub(crate) async fn perform<P: Ports>(ports: &P, thread: &Thread) -> Result<Task
         return Err(TaskError::Unable(Error::internal("a thread without work")));
     };
     let output = match (work, run.page) {
-        (Work::Load, Some(page)) if !run.stored.is_empty() => pages::load(ports, &run.stored, page.number).await?,
-        (Work::Load, _) => {
-            note_begin(ports, thread).await?;
-            json!(Loaded { first: 0, items: run.items.clone(), origins: Vec::new() })
+        (Work::Load, page) => {
+            if run.stored.is_empty() || run.redrives > 0 {
+                note_begin(ports, thread).await?;
+            }
+            earlier::loaded(ports, run, page.map_or(0, |page| page.number), true).await?
         }
         _ => {
             note_begin(ports, thread).await?;
@@ -84,6 +85,6 @@ async fn results_of<P: Ports>(ports: &P, parent: &Thread, page: u32, report: Pag
         });
         return Ok(outputs.collect());
     }
-    let executions = children::of_page(ports, parent, page).await?;
+    let executions = children::of_page(ports, parent, page, false).await?;
     Ok(executions.iter().map(|execution| write::result(execution, whole)).collect())
 }

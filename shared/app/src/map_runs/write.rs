@@ -68,7 +68,10 @@ fn description(execution: &MapExecution) -> Value {
     }
     fields.insert("OutputDetails".to_owned(), json!({ "Included": true }));
     let status = execution.status;
-    fields.insert("RedriveCount".to_owned(), json!(0));
+    fields.insert("RedriveCount".to_owned(), json!(execution.redrives));
+    if let Some(at) = execution.redriven_at {
+        fields.insert("RedriveDate".to_owned(), json!(at.to_string()));
+    }
     if status == ExecutionStatus::Succeeded {
         fields.insert("RedriveStatus".to_owned(), json!("NOT_REDRIVABLE"));
         fields.insert("RedriveStatusReason".to_owned(), json!("Execution is SUCCEEDED and cannot be redriven"));
@@ -139,7 +142,7 @@ pub(super) async fn write<P: Ports, S: ObjectStorage>(
     let [failures, pending, successes] = &mut files;
     for page in 0..run.pages {
         let Some(thread) = &thread else { break };
-        let executions = children::of_page(ports, thread, page).await?;
+        let executions = children::of_page(ports, thread, page, false).await?;
         if run.failure.is_some() {
             for input in children::never_begun(ports, thread, page, &executions).await? {
                 pending.push(storage, &never_begun(&input, &record.state_machine_arn)).await?;

@@ -42,7 +42,7 @@ pub use model::{
     Alias, Configuration, Encryption, LogLevel, Logging, Qualifier, Revision, Route, Tag, Version, Workflow,
     WorkflowStatus, WorkflowType,
 };
-pub use redrive::{RedriveWorkflow, redrive_workflow};
+pub use redrive::{RedriveDefinition, RedriveWorkflow, redrive_workflow};
 pub use resolve::{Resolved, definition_text, describe_workflow, revision_of, variable_references};
 pub use start::{StartWorkflow, StartedWorkflow, start_workflow};
 pub(crate) use tags::merged;

@@ -4,10 +4,12 @@ use millrace_asl::Timestamp;
 use serde_json::Value;
 
 use super::arn::{ExecutionArn, StateMachineArn};
+use super::create::check_definition;
 use super::error::WorkflowError;
 use super::executions::load_execution;
+use super::model::WorkflowType;
 use super::resolve::resolve;
-use crate::executions::{RedriveError, RedriveExecution, redrive_execution};
+use crate::executions::{OtherDefinition, RedriveError, RedriveExecution, redrive_execution};
 use crate::ports::Ports;
 
 /// How an execution is redriven; with the ARN alone as Step Functions does.
@@ -17,11 +19,19 @@ pub struct RedriveWorkflow {
     pub execution: String,
     /// Makes a repeated call the same one.
     pub token: Option<String>,
-    /// Go on with this revision of its workflow: the newest, or that of a version or an alias. The definition must have
-    /// the state in which the execution ended.
-    pub definition: Option<StateMachineArn>,
+    /// Another definition to go on with, which must have the state in which the execution ended.
+    pub definition: Option<RedriveDefinition>,
     /// The state's input in place of the one that it had.
     pub input: Option<Value>,
+}
+
+/// Where another definition for a redrive comes from.
+#[derive(Debug, Clone)]
+pub enum RedriveDefinition {
+    /// A revision of the execution's workflow: the newest, or that of a version or an alias.
+    Of(StateMachineArn),
+    /// A text in the Amazon States Language, checked as that of a new workflow; it becomes no revision.
+    Text(String),
 }
 
 /// Goes on with an execution of a `STANDARD` workflow from the state in which it failed, was stopped or ran out of time.
@@ -29,7 +39,7 @@ pub struct RedriveWorkflow {
 ///
 /// # Errors
 /// [`WorkflowError::NotRedrivable`], [`WorkflowError::ExecutionDoesNotExist`], [`WorkflowError::InvalidArn`],
-/// [`WorkflowError::Invalid`] where `definition` belongs to another workflow.
+/// [`WorkflowError::Invalid`] where `definition` belongs to another workflow, [`WorkflowError::InvalidDefinition`].
 pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> Result<Timestamp, WorkflowError> {
     let arn = redrive.execution;
     if ExecutionArn::parse_standard(&arn)?.is_of_map_run() {
@@ -39,13 +49,17 @@ pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> 
     }
     let execution = load_execution(ports, &arn).await?.execution;
     let definition = match &redrive.definition {
-        Some(target) => {
+        Some(RedriveDefinition::Text(text)) => {
+            let digest = check_definition(ports, text, WorkflowType::Standard).await?;
+            Some(OtherDefinition { digest, revision: None })
+        }
+        Some(RedriveDefinition::Of(target)) => {
             let own = execution.workflow.as_ref().map(|run| run.state_machine_arn.as_str());
             if own != Some(target.base().as_str()) {
                 return Err(WorkflowError::Invalid("A redrive stays with its own state machine".to_owned()));
             }
             let (_, revision, _) = resolve(ports, target).await?;
-            Some((revision.definition, revision.key))
+            Some(OtherDefinition { digest: revision.definition, revision: Some(revision.key) })
         }
         None => None,
     };

@@ -25,6 +25,9 @@ pub(crate) fn enter(
     distributed: &Distributed,
     attempt: Attempt,
 ) -> Step {
+    if let Some(about) = run.redriven.take() {
+        return redriven(run, thread, attempt, *about);
+    }
     match prepare(run, thread, state, map, distributed, &attempt) {
         Err(failure) => map::not_begun(run, thread, state, map, &attempt, failure),
         Ok((about, Some(failure))) => over(run, thread, &attempt, about, Err(failure)),
@@ -38,6 +41,26 @@ pub(crate) fn enter(
             start_pages(run, thread, attempt, about)
         }
     }
+}
+
+/// Goes on with a run whose state is redriven.
+fn redriven(run: &mut Run<'_>, thread: &mut Snapshot, attempt: Attempt, about: MapRun) -> Step {
+    /// The service's limit.
+    const MOST: u32 = 1000;
+    let mut about = about;
+    if about.redrives >= MOST {
+        let cause = format!("The Map Run has been redriven {MOST} times, which is the most.");
+        return over(run, thread, &attempt, about, Err(Failure::new("States.Runtime", cause)));
+    }
+    about.redrives += 1;
+    about.redriven_at = Some(run.moment.now);
+    about.counts = crate::map_run::RunCounts::default();
+    about.failure = None;
+    let mut details = Map::new();
+    details.insert("mapRunArn".to_owned(), json!(about.arn(&thread.execution)));
+    details.insert("redriveCount".to_owned(), json!(about.redrives));
+    run.record(EventType::MapRunRedriven, details);
+    start_pages(run, thread, attempt, about)
 }
 
 /// What the run is to do; a failure besides, where it begins and fails at once.
@@ -99,6 +122,8 @@ pub(crate) fn prepare(
         counts: crate::map_run::RunCounts::default(),
         failure: None,
         redrives: 0,
+        redriven_at: None,
+        earlier: Vec::new(),
         page: None,
     };
     let failure = ends(run, thread, distributed, attempt, &input, &mut about).err();
@@ -314,6 +339,7 @@ fn start_pages(run: &mut Run<'_>, thread: &mut Snapshot, attempt: Attempt, about
         join,
         events: 0,
         moment: run.moment,
+        resumed: std::collections::BTreeMap::new(),
         executions: None,
     };
     thread.fanouts += 1;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Timestamp;
-use crate::snapshot::{ExecutionContext, Failure, Fanout, Outcome, Position, Snapshot, Source};
+use crate::snapshot::{ExecutionContext, Failure, Fanout, Outcome, Position, Resume, Snapshot, Source};
 
 pub use names::RunName;
 pub use page::{Rerun, rerun};
@@ -73,6 +73,12 @@ pub struct MapRun {
     /// How often it was redriven.
     #[serde(rename = "v", default, skip_serializing_if = "is_zero")]
     pub redrives: u32,
+    /// When it was redriven last.
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
+    pub redriven_at: Option<Timestamp>,
+    /// Where its pages were before each redrive, oldest first.
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// In a page: what it may do.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub page: Option<PageTerms>,
@@ -81,6 +87,20 @@ pub struct MapRun {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// Where the pages of a run were before it was redriven; the driver's to say and to use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The log that waited for them.
+    #[serde(rename = "l")]
+    pub log: String,
+    /// The number of the fan-out.
+    #[serde(rename = "f")]
+    pub fanout: u32,
+    /// The entry of the log in which it no longer waited.
+    #[serde(rename = "q")]
+    pub seq: u64,
 }
 
 /// What a page is told when it starts.
@@ -203,6 +223,41 @@ pub struct Loaded {
     /// `$$.Map.Item.Source` of each, where they differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
+    /// What the executions of the items came to before the run was redriven, by index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<(u32, Before)>,
+}
+
+/// What an execution came to before its run was redriven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Before {
+    /// It succeeded: it is not run again.
+    Succeeded {
+        /// Its output.
+        output: Value,
+    },
+    /// It did not: it goes on where it ended; one of type `EXPRESS` begins anew.
+    Ended {
+        /// What it was given.
+        input: Value,
+        /// Since when it is, and how often it was redriven.
+        began: Began,
+        /// Where it ended; `None` before its first state.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<Box<Resume>>,
+    },
+}
+
+/// What stays of an execution that is redriven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Began {
+    /// When it was started.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// How often it was redriven, before.
+    #[serde(rename = "r")]
+    pub redrives: u32,
 }
 
 /// How many of something came to which end.
@@ -399,6 +454,9 @@ pub struct Executions {
     /// When those began and ended that did so at once, other than when the page got its items.
     #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<(u32, Timestamp)>,
+    /// Those that are redriven.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub began: Vec<(u32, Began)>,
 }
 
 impl Executions {
@@ -415,6 +473,12 @@ impl Executions {
     pub(crate) fn failures(&self) -> u64 {
         let failed = self.failed.iter().filter(|(_, end)| !matches!(end, ItemEnd::Aborted { .. }));
         failed.map(|(index, _)| self.size(*index)).sum()
+    }
+
+    /// What stays of an execution that is redriven.
+    pub(crate) fn began(&self, index: u32) -> Option<Began> {
+        let place = self.began.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        self.began.get(place).map(|(_, began)| *began)
     }
 
     pub(crate) fn has_failed(&self, index: u32) -> bool {

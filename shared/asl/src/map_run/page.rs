@@ -11,11 +11,16 @@ use crate::definition::{Kind, MapState, StateMachine};
 use crate::history::{Detail, EventType};
 use crate::map_run::begin::effect;
 use crate::map_run::names::child_context;
-use crate::map_run::{Batch, Executions, ItemEnd, Loaded, MapRun, PageReport, PageTerms, RunCounts, Work, shares};
+use crate::map_run::{
+    Batch, Before, Began, Executions, ItemEnd, Loaded, MapRun, PageReport, PageTerms, RunCounts, Work, shares,
+};
 use crate::run::{Run, Step, broken};
 use crate::snapshot::{
     Attempt, Child, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Position, Role, Snapshot, Source,
 };
+
+/// How long an execution of type `EXPRESS` may take.
+const EXPRESS_SECONDS: f64 = 300.0;
 
 /// The first decision of a page: it waits for its items.
 pub(crate) fn birth(
@@ -99,7 +104,7 @@ fn open(
     let moment = Moment { now, seed: terms.seed };
     let mut run = Run::new(machine, moment, 0);
     let mut scene = scene(thread);
-    let Loaded { first, items, origins } = loaded;
+    let Loaded { first, items, origins, before } = loaded;
     let mut inputs = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
         let input = match &map.item_selector {
@@ -113,7 +118,7 @@ fn open(
         };
         inputs.push(input);
     }
-    let (inputs, sizes) = match &about.batch {
+    let (mut inputs, sizes) = match &about.batch {
         None => (inputs, Vec::new()),
         Some(batch) => group(batch, inputs),
     };
@@ -123,6 +128,24 @@ fn open(
     } else {
         Join::InTurn { running: BTreeMap::new(), done: Vec::new(), next: 0, limit: terms.limit }
     };
+    let (mut outputs, mut resumed, mut begun) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (index, was) in before {
+        match was {
+            Before::Succeeded { output } => {
+                outputs.insert(index, output);
+            }
+            Before::Ended { input, began, resume } => {
+                if let Some(given) = usize::try_from(index).ok().and_then(|index| inputs.get_mut(index)) {
+                    *given = input;
+                }
+                if map.distributed.as_ref().is_some_and(|distributed| distributed.express) {
+                    continue;
+                }
+                begun.push((index, began));
+                resumed.extend(resume.map(|resume| (index, *resume)));
+            }
+        }
+    }
     let executions = Executions {
         name: about.name,
         label: about.label.clone(),
@@ -131,15 +154,17 @@ fn open(
         sizes,
         failed: Vec::new(),
         late: Vec::new(),
+        began: begun,
     };
     Ok(Fanout {
         id: 0,
         source: Source::Items { items: inputs, input: Value::Null },
         total,
-        outputs: BTreeMap::new(),
+        outputs,
         join,
         events: 0,
         moment,
+        resumed,
         executions: Some(Box::new(executions)),
     })
 }
@@ -205,7 +230,7 @@ pub(crate) fn group(batch: &Batch, items: Vec<Value>) -> (Vec<Value>, Vec<u32>) 
 /// Starts every execution. True when more items have failed than may.
 fn start_all(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &mut Fanout) -> Result<bool, Failure> {
     let (mut started, now) = (Vec::new(), fanout.moment.now);
-    for index in 0..fanout.total {
+    for index in (0..fanout.total).filter(|index| !fanout.outputs.contains_key(index)).collect::<Vec<_>>() {
         if start(run, thread, attempt, fanout, index, now, &mut started)? {
             return Ok(true);
         }
@@ -234,6 +259,9 @@ fn start_some(run: &mut Run<'_>, thread: &Snapshot, attempt: &Attempt, fanout: &
         }
         let index = *next;
         *next += 1;
+        if fanout.outputs.contains_key(&index) {
+            continue;
+        }
         if start(run, thread, attempt, fanout, index, now, &mut started)? {
             return Ok(true);
         }
@@ -295,14 +323,17 @@ fn execution(
     index: u32,
     now: Timestamp,
 ) -> (Decision, usize) {
-    let moment = Moment { now, seed: crate::fanout::mix(fanout.moment.seed, fanout.id, index) };
+    let began = fanout.executions.as_ref().and_then(|executions| executions.began(index));
+    let redrives = began.map_or(0, |began| began.redrives + 1);
+    let moment = Moment { now, seed: crate::fanout::mix(fanout.moment.seed, redrives, index) };
     let mut run = Run::new(machine, moment, crate::decide::STATES_A_DECISION);
     let place = usize::try_from(index).unwrap_or(usize::MAX);
     let input = match &fanout.source {
         Source::Items { items, .. } => items.get(place).cloned(),
         Source::Branches { .. } | Source::Pages { .. } => None,
     };
-    let processor = map_of(machine, page, attempt).map(|map| map.processor);
+    let map = map_of(machine, page, attempt);
+    let processor = map.map(|map| map.processor);
     let (mut context, mut role) = (ExecutionContext::clone(&page.execution), Role::Execution);
     if let Some(executions) = &fanout.executions {
         let name = executions.name.execution(executions.terms.number, index);
@@ -314,8 +345,19 @@ fn execution(
     let input = input.unwrap_or_default();
     context.start_time = now;
     context.input = machine.reads_execution_input.then(|| input.clone());
-    let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&context.role_arn))];
-    run.note(EventType::ExecutionStarted, details.as_slice());
+    if map.and_then(|map| map.distributed.as_ref()).is_some_and(|distributed| distributed.express) {
+        let at = now.plus_seconds(EXPRESS_SECONDS);
+        context.deadline = Some(at);
+        run.effects.push(Effect::SetTimer { id: 0, at });
+    }
+    if let Some(began) = began {
+        (context.start_time, context.redrive_count) = (began.at, Some(redrives));
+        let details = [("redriveCount", Detail::Number(redrives))];
+        run.record(EventType::ExecutionRedriven, details.as_slice());
+    } else {
+        let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&context.role_arn))];
+        run.note(EventType::ExecutionStarted, details.as_slice());
+    }
     let thread = Snapshot {
         machine: processor.unwrap_or(u32::MAX),
         execution: Arc::new(context),
@@ -328,6 +370,9 @@ fn execution(
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
         turn: 0,
     };
+    if let Some(resume) = fanout.resumed.get(&index) {
+        return run.go_on(thread, resume);
+    }
     let first = run.first_state(thread.machine, input);
     run.finish_weighed(thread, first)
 }
@@ -485,6 +530,18 @@ impl Rerun {
     #[must_use]
     pub fn items(&self, index: u32) -> u64 {
         self.fanout.executions.as_ref().map_or(0, |executions| executions.size(index))
+    }
+
+    /// Had an execution succeeded before the run was redriven?
+    #[must_use]
+    pub fn keeps(&self, index: u32) -> bool {
+        self.fanout.outputs.contains_key(&index)
+    }
+
+    /// What stays of an execution that is redriven.
+    #[must_use]
+    pub fn began(&self, index: u32) -> Option<Began> {
+        self.fanout.executions.as_ref()?.began(index)
     }
 
     /// The input of an execution.

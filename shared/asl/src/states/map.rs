@@ -13,11 +13,17 @@ pub(crate) fn run(run: &mut Run<'_>, thread: &mut Snapshot, state: &State, map: 
     if let Some(distributed) = &map.distributed {
         return begin::enter(run, thread, state, map, distributed, attempt);
     }
+    if let Some(parts) = run.parts.as_ref().filter(|parts| !parts.compared) {
+        let (source, limit) = (parts.source.clone(), parts.limit);
+        return run.fan_out(thread, attempt, source, limit);
+    }
     match begin(run, thread, state, map, &attempt) {
         Ok((source, length, limit)) => {
-            let mut details = Map::new();
-            details.insert("length".to_owned(), json!(length));
-            run.record(EventType::MapStateStarted, details);
+            if run.parts.is_none() {
+                let mut details = Map::new();
+                details.insert("length".to_owned(), json!(length));
+                run.record(EventType::MapStateStarted, details);
+            }
             run.fan_out(thread, attempt, source, limit)
         }
         Err(failure) => not_begun(run, thread, state, map, &attempt, failure),

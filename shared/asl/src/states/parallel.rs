@@ -16,6 +16,9 @@ pub(crate) fn run(
     parallel: &ParallelState,
     attempt: Attempt,
 ) -> Step {
+    if let Some(source) = run.parts.as_ref().filter(|parts| !parts.compared).map(|parts| parts.source.clone()) {
+        return run.fan_out(thread, attempt, source, 0);
+    }
     let input = run
         .input(thread, state, &attempt)
         .and_then(|input| run.payload(thread, &attempt, parallel.parameters.as_ref(), input))
@@ -27,7 +30,9 @@ pub(crate) fn run(
             return run.fail_early(thread, state, &attempt, failure, handlers, EventType::ParallelStateFailed);
         }
     };
-    run.record(EventType::ParallelStateStarted, Map::new());
+    if run.parts.is_none() {
+        run.record(EventType::ParallelStateStarted, Map::new());
+    }
     run.fan_out(thread, attempt, Source::Branches { input }, 0)
 }
 

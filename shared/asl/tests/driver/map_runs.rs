@@ -16,7 +16,7 @@ impl World<'_> {
                 let size = usize::try_from(page_size(run.limit, run.batch.as_ref())).unwrap();
                 let (mut pages, mut first) = (0, 0);
                 for part in items.chunks(size) {
-                    let loaded = Loaded { first, items: part.to_vec(), origins: Vec::new() };
+                    let loaded = Loaded { first, items: part.to_vec(), origins: Vec::new(), before: Vec::new() };
                     self.pages.insert((log.clone(), pages), json!(loaded));
                     first += part.len() as u64;
                     pages += 1;
@@ -24,7 +24,7 @@ impl World<'_> {
                 json!(Divided { stored: "somewhere".into(), total: first, pages, keyed: false })
             }
             Work::Load if run.stored.is_empty() => {
-                json!(Loaded { first: 0, items: run.items.clone(), origins: Vec::new() })
+                json!(Loaded { first: 0, items: run.items.clone(), origins: Vec::new(), before: Vec::new() })
             }
             Work::Load => {
                 let (above, page) = (log[..log.len() - 1].to_vec(), run.page.unwrap().number);

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{self as engine, ExecutionStatus, ExecutionView, WorkflowRun};
-use millrace_app::map_runs::{describe_map_execution, describe_map_run, map_execution_history, stop_map_execution};
+use millrace_app::map_runs::{
+    MapExecutionFilter, describe_map_execution, describe_map_run, map_execution_history, stop_map_execution,
+};
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
-    self, ExecutionArn, ExecutionFilter, RedriveWorkflow, StartWorkflow, StateMachineArn, WorkflowError, WorkflowType,
+    self, ExecutionArn, ExecutionFilter, RedriveWorkflow, Revision, StartWorkflow, StateMachineArn, WorkflowError,
+    WorkflowType,
 };
 use serde_json::{Value, json};
 
@@ -28,14 +31,14 @@ const CLIENT_TOKEN: Text = Text::new(1, 64).matching("[!-~]+", |text| text.bytes
 /// How long an execution of an `EXPRESS` workflow may take.
 const EXPRESS_LIMIT: Duration = Duration::from_secs(300);
 
-/// `ExecutionStatus`, in the order in which the service lists them. No execution of ours waits to be redriven by itself.
-const STATUSES: &[(&str, Option<ExecutionStatus>)] = &[
-    ("SUCCEEDED", Some(ExecutionStatus::Succeeded)),
-    ("TIMED_OUT", Some(ExecutionStatus::TimedOut)),
-    ("PENDING_REDRIVE", None),
-    ("ABORTED", Some(ExecutionStatus::Aborted)),
-    ("FAILED", Some(ExecutionStatus::Failed)),
-    ("RUNNING", Some(ExecutionStatus::Running)),
+/// `ExecutionStatus`, in the order in which the service lists them.
+const STATUSES: &[(&str, ExecutionStatus)] = &[
+    ("SUCCEEDED", ExecutionStatus::Succeeded),
+    ("TIMED_OUT", ExecutionStatus::TimedOut),
+    ("PENDING_REDRIVE", ExecutionStatus::PendingRedrive),
+    ("ABORTED", ExecutionStatus::Aborted),
+    ("FAILED", ExecutionStatus::Failed),
+    ("RUNNING", ExecutionStatus::Running),
 ];
 
 /// The members of a start, and the input as it was written.
@@ -92,7 +95,10 @@ pub(crate) async fn start_sync<P: Ports>(call: &Call<'_, P>) -> Answered {
         ExecutionStatus::Succeeded => "SUCCEEDED",
         _ if timed_out => "TIMED_OUT",
         ExecutionStatus::TimedOut => "TIMED_OUT",
-        ExecutionStatus::Failed | ExecutionStatus::Aborted | ExecutionStatus::Running => "FAILED",
+        ExecutionStatus::Failed
+        | ExecutionStatus::Aborted
+        | ExecutionStatus::Running
+        | ExecutionStatus::PendingRedrive => "FAILED",
     };
     let stopped_at = execution.stopped_at.unwrap_or_else(|| call.now());
     let took = stopped_at.millis().saturating_sub(execution.started_at.millis()).max(1);
@@ -234,7 +240,7 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
     let limit = fields.page_size()?;
     let token = fields.text("nextToken", LIST_TOKEN)?;
     fields.check()?;
-    let mut filter = ExecutionFilter { of: String::new(), status: None, version: None, alias: None, redriven };
+    let mut filter = ExecutionFilter { of: String::new(), status, version: None, alias: None, redriven };
     let of = arn.as_deref().or(map_run.as_deref()).unwrap_or_default().to_owned();
     let shown = format!("{status:?} {redriven:?}");
     let listing = ["executions", of.as_str(), shown.as_str()];
@@ -243,6 +249,9 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
         (Some(arn), None) => {
             if redriven.is_some() {
                 return Err(ApiError::validation("The redriveFilter can only be used with a mapRunArn"));
+            }
+            if status == Some(ExecutionStatus::PendingRedrive) {
+                return Err(ApiError::validation("The PENDING_REDRIVE statusFilter can only be used with a mapRunArn"));
             }
             let parsed = StateMachineArn::parse(arn)?;
             let base = StateMachineArn {
@@ -261,11 +270,8 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
             filter.alias = parsed.alias().map(str::to_owned);
         }
         (None, Some(map_run)) => {
-            // None of them waits to be redriven, and none was.
-            if matches!(status, Some(None)) || redriven == Some(true) {
-                return Ok(json!({ "executions": [] }));
-            }
-            let (page, next) = map_runs::executions(call, map_run, status.flatten(), limit, cursor.as_deref()).await?;
+            let wanted = MapExecutionFilter { status, redriven };
+            let (page, next) = map_runs::executions(call, map_run, wanted, limit, cursor.as_deref()).await?;
             let items: Vec<Value> = page
                 .iter()
                 .map(|(view, items)| views::execution(&view.execution).set("itemCount", *items).into())
@@ -277,11 +283,6 @@ pub(crate) async fn list<P: Ports>(call: &Call<'_, P>) -> Answered {
             return Err(ApiError::validation("Must specify exactly one of stateMachineArn and mapRunArn"));
         }
     }
-    filter.status = match status {
-        Some(None) => return Ok(json!({ "executions": [] })),
-        Some(status) => status,
-        None => None,
-    };
     let page = workflows::list_executions(call.ports, &filter, limit, cursor.as_deref()).await?;
     let items: Vec<Value> = page.items.iter().map(|execution| views::execution(execution).into()).collect();
     let next = page.next.map(|next| paging::seal(&listing, next, call.now()));
@@ -293,17 +294,22 @@ pub(crate) async fn describe_state_machine<P: Ports>(call: &Call<'_, P>) -> Answ
     let arn = fields.required("executionArn", ARN)?;
     let with_data = fields.word("includedData", INCLUDED)?.unwrap_or(true);
     fields.check()?;
-    let (_, run) = load(call, &arn).await?;
+    let (view, run) = load(call, &arn).await?;
+    let mut digest = view.execution.definition;
     // An execution of a map run has the revision of the execution whose map run it is.
     let started = match &run.map_run_arn {
         Some(map_run) => {
             let map_run = describe_map_run(call.ports, map_run).await?;
             let parent = map_run.ok_or_else(|| WorkflowError::ExecutionDoesNotExist(arn.clone()))?.execution_arn;
-            Box::pin(load(call, &parent)).await?.1
+            let (view, run) = Box::pin(load(call, &parent)).await?;
+            digest = view.execution.definition;
+            run
         }
         None => run.clone(),
     };
     let revision = workflows::revision_of(call.ports, &started).await?;
+    // A redrive may have corrected it.
+    let revision = Revision { definition: digest, ..revision };
     let definition = workflows::definition_text(call.ports, &revision).await?;
     let (name, label) = match run.state_machine_arn.rsplit(':').next().unwrap_or_default().split_once('/') {
         Some((name, label)) => (name, Some(label)),

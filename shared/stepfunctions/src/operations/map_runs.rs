@@ -1,9 +1,9 @@
 //! Map runs and their executions.
 
 use millrace_app::Error;
-use millrace_app::executions::{Attributes, Execution, ExecutionStatus, ExecutionView, WorkflowRun};
+use millrace_app::executions::{Attributes, Execution, ExecutionView, WorkflowRun};
 use millrace_app::ids::ExecutionId;
-use millrace_app::map_runs::{self, MapExecution, MapRunCounts, MapRunView, UpdateMapRun};
+use millrace_app::map_runs::{self, MapExecution, MapExecutionFilter, MapRunCounts, MapRunView, UpdateMapRun};
 use millrace_app::ports::{Ports, StoreError};
 use millrace_app::workflows::{Qualifier, WorkflowType};
 use millrace_asl::map_run::RunStatus;
@@ -35,6 +35,7 @@ pub(crate) async fn describe<P: Ports>(call: &Call<'_, P>) -> Answered {
         .set("itemCounts", counts(&run.items))
         .set("executionCounts", counts(&run.executions))
         .set("redriveCount", run.redrive_count)
+        .maybe("redriveDate", run.redriven_at.map(seconds))
         .into())
 }
 
@@ -84,12 +85,12 @@ pub(crate) async fn update<P: Ports>(call: &Call<'_, P>) -> Answered {
 pub(super) async fn executions<P: Ports>(
     call: &Call<'_, P>,
     arn: &str,
-    status: Option<ExecutionStatus>,
+    filter: MapExecutionFilter,
     limit: usize,
     cursor: Option<&str>,
 ) -> Result<(Vec<(ExecutionView, u64)>, Option<String>), ApiError> {
     check_arn(arn)?;
-    let page = map_runs::list_map_executions(call.ports, arn, status, limit, cursor).await.map_err(token_or)?;
+    let page = map_runs::list_map_executions(call.ports, arn, filter, limit, cursor).await.map_err(token_or)?;
     let page = page.ok_or_else(|| not_found(arn))?;
     Ok((page.items.into_iter().map(|one| (one.items, one)).map(|(items, one)| (view(one), items)).collect(), page.next))
 }
@@ -106,8 +107,8 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         through: Qualifier::None,
         trace_header: None,
         map_run_arn: Some(map_run_arn),
-        redrives: 0,
-        redriven_at: None,
+        redrives: execution.redrives,
+        redriven_at: execution.redriven_at,
         redrive_token: None,
     };
     let record = Execution {
@@ -159,8 +160,8 @@ fn counts(counts: &MapRunCounts) -> Value {
         "aborted": counts.aborted,
         "total": counts.total,
         "resultsWritten": counts.results_written,
-        "failuresNotRedrivable": 0,
-        "pendingRedrive": 0,
+        "failuresNotRedrivable": counts.failures_not_redrivable,
+        "pendingRedrive": counts.pending_redrive,
     })
 }
 
