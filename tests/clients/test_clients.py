@@ -297,6 +297,47 @@ class Clients(unittest.TestCase):
                          ["ExecutionFailed", "ExecutionRedriven", "ActivityScheduled", "ActivityStarted",
                           "ActivitySucceeded", "TaskStateExited", "ExecutionSucceeded"])
 
+    def test_a_redrive_of_a_map_run_redrives_its_failed_executions(self):
+        activity = self.client.create_activity(name=unique("paint"))["activityArn"]
+        arn = self.create(json.dumps({"StartAt": "M", "States": {"M": {
+            "Type": "Map", "MaxConcurrency": 1, "End": True,
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                              "StartAt": "A", "States": {"A": {"Type": "Task", "Resource": activity, "End": True}}}}}}))
+        execution = self.client.start_execution(stateMachineArn=arn, input="[1,2,3]")["executionArn"]
+        take = lambda: self.client.get_activity_task(activityArn=activity)["taskToken"]
+        self.client.send_task_success(taskToken=take(), output='"one"')
+        self.client.send_task_failure(taskToken=take(), error="Shop.NoPaint")
+        self.assertEqual(self.ended(execution)["status"], "FAILED")
+        run = self.client.list_map_runs(executionArn=execution)["mapRuns"][0]["mapRunArn"]
+        of = lambda **more: self.client.list_executions(mapRunArn=run, **more)["executions"]
+        failed = of(statusFilter="FAILED")
+        self.assertEqual([one["redriveCount"] for one in failed], [0])
+        child = failed[0]["executionArn"]
+        self.assertEqual(self.client.describe_execution(executionArn=child)["redriveStatus"], "REDRIVABLE_BY_MAP_RUN")
+        self.client.redrive_execution(executionArn=execution)
+        token = take()
+        described = self.client.describe_map_run(mapRunArn=run)
+        self.assertEqual((described["status"], described["redriveCount"]), ("RUNNING", 1))
+        self.assertIn("redriveDate", described)
+        self.assertEqual((described["executionCounts"]["succeeded"], described["executionCounts"]["running"],
+                          described["executionCounts"]["pendingRedrive"]), (1, 1, 0))
+        self.assertEqual([one["executionArn"] for one in of(redriveFilter="REDRIVEN")], [child])
+        self.assertEqual(len(of(redriveFilter="NOT_REDRIVEN")), 1)
+        self.assertEqual(of(statusFilter="PENDING_REDRIVE"), [])
+        self.refused("ValidationException", self.client.list_executions, stateMachineArn=arn, statusFilter="PENDING_REDRIVE")
+        self.client.send_task_success(taskToken=token, output='"two"')
+        self.client.send_task_success(taskToken=take(), output='"three"')
+        end = self.ended(execution)
+        self.assertEqual((end["status"], json.loads(end["output"])), ("SUCCEEDED", ["one", "two", "three"]))
+        events = self.client.get_execution_history(executionArn=execution)["events"]
+        redriven = [event["mapRunRedrivenEventDetails"] for event in events if event["type"] == "MapRunRedriven"]
+        self.assertEqual(redriven, [{"mapRunArn": run, "redriveCount": 1}])
+        kinds = [event["type"] for event in self.client.get_execution_history(executionArn=child)["events"]]
+        self.assertEqual(kinds[kinds.index("ExecutionFailed"):],
+                         ["ExecutionFailed", "ExecutionRedriven", "ActivityScheduled", "ActivityStarted",
+                          "ActivitySucceeded", "TaskStateExited", "ExecutionSucceeded"])
+        self.client.delete_activity(activityArn=activity)
+
     def test_map_runs(self):
         arn = self.create(json.dumps({"StartAt": "Each", "States": {"Each": {
             "Type": "Map", "Label": "Each", "End": True, "ItemProcessor": {

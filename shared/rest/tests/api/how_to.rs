@@ -64,7 +64,7 @@ async fn the_examples_of_run_a_workflow_work() {
 
 #[tokio::test]
 async fn the_examples_of_control_executions_work() {
-    assert_eq!(run("control-executions").await, 6);
+    assert_eq!(run("control-executions").await, 8);
 }
 
 /// Runs the examples of a page. Answers how many there were.

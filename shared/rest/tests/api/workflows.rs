@@ -268,6 +268,43 @@ async fn many_are_stopped_at_once() {
 }
 
 #[tokio::test]
+async fn a_redrive_takes_a_corrected_definition() {
+    let server = Server::new();
+    let broken = json!({ "StartAt": "A", "States": {
+        "A": { "Type": "Fail", "Error": "Shop.Broken" } } });
+    create(&server, "shop", &broken).await;
+    let mut ids = Vec::new();
+    for name in ["one", "two", "three"] {
+        let body = json!({ "name": name, "input": { "n": 1 } });
+        ids.push(start(&server, "shop", &body).await["id"].as_str().unwrap().to_owned());
+    }
+    let route = format!("/api/executions/{}/redrive", ids[0]);
+    let invalid = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Next": "B" } } });
+    let problems = server.post(&route, &json!({ "definition": invalid })).await.problems();
+    assert!(problems.iter().any(|problem| problem.contains("/definition/States/A/Next")), "{problems:?}");
+    assert!(!server.post(&route, &json!({ "definition": 7 })).await.problems().is_empty());
+    assert_eq!(server.post(&route, &json!({ "definition": pass(), "version": 1 })).await.problems().len(), 1);
+    let elsewhere = json!({ "StartAt": "Z", "States": { "Z": { "Type": "Pass", "End": true } } });
+    assert_eq!(server.post(&route, &json!({ "definition": elsewhere })).await.problem(409), "wrong-state");
+    let unchanged = server.get(&format!("/api/executions/{}", ids[0])).await.ok(200);
+    assert_eq!((&unchanged["status"], &unchanged["redrive_count"]), (&json!("FAILED"), &json!(0)));
+
+    let yaml = "StartAt: A\nStates:\n  A: {Type: Pass, Result: mended, End: true}\n";
+    let mended = server.post(&route, &json!({ "definition": yaml })).await.ok(200);
+    assert_eq!((&mended["status"], &mended["redrive_count"]), (&json!("SUCCEEDED"), &json!(1)));
+    let bulk = json!({ "action": "redrive", "filter": { "workflow": "shop", "status": "FAILED" },
+        "definition": pass(), "input": { "n": 2 } });
+    let answer = server.post("/api/executions/bulk", &bulk).await.ok(200);
+    assert_eq!(answer["results"].as_array().unwrap().len(), 2);
+    for id in &ids[1..] {
+        let view = server.get(&format!("/api/executions/{id}")).await.ok(200);
+        assert_eq!((&view["status"], &view["output"]), (&json!("SUCCEEDED"), &json!({ "n": 2 })));
+    }
+    let stop = json!({ "action": "stop", "filter": { "workflow": "shop" }, "definition": pass() });
+    assert_eq!(server.post("/api/executions/bulk", &stop).await.problems().len(), 1);
+}
+
+#[tokio::test]
 async fn definitions_are_validated_and_drawn() {
     let server = Server::new();
     let valid = server.post("/api/workflows/validate", &json!({ "definition": pass() })).await.ok(200);
