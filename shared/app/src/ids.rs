@@ -123,6 +123,8 @@ ids! {
     TestId = "tst";
     /// An event on a project's timeline.
     EventId = "evt";
+    /// A single call of a model.
+    AiTaskId = "ait";
     /// An execution of a workflow.
     ExecutionId = "exe";
     /// A workflow.

@@ -7,7 +7,9 @@
 
 use millrace_asl::Timestamp;
 
-use crate::ids::{DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
+use crate::ids::{
+    AiTaskId, DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId,
+};
 use crate::ports::{Index, Listing, RecordKey};
 
 /// The sort key of a thing's own record.
@@ -26,6 +28,11 @@ pub const TEST: &str = "TEST#";
 pub const EVENT: &str = "EVENT#";
 /// What the sort keys of the marks of a project's recorded events begin with.
 pub const EVENT_MARK: &str = "EVENTMARK#";
+
+/// What the sort keys of finished model calls begin with, before the SHA-256 of what was asked.
+pub const MODEL_CALL: &str = "CALL#";
+/// The sort key of what the model calls of a project, an execution or a single call have used.
+pub const MODEL_USAGE: &str = "USAGE";
 
 /// The index partition of projects with something left to do.
 pub const DUE_PROJECTS: &str = "DUE#PROJECT";
@@ -94,6 +101,12 @@ pub fn event_mark(id: &ProjectId, name: &EventId) -> RecordKey {
 #[must_use]
 pub fn idempotency(owner: &str, operation: &str, idempotency_key: &str) -> RecordKey {
     key(format!("IDEMPOTENCY#{owner}"), format!("{operation}#{idempotency_key}"))
+}
+
+/// A single call of a model.
+#[must_use]
+pub fn ai_task(id: &AiTaskId) -> RecordKey {
+    key(format!("AITASK#{id}"), METADATA)
 }
 
 /// What remains of a deleted project until its artifacts are gone.
@@ -201,6 +214,12 @@ pub mod artifacts {
     #[must_use]
     pub fn file(id: &ProjectId, sha256: &str) -> String {
         format!("projects/{id}/files/{sha256}")
+    }
+
+    /// A model's answer that is too long for a record, by the SHA-256 of its bytes.
+    #[must_use]
+    pub fn model_answer(id: &ProjectId, sha256: &str) -> String {
+        format!("projects/{id}/calls/{sha256}")
     }
 
     /// A project's plans.

@@ -11,6 +11,7 @@ pub mod functions;
 pub mod ids;
 pub mod keys;
 pub mod map_runs;
+pub mod models;
 pub mod ports;
 pub mod projects;
 pub mod storage;

@@ -192,6 +192,6 @@ pub(crate) async fn get_cost<P: Ports>(
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let stored = projects::get_project(&app.ports, &caller.owner, &path.project()?).await?;
-    Ok(views::json(StatusCode::OK, CostView::from(stored.value)))
+    let (stored, usage) = projects::get_cost(&app.ports, &caller.owner, &path.project()?).await?;
+    Ok(views::json(StatusCode::OK, CostView::new(stored.value.budget, usage)))
 }

@@ -60,6 +60,12 @@ pub(crate) struct BudgetBody {
     /// Tokens, in and out together.
     #[schema(minimum = 0)]
     tokens: Option<u64>,
+    /// Model calls.
+    #[schema(minimum = 0)]
+    calls: Option<u64>,
+    /// Seconds that model calls take, added up.
+    #[schema(minimum = 0)]
+    seconds: Option<u64>,
 }
 
 /// What to change; what is not given stays.
@@ -92,7 +98,12 @@ pub(crate) struct ModifyBody {
 }
 
 fn budget(fields: &mut Fields) -> Option<Budget> {
-    let read = |budget: &mut Fields| Budget { usd: budget.number("usd"), tokens: budget.count("tokens") };
+    let read = |budget: &mut Fields| Budget {
+        usd: budget.number("usd"),
+        tokens: budget.count("tokens"),
+        calls: budget.count("calls"),
+        seconds: budget.count("seconds"),
+    };
     fields.nested("budget", read).map(Option::unwrap_or_default)
 }
 

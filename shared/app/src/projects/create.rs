@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::delivery;
 use super::limits;
-use super::model::{Budget, Project, ProjectStatus, RunKind, Stored, Usage, rfc3339};
+use super::model::{Budget, Project, ProjectStatus, RunKind, Stored, rfc3339};
 use super::store::{self, Happening};
 use crate::digest::sha256_hex;
 use crate::error::{Error, FieldProblem};
@@ -147,7 +147,6 @@ fn draft<P: Ports>(
         stage: None,
         round: 0,
         budget: new.budget,
-        usage: Usage::default(),
         run: 1,
         attempt: 0,
         run_kind: RunKind::Create,

@@ -11,6 +11,7 @@
 
 mod artifacts;
 mod control;
+mod cost;
 mod create;
 mod delete;
 mod delivery;
@@ -29,6 +30,7 @@ pub use artifacts::{
     list_tests,
 };
 pub use control::{approve_project, cancel_project, resume_project};
+pub use cost::get_cost;
 pub use create::{Created, NewProject, create_project};
 pub use delete::{delete_project, purge};
 pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
@@ -42,3 +44,6 @@ pub use model::{
 };
 pub use modify::{Modified, ModifyProject, modify_project};
 pub use update::{ProjectChanges, update_project};
+
+pub(crate) use cost::delivering_budget;
+pub(crate) use model::rfc3339;

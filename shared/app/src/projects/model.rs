@@ -142,6 +142,12 @@ pub struct Budget {
     /// Tokens, in and out together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
+    /// Model calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Seconds that model calls may take, added up. Calls at the same time may together go over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 /// What a project has used of models.
@@ -153,8 +159,17 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Tokens received.
     pub output_tokens: u64,
+    /// How many of them came from a provider's cache.
+    #[serde(default)]
+    pub cached_tokens: u64,
     /// US dollars.
     pub usd: f64,
+    /// Calls at a price that nobody knew: they are not in `usd`.
+    #[serde(default)]
+    pub unpriced_calls: u64,
+    /// Milliseconds that calls took, added up.
+    #[serde(default)]
+    pub millis: u64,
 }
 
 /// Why a delivery did not end well, in words for the project's owner.
@@ -211,9 +226,6 @@ pub struct Project {
     pub round: u32,
     /// What it may use.
     pub budget: Budget,
-    /// What it has used.
-    #[serde(default)]
-    pub usage: Usage,
     /// Counts deliveries from 1: the first one and one more for each modification.
     pub run: u32,
     /// Counts executions of the current run from 1; 0 before the first.

@@ -1,6 +1,6 @@
 //! What the agents made, and what it cost.
 
-use millrace_app::projects::{self, Event, FileRecord, Plan, PlanTask, Project};
+use millrace_app::projects::{self, Budget, Event, FileRecord, Plan, PlanTask, Usage};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -318,10 +318,14 @@ impl From<Event> for EventView {
 pub(crate) struct CostView {
     /// Model calls.
     calls: u64,
+    /// How many of them had a price that nobody knew: they are not in `usd`.
+    unpriced_calls: u64,
     /// Tokens.
     tokens: TokensView,
     /// US dollars.
     usd: f64,
+    /// Seconds that calls took, added up.
+    seconds: u64,
     /// What it may use.
     budget: BudgetView,
     /// What is left of it; null where there is no limit.
@@ -336,22 +340,33 @@ struct TokensView {
     input: u64,
     /// Received.
     output: u64,
+    /// How many of those sent came from a provider's cache.
+    cached_input: u64,
     /// Both.
     total: u64,
 }
 
-impl From<Project> for CostView {
-    fn from(project: Project) -> Self {
-        let (usage, budget) = (project.usage, project.budget);
+impl CostView {
+    pub(crate) fn new(budget: Budget, usage: Usage) -> Self {
         let total = usage.input_tokens.saturating_add(usage.output_tokens);
+        let seconds = usage.millis / 1_000;
         Self {
             calls: usage.calls,
-            tokens: TokensView { input: usage.input_tokens, output: usage.output_tokens, total },
+            unpriced_calls: usage.unpriced_calls,
+            tokens: TokensView {
+                input: usage.input_tokens,
+                output: usage.output_tokens,
+                cached_input: usage.cached_tokens,
+                total,
+            },
             usd: usage.usd,
+            seconds,
             budget: budget.into(),
             remaining: BudgetView {
                 usd: budget.usd.map(|usd| (usd - usage.usd).max(0.0)),
                 tokens: budget.tokens.map(|tokens| tokens.saturating_sub(total)),
+                calls: budget.calls.map(|calls| calls.saturating_sub(usage.calls)),
+                seconds: budget.seconds.map(|most| most.saturating_sub(seconds)),
             },
         }
     }

@@ -79,11 +79,18 @@ pub(super) struct BudgetView {
     /// Tokens, in and out together.
     #[schema(required = true, minimum = 0)]
     pub(super) tokens: Option<u64>,
+    /// Model calls.
+    #[schema(required = true, minimum = 0)]
+    pub(super) calls: Option<u64>,
+    /// Seconds that model calls take, added up.
+    #[schema(required = true, minimum = 0)]
+    pub(super) seconds: Option<u64>,
 }
 
 impl From<Budget> for BudgetView {
     fn from(budget: Budget) -> Self {
-        Self { usd: budget.usd, tokens: budget.tokens }
+        let Budget { usd, tokens, calls, seconds } = budget;
+        Self { usd, tokens, calls, seconds }
     }
 }
 

@@ -154,11 +154,13 @@ async fn what_a_project_costs_offline_is_nothing() {
     body["budget"] = json!({ "usd": 3 });
     let id = server.post("/api/projects", &body).await.ok(201)["id"].as_str().unwrap().to_owned();
     let cost = server.get(&format!("/api/projects/{id}/cost")).await.ok(200);
+    let tokens = json!({ "input": 0, "output": 0, "cached_input": 0, "total": 0 });
+    let budget = json!({ "usd": 3.0, "tokens": null, "calls": null, "seconds": null });
     assert_eq!(
         cost,
         json!({
-            "calls": 0, "tokens": { "input": 0, "output": 0, "total": 0 }, "usd": 0.0,
-            "budget": { "usd": 3.0, "tokens": null }, "remaining": { "usd": 3.0, "tokens": null },
+            "calls": 0, "unpriced_calls": 0, "tokens": tokens, "usd": 0.0, "seconds": 0,
+            "budget": budget, "remaining": budget,
         })
     );
 }

@@ -20,7 +20,7 @@ async fn a_project_is_created_from_a_template() {
     assert_eq!(project["name"], "book-shop");
     assert_eq!(project["status"], "created");
     assert_eq!(project["run"], 1);
-    assert_eq!(project["budget"], json!({ "usd": 2.5, "tokens": 1000 }));
+    assert_eq!(project["budget"], json!({ "usd": 2.5, "tokens": 1000, "calls": null, "seconds": null }));
     assert!(project["execution_id"].as_str().unwrap().starts_with("exe_"));
     assert!(project["parameters"]["description"].is_string(), "defaults are filled in");
     let read = server.get(&location).await;

@@ -42,7 +42,7 @@ async fn a_change_needs_the_version_that_was_read() {
     assert_eq!(put(format!("\"0\", {new_tag}"), body).await.header("etag"), new_tag);
     assert_eq!(
         put("*".into(), json!({ "budget": null })).await.ok(200)["budget"],
-        json!({ "usd": null, "tokens": null })
+        json!({ "usd": null, "tokens": null, "calls": null, "seconds": null })
     );
     assert_eq!(put("*".into(), json!({ "name": null })).await.problems(), ["/name: must be a string, not null"]);
     assert!(put("*".into(), json!({ "status": "completed" })).await.problems()[0].starts_with("/status: is unknown"));
