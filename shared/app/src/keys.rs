@@ -7,9 +7,7 @@
 
 use millrace_asl::Timestamp;
 
-use crate::ids::{
-    AiTaskId, DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId,
-};
+use crate::ids::{AiTaskId, DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
 use crate::ports::{Index, Listing, RecordKey};
 
 /// The sort key of a thing's own record.
