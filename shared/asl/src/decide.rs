@@ -220,6 +220,11 @@ pub enum Effect {
         /// The children that may still run.
         children: Vec<u32>,
     },
+    /// An execution that a task waited for (`.sync`) is no longer waited for: stop it, unless another task waits for it.
+    StopExecution {
+        /// What the call that started it answered as its ARN.
+        execution: String,
+    },
     /// The thread was paused or resumed: bring [`Event::Turn`] to its children.
     TurnChildren {
         /// The fan-out.
@@ -313,13 +318,13 @@ pub fn decide_without(
     let mut thread = snapshot.clone();
     let step = match (event, &snapshot.position) {
         (Event::Abort { failure }, _) => {
-            run.abort_children(snapshot);
+            run.give_up(snapshot);
             begin::aborted(&mut run, snapshot);
             Step::End(Outcome::Aborted { failure })
         }
         // Whatever comes after the deadline comes too late, even when it overtook the timer.
         (_, _) if snapshot.deadline().is_some_and(|at| at <= moment.now) => {
-            run.abort_children(snapshot);
+            run.give_up(snapshot);
             begin::aborted(&mut run, snapshot);
             Step::End(Outcome::TimedOut)
         }

@@ -40,6 +40,9 @@ pub struct Progress {
     /// From when on the heartbeat's seconds count; `None` while they don't.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub beat: Option<Timestamp>,
+    /// The execution that was started and whose end is its end.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<String>,
     /// Its end, reported before the call that began it had answered.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,

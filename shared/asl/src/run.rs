@@ -309,8 +309,13 @@ impl<'a> Run<'a> {
             .unwrap_or_else(|failure| Step::End(Outcome::Failed { failure }))
     }
 
-    /// Has the children of the fan-out that a thread waits for stopped, if there is one.
-    pub(crate) fn abort_children(&mut self, thread: &Snapshot) {
+    /// Has stopped what a thread waits for and is given up: the children of a fan-out, or an execution that its task started.
+    pub(crate) fn give_up(&mut self, thread: &Snapshot) {
+        if let Position::Task { progress, .. } = &thread.position
+            && let Some(nested) = &progress.nested
+        {
+            self.effects.push(Effect::StopExecution { execution: nested.clone() });
+        }
         if let Some(fanout) = thread.fanout() {
             self.effects.push(Effect::AbortChildren { fanout: fanout.id, children: fanout.out() });
         }

@@ -193,6 +193,7 @@ const fn name_of(effect: &Effect) -> &'static str {
         Effect::StartChild { .. } => "StartChild",
         Effect::JoinChildren { .. } => "JoinChildren",
         Effect::AbortChildren { .. } => "AbortChildren",
+        Effect::StopExecution { .. } => "StopExecution",
         Effect::TurnChildren { .. } => "TurnChildren",
         Effect::MapRunEnded { .. } => "MapRunEnded",
     }
@@ -212,6 +213,7 @@ fn every_event_type_and_effect_is_in_some_case() {
         Effect::SetTimer { id: 1, at: driver::BEGINNING },
         Effect::JoinChildren { fanout: 0 },
         Effect::AbortChildren { fanout: 0, children: Vec::new() },
+        Effect::StopExecution { execution: String::new() },
     ];
     for name in effects.iter().map(name_of).chain(["StartChild", "MapRunEnded"]) {
         assert!(seen(name), "no case shows the effect {name}");

@@ -131,7 +131,10 @@ impl Executor for Script {
                 return Err(TaskError::failed("Test.Refused", "the call was refused"));
             }
             if let Some(definition) = task.input.get("run") {
-                start_execution(ports, nested(task, definition.to_string())).await?;
+                let nested = nested(task, definition.to_string());
+                let answer = json!({ "accepted": task.state, "ExecutionArn": nested.id });
+                start_execution(ports, nested).await?;
+                return Ok(TaskResult::Submitted(answer));
             } else {
                 self.outside.hold(token, &task.input, ports.clock().now());
             }

@@ -11,7 +11,7 @@ use millrace_app::activities::{
     list_activities,
 };
 use millrace_app::executions::{
-    Attributes, ExecutionStatus, Patience, StartExecution, TaskTokenError, describe_execution, history,
+    Attributes, ExecutionStatus, Patience, StartExecution, TaskTokenError, describe_execution, history, list_one,
     send_task_failure, send_task_heartbeat, send_task_success, start_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
@@ -117,6 +117,39 @@ async fn the_end_of_an_execution_ends_the_task_that_waits_for_it() {
             assert_eq!(output(&ending), json!([each, each, each]), "a_result_is_observed_at_most_once: {at}");
             let names: Vec<String> = ending.history.iter().map(|item| item.kind.name().to_owned()).collect();
             assert_eq!(count(&names, "TaskSubmitted"), 3, "history_is_complete_and_ordered: {at}");
+            assert!(ending.alive.is_empty(), "nothing_is_left_running: {at}: {:?}", ending.alive);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_execution_whose_task_is_given_up_is_stopped() {
+    let seeds = std::env::var("MILLRACE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60_u64);
+    let wait = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 864_000, "End": true } } });
+    for times_out in [false, true] {
+        for seed in 0..seeds {
+            let mut world = nested(&wait, "arn:aws:states:::states:startExecution.sync:2");
+            world.seed = seed;
+            world.trouble = if seed == 0 { Trouble::default() } else { Trouble::ALL };
+            if times_out {
+                world.definition = world
+                    .definition
+                    .replace("\"Parameters\":{\"run\"", "\"TimeoutSeconds\":3600,\"Parameters\":{\"run\"");
+            } else {
+                world.stop_after = Some(Duration::from_secs(3600));
+            }
+            let (ending, memory) = world.run_and_keep().await;
+            let at = format!("times out: {times_out}, MILLRACE_SEED={seed}");
+            let expected = if times_out { ExecutionStatus::Failed } else { ExecutionStatus::Aborted };
+            assert_eq!(ending.status, expected, "no_accepted_execution_is_lost: {at}");
+            // Where all messages of it were lost the sweeper finds it.
+            memory.pass(Duration::from_secs(2 * 3600));
+            sweep(&memory, Patience::Grace).await.unwrap();
+            for attempt in ending.tasks.keys() {
+                let id = ExecutionId::derived(attempt);
+                let Some(nested) = list_one(&memory, &id).await.unwrap() else { continue };
+                assert_eq!(nested.status, ExecutionStatus::Aborted, "nothing_is_left_running: {at}: {attempt}");
+            }
             assert!(ending.alive.is_empty(), "nothing_is_left_running: {at}: {:?}", ending.alive);
         }
     }

@@ -88,6 +88,10 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                 let message = Message::Join { log: log.clone(), fanout };
                 (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
             }
+            Effect::StopExecution { execution } => {
+                let name = format!("stop {log} {execution}");
+                (Queue::Engine, Message::StopNested { log: log.clone(), execution }.outgoing(&name, None)?)
+            }
             Effect::MapRunEnded { .. } => continue,
             Effect::TurnChildren { fanout } => {
                 let children = thread.snapshot.fanout().map(Fanout::out).unwrap_or_default();

@@ -6,7 +6,7 @@ use millrace_asl::map_run::Work;
 use super::advance::{Advanced, After, Thread, advance};
 use super::messages::{Message, TaskMessage};
 use super::record::{self, ExecutionStatus, Stuck};
-use super::{callbacks, close, control, load, sweep};
+use super::{callbacks, close, control, load, parent, sweep};
 use crate::error::Error;
 use crate::map_runs;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
@@ -36,6 +36,7 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
             }
             Ok(())
         }
+        Message::StopNested { execution, .. } => parent::stop_unawaited(ports, &parent::id_of(&execution)).await,
         Message::AbortChildren { log, fanout, children, failure, after } => {
             control::abort_children(ports, &log, fanout, &children, &failure, after).await
         }
@@ -76,7 +77,17 @@ async fn do_task<P: Ports, E: Executor>(
     let Some(task) = task else { return repair_if(ports, came_before, Advanced::Late(Box::new(thread))).await };
     let result = tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await;
     let event = event_of(id, &task.resource, result)?;
+    let nested = match &event {
+        Event::TaskSubmitted { output, .. } => {
+            output.get("ExecutionArn").and_then(serde_json::Value::as_str).map(parent::id_of)
+        }
+        _ => None,
+    };
     let advanced = advance(ports, &log, event, Some(thread), After::default()).await?;
+    if let (Some(nested), Advanced::Late(_) | Advanced::Gone) = (nested, &advanced) {
+        // The task may have been given up while it was begun.
+        parent::stop_unawaited(ports, &nested).await?;
+    }
     repair_if(ports, came_before, advanced).await
 }
 
@@ -105,7 +116,7 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
     let log = match &message {
         Message::Task(task) => &task.log,
         Message::Timer { log, .. } | Message::Join { log, .. } => log,
-        Message::Turn { log, .. } | Message::AbortChildren { log, .. } => log,
+        Message::Turn { log, .. } | Message::StopNested { log, .. } | Message::AbortChildren { log, .. } => log,
     };
     let noted = async {
         let stored = record::load(ports, &log.execution).await?;

@@ -33,6 +33,8 @@ pub(crate) enum Message {
     Join { log: LogId, fanout: u32 },
     /// Pause or resume children as their parent is.
     Turn { log: LogId, fanout: u32, children: Vec<u32> },
+    /// Stop an execution that was started for a task, if no task waits for it any more.
+    StopNested { log: LogId, execution: String },
     /// Stop children that nobody waits for any more.
     AbortChildren {
         log: LogId,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::advance::{After, Thread, advance, failure_of};
 use super::body;
+use super::control::{is_orphan, stop_execution};
 use super::definitions;
 use super::inspect::status_of;
 use super::load::{first_head, load};
@@ -16,7 +17,7 @@ use super::log::LogId;
 use super::record::{self, Execution, ExecutionStatus};
 use crate::error::Error;
 use crate::ids::ExecutionId;
-use crate::ports::{Condition, Ports, RecordStore, StoreError, Write};
+use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
 
 /// Lets a task wait for an execution that somebody else has started.
 pub(crate) async fn wait_for<P: Ports>(ports: &P, id: &ExecutionId, token: &str) -> Result<(), Error> {
@@ -39,6 +40,40 @@ pub(crate) async fn wait_for<P: Ports>(ports: &P, id: &ExecutionId, token: &str)
         }
     }
     Err(StoreError::Conflict.into())
+}
+
+/// The execution of an ARN, or of an id.
+pub(crate) fn id_of(execution: &str) -> ExecutionId {
+    execution.parse().unwrap_or_else(|_| ExecutionId::derived(execution))
+}
+
+/// Stops an execution that was started for tasks none of which waits for it any more: they were stopped or timed out, as
+/// Step Functions stops what it started for a `.sync` task. One for which no task ever waited goes on.
+pub(crate) async fn stop_unawaited<P: Ports>(ports: &P, id: &ExecutionId) -> Result<(), Error> {
+    let Some(stored) = record::load(ports, id).await? else { return Ok(()) };
+    let execution = stored.execution;
+    if execution.status != ExecutionStatus::Running || execution.waiting.is_empty() {
+        return Ok(());
+    }
+    for token in &execution.waiting {
+        if is_awaited(ports, token).await? {
+            return Ok(());
+        }
+    }
+    match stop_execution(ports, id, None, None).await {
+        Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does the task of that token still wait?
+async fn is_awaited<P: Ports>(ports: &P, token: &str) -> Result<bool, Error> {
+    let token: TaskToken = token.parse().map_err(Error::internal)?;
+    let log: LogId = token.log.parse().map_err(Error::internal)?;
+    let Some(mut thread) = load(ports, &log).await? else { return Ok(false) };
+    let waits = thread.snapshot.task_token().is_some_and(|due| due.step == token.step && due.secret == token.secret);
+    // A branch or item that was stopped hears of it with the next event, if the message was lost.
+    Ok(waits && !is_orphan(ports, &mut thread, ports.clock().now()).await?)
 }
 
 /// Tells the tasks whose tokens `execution` keeps that it has ended. A task that waits no longer is not told.

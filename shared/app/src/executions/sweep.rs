@@ -10,7 +10,7 @@ use millrace_asl::{Effect, Position, Stage, Timestamp};
 use super::advance::{Thread, arm};
 use super::log::LogId;
 use super::messages::queue_of;
-use super::{close, definitions, dispatch, load, record};
+use super::{close, definitions, dispatch, load, parent, record};
 use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::keys;
@@ -21,6 +21,9 @@ use crate::{functions, projects, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
+
+/// How often it is looked whether a task still waits for an execution that was started for it.
+const AWAITED_MILLIS: i64 = 4 * GRACE_MILLIS;
 
 /// How hard a sweep looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,10 @@ async fn look_after<P: Ports>(ports: &P, listed: Record, now: Timestamp, patienc
     if !set_due(ports, &mut stored, first_due(now)).await? {
         return Ok(0);
     }
+    if !stored.execution.waiting.is_empty() {
+        // What stops it when its task is given up may have been lost.
+        Box::pin(parent::stop_unawaited(ports, &id)).await?;
+    }
     let Some(thread) = load::load(ports, &LogId::root(id)).await? else { return Ok(0) };
     if thread.snapshot.outcome().is_some() && close::is_redriven(&stored.execution, &thread) {
         // A redrive that never wrote its entry.
@@ -111,7 +118,10 @@ async fn look_after<P: Ports>(ports: &P, listed: Record, now: Timestamp, patienc
             return Ok(0);
         }
     }
-    let (repaired, next) = repair_overdue(ports, &thread, now, patience).await?;
+    let (repaired, mut next) = repair_overdue(ports, &thread, now, patience).await?;
+    if !stored.execution.waiting.is_empty() {
+        next = next.min(now.plus_millis(AWAITED_MILLIS));
+    }
     if next > first_due(now) {
         set_due(ports, &mut stored, next).await?;
     }

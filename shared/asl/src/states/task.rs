@@ -54,6 +54,7 @@ fn schedule(
         timeout: timeout.filter(|_| is_activity),
         heartbeat,
         beat: heartbeat.filter(|_| !is_activity).map(|_| scheduled),
+        nested: None,
         report: None,
     };
     Ok(Position::Task {
@@ -248,12 +249,20 @@ fn beaten(run: &mut Run<'_>, thread: &Snapshot, at: Timestamp) -> Step {
 /// The call that begins the task has answered.
 fn submitted(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, progress: Progress, output: Value) -> Step {
     let Some((_, task)) = find(run, thread, attempt) else { return lost(attempt) };
-    let mut details = resource_details(Resource::of(&task.resource));
+    let resource = Resource::of(&task.resource);
+    let nested = match (resource, resource.pattern()) {
+        (Resource::Service { service: "states", .. }, Pattern::Sync | Pattern::Sync2) => {
+            output.get("ExecutionArn").and_then(Value::as_str).map(ToOwned::to_owned)
+        }
+        _ => None,
+    };
+    let mut details = resource_details(resource);
     details.insert("output".to_owned(), output);
     run.record(EventType::TaskSubmitted, details);
     let mut position = thread.position.clone();
     if let Position::Task { progress, .. } = &mut position {
         progress.stage = Stage::Submitted;
+        progress.nested = nested;
     }
     match progress.report {
         Some(report) => {
@@ -323,6 +332,7 @@ fn not_started(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt, fail
 /// The task's time ran out.
 fn timed_out(run: &mut Run<'_>, thread: &mut Snapshot, attempt: &Attempt) -> Step {
     let Some((state, task)) = find(run, thread, attempt) else { return lost(attempt) };
+    run.give_up(thread);
     let failure = Failure { error: Some("States.Timeout".to_owned()), cause: None };
     let resource = Resource::of(&task.resource);
     run.record(kinds(resource).timed_out, failed_details(&failure, resource_details(resource)));

@@ -268,7 +268,7 @@ impl<'m> World<'m> {
         let pending = pending(self.machine, snapshot);
         for effect in effects {
             let covered = match effect {
-                Effect::AbortChildren { .. } | Effect::MapRunEnded { .. } => true,
+                Effect::AbortChildren { .. } | Effect::StopExecution { .. } | Effect::MapRunEnded { .. } => true,
                 Effect::SetTimer { id, .. } => {
                     // The time may lie in the past already; the id is what counts.
                     *id == 0 && snapshot.outcome().is_some()
@@ -317,7 +317,7 @@ impl<'m> World<'m> {
                     assert!(self.logs.insert(child.clone(), thread).is_none(), "a log belongs to one child");
                     self.dispatch(&child, effects);
                 }
-                Effect::MapRunEnded { .. } | Effect::TurnChildren { .. } => {}
+                Effect::MapRunEnded { .. } | Effect::TurnChildren { .. } | Effect::StopExecution { .. } => {}
                 Effect::JoinChildren { fanout } => self.push(self.now, Due::Join(log.clone(), fanout)),
                 Effect::AbortChildren { fanout, children } => {
                     let failure = Failure::new("Millrace.ParentEnded", "The parent has ended.");
@@ -376,6 +376,7 @@ fn describe(effect: &Effect, now: Timestamp) -> String {
         }
         Effect::JoinChildren { fanout } => format!("JoinChildren {fanout}"),
         Effect::AbortChildren { fanout, children } => format!("AbortChildren {fanout} {children:?}"),
+        Effect::StopExecution { execution } => format!("StopExecution {execution}"),
         Effect::TurnChildren { fanout } => format!("TurnChildren {fanout}"),
         Effect::MapRunEnded { run, status } => format!("MapRunEnded {} {} {:?}", run.label, status.name(), run.counts),
     }
