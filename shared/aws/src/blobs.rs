@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use millrace_app::ports::{BlobInfo, BlobStore, Page, StoreError, StoreResult};
-use millrace_client::s3::Target;
+use millrace_client::s3::{Target, checksum};
 use millrace_client::{Answer, encode_query, xml};
 
 use crate::cursor;
@@ -57,7 +57,7 @@ fn listing(answer: &Answer) -> Option<(Vec<BlobInfo>, bool)> {
 
 impl BlobStore for S3BlobStore {
     async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> StoreResult<()> {
-        let headers = vec![(CONTENT_TYPE, content_type.to_owned())];
+        let headers = vec![(CONTENT_TYPE, content_type.to_owned()), checksum(&bytes)];
         let target = Target { key, headers, body: bytes.into(), ..Target::default() };
         let put = self.services.s3(Method::PUT, target).await;
         put.map(|_| ()).map_err(|error| StoreError::unavailable("BlobStore::put", error))

@@ -1,5 +1,7 @@
 //! Addresses of buckets and objects.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, Method};
 
@@ -47,6 +49,13 @@ pub fn call<'a>(endpoints: &Endpoints, method: Method, target: Target<'a>) -> Ca
         subdomain,
         ..Call::post(&Service::S3, target.body)
     }
+}
+
+/// The checksum that goes along with a body, and that S3 keeps with the object.
+#[must_use]
+pub fn checksum(body: &[u8]) -> (HeaderName, String) {
+    let sum = crc32fast::hash(body).to_be_bytes();
+    (HeaderName::from_static("x-amz-checksum-crc32"), STANDARD.encode(sum))
 }
 
 /// The region in which to ask again, where an answer says that the bucket is in another one.

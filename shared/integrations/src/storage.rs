@@ -5,13 +5,13 @@ use std::ops::Range;
 use http::{HeaderName, Method};
 use millrace_app::Timestamp;
 use millrace_app::storage::{ObjectInfo, ObjectPage, ObjectRef, ObjectStorage, StorageError};
-use millrace_client::s3::Target;
+use millrace_client::s3::{Target, checksum};
 use millrace_client::{encode_query, xml};
 
 use crate::Integrations;
 use crate::fault::Fault;
 use crate::service::S3;
-use crate::services::s3::{checksum, request};
+use crate::services::s3::request;
 
 /// A refusal is the workflow's; that nobody answers, or that S3 fails, passes.
 fn problem(operation: &'static str, fault: Fault) -> StorageError {

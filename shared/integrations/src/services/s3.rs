@@ -1,9 +1,7 @@
 //! S3: `aws-sdk:s3:…`, over its own REST protocol, and the requests that the storage of a distributed Map shares with it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, Method};
-use millrace_client::s3::{self, Target};
+use millrace_client::s3::{self, Target, checksum};
 use millrace_client::{Answer, encode_path, encode_query, xml};
 use roxmltree::Node;
 use serde_json::{Map, Value, json};
@@ -117,12 +115,6 @@ pub(crate) async fn request(
         answer = aws.call(role, &call).await?;
     }
     if answer.succeeded() { Ok(answer) } else { Err(xml::fault(&answer).into()) }
-}
-
-/// The checksum that goes along with a body.
-pub(crate) fn checksum(body: &[u8]) -> (HeaderName, String) {
-    let sum = crc32fast::hash(body).to_be_bytes();
-    (HeaderName::from_static("x-amz-checksum-crc32"), STANDARD.encode(sum))
 }
 
 fn invalid(reason: String) -> Fault {
