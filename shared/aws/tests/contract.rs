@@ -4,7 +4,7 @@
 //! that the ones of a deployed stack are tested; without them each test makes its own of the same shape. Without an
 //! endpoint every test says that it is skipped.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "these are tests")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, reason = "these are tests")]
 
 use std::time::Duration;
 
