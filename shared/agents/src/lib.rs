@@ -5,9 +5,12 @@
 //! are the pure parts of the work; they know no ports.
 
 pub mod analysis;
+pub mod context;
 mod dev;
+pub mod edit;
 mod ops;
 pub mod package;
+pub mod planning;
 mod pm;
 mod qa;
 pub mod report;

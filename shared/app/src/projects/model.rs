@@ -332,6 +332,9 @@ pub struct PlanFile {
     pub task_id: String,
     /// Its language in lower case; `text` when it has none.
     pub language: String,
+    /// What it is for, or what changes in it; empty for templates.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub purpose: String,
 }
 
 /// A task of a plan.
@@ -351,6 +354,9 @@ pub struct PlanTask {
     pub acceptance: Vec<String>,
     /// Paths of the files that it makes.
     pub files: Vec<String>,
+    /// Paths of existing files that it removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletes: Vec<String>,
 }
 
 /// Shell commands of a plan, each for the project's root.
@@ -381,7 +387,12 @@ impl From<millrace_templates::PlannedProject> for PlanContents {
             files: planned
                 .files
                 .into_iter()
-                .map(|file| PlanFile { path: file.path, task_id: file.task_id, language: file.language })
+                .map(|file| PlanFile {
+                    path: file.path,
+                    task_id: file.task_id,
+                    language: file.language,
+                    purpose: String::new(),
+                })
                 .collect(),
             tasks: planned
                 .tasks
@@ -394,6 +405,7 @@ impl From<millrace_templates::PlannedProject> for PlanContents {
                     wave: u32::try_from(task.wave).unwrap_or(u32::MAX),
                     acceptance: task.acceptance,
                     files: task.files,
+                    deletes: Vec::new(),
                 })
                 .collect(),
             commands: PlanCommands {

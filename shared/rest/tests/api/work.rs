@@ -127,6 +127,7 @@ async fn a_large_plan_is_kept_outside_of_its_record() {
         path: format!("src/{number}/{}", "x".repeat(100)),
         task_id: "t".into(),
         language: "text".into(),
+        purpose: String::new(),
     };
     let contents = PlanContents { files: (0..3_000).map(file).collect(), ..PlanContents::default() };
     let saved = work::save_plan(&server.ports, &id, 1, &PlanId::derived("p"), contents).await.unwrap();
