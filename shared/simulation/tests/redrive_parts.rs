@@ -5,8 +5,8 @@
 mod rough;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use millrace_app::executions::{
     ExecutionStatus, HistoryItem, OtherDefinition, RedriveError, RedriveExecution, describe_execution, history,
@@ -16,8 +16,8 @@ use millrace_app::ids::ExecutionId;
 use millrace_app::map_runs::{self, MapExecutionFilter};
 use millrace_app::ports::{Clock, Ports};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
-use millrace_simulation::MemoryObjects;
 use millrace_simulation::world::Trouble;
+use millrace_simulation::{Call, Fate, MemoryObjects, Watched, Watcher};
 use rough::{Rough, start};
 use serde_json::{Value, json};
 
@@ -190,6 +190,53 @@ async fn a_redrive_runs_each_failed_part_again_once_and_never_a_succeeded_one() 
             let view = describe_execution(&world.memory, &id).await.unwrap().unwrap();
             assert_eq!(view.output.unwrap(), output, "{at}");
         }
+    }
+}
+
+/// Lets one call fail.
+struct One {
+    at: usize,
+    fate: Fate,
+    seen: AtomicUsize,
+}
+
+impl Watcher for One {
+    fn fate(&self, _: Call) -> Fate {
+        if self.seen.fetch_add(1, Ordering::Relaxed) == self.at { self.fate } else { Fate::Done }
+    }
+}
+
+#[tokio::test]
+async fn whatever_call_of_a_redrive_fails_each_part_is_done_once() {
+    for (name, definition, input) in cases() {
+        let (events, output) = sound(&definition, &input).await;
+        let mut calls = 0;
+        for at in 0..40 {
+            for fate in [Fate::FailBefore, Fate::FailAfter] {
+                let mut world: Rough<Mendable> = Rough::new(0, Trouble::default());
+                let id = start(&world.ports, &definition, &input).await;
+                assert_eq!(world.end(&id).await, ExecutionStatus::Failed);
+                world.script.mended.store(true, Ordering::Relaxed);
+                let watcher = Arc::new(One { at, fate, seen: AtomicUsize::new(0) });
+                let dying = Watched::new(world.memory.clone(), Arc::clone(&watcher));
+                let asked = RedriveExecution { token: Some("once".to_owned()), ..RedriveExecution::default() };
+                let place = format!("case '{name}', call {at} {fate:?}");
+                if redrive_execution(&dying, &id, asked).await.is_err() {
+                    redrive(&world.ports, &id, &place).await;
+                }
+                calls = calls.max(watcher.seen.load(Ordering::Relaxed));
+                assert_eq!(world.end(&id).await, ExecutionStatus::Succeeded, "{place}");
+                let items = history(&world.memory, &id).await.unwrap();
+                assert_eq!(once(&items), events, "a_redrive_reruns_each_failed_part_once: {place}");
+                assert_eq!(count(&items, "ExecutionRedriven"), 1, "{place}");
+                let view = describe_execution(&world.memory, &id).await.unwrap().unwrap();
+                assert_eq!(view.output.unwrap(), output, "{place}");
+            }
+            if at >= calls {
+                break;
+            }
+        }
+        assert!(calls < 40, "{name}: some calls were not tried: there are {calls}");
     }
 }
 
