@@ -7,6 +7,7 @@
 //! Start reading at `begin`, then `page`.
 
 pub(crate) mod begin;
+mod earlier;
 pub(crate) mod names;
 pub(crate) mod page;
 
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Timestamp;
-use crate::snapshot::{ExecutionContext, Failure, Fanout, Outcome, Position, Resume, Snapshot, Source};
+use crate::snapshot::{ExecutionContext, Failure, Fanout, Outcome, Position, Snapshot, Source};
 
+pub use earlier::{Before, Began, Earlier};
 pub use names::RunName;
 pub use page::{Rerun, rerun};
 
@@ -87,20 +89,6 @@ pub struct MapRun {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
-}
-
-/// Where the pages of a run were before it was redriven; the driver's to say and to use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Earlier {
-    /// The log that waited for them.
-    #[serde(rename = "l")]
-    pub log: String,
-    /// The number of the fan-out.
-    #[serde(rename = "f")]
-    pub fanout: u32,
-    /// The entry of the log in which it no longer waited.
-    #[serde(rename = "q")]
-    pub seq: u64,
 }
 
 /// What a page is told when it starts.
@@ -226,38 +214,6 @@ pub struct Loaded {
     /// What the executions of the items came to before the run was redriven, by index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<(u32, Before)>,
-}
-
-/// What an execution came to before its run was redriven.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Before {
-    /// It succeeded: it is not run again.
-    Succeeded {
-        /// Its output.
-        output: Value,
-    },
-    /// It did not: it goes on where it ended; one of type `EXPRESS` begins anew.
-    Ended {
-        /// What it was given.
-        input: Value,
-        /// Since when it is, and how often it was redriven.
-        began: Began,
-        /// Where it ended; `None` before its first state.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        resume: Option<Box<Resume>>,
-    },
-}
-
-/// What stays of an execution that is redriven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Began {
-    /// When it was started.
-    #[serde(rename = "t")]
-    pub at: Timestamp,
-    /// How often it was redriven, before.
-    #[serde(rename = "r")]
-    pub redrives: u32,
 }
 
 /// How many of something came to which end.
