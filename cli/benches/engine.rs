@@ -124,6 +124,7 @@ async fn run(ports: &SqlitePorts, number: usize, definition: &str, input: Value)
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(ports, start).await.expect("it starts");
     let view = await_execution(ports, &id, Duration::from_secs(60)).await.expect("it can be read").expect("it exists");

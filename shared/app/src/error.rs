@@ -39,6 +39,12 @@ pub enum Error {
     /// The thing is in a state in which this can't be done.
     #[error("{0}")]
     WrongState(String),
+    /// A limit leaves no room now for what can't wait.
+    #[error("the limit {key:?} leaves no room now: repeat the request when an execution has ended, or raise the limit")]
+    LimitReached {
+        /// The limit's key.
+        key: String,
+    },
     /// `If-Match` names another version than the stored one, or somebody else wrote at the same time.
     #[error("{what} was changed by somebody else: read it again and repeat the request")]
     VersionMismatch {
@@ -69,6 +75,7 @@ impl Error {
             }
             Self::NotFound { .. } => "not-found",
             Self::WrongState(_) => "wrong-state",
+            Self::LimitReached { .. } => "limit-reached",
             Self::VersionMismatch { .. } | Self::Store(StoreError::Conflict) => "version-mismatch",
             Self::IdempotencyMismatch => "idempotency-mismatch",
             Self::NotConfigured(_) => "not-configured",
@@ -82,7 +89,9 @@ impl Error {
     pub const fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Store(StoreError::Unavailable { .. } | StoreError::Conflict) | Self::VersionMismatch { .. }
+            Self::Store(StoreError::Unavailable { .. } | StoreError::Conflict)
+                | Self::VersionMismatch { .. }
+                | Self::LimitReached { .. }
         )
     }
 

@@ -338,6 +338,51 @@ pub fn owner_executions_of_status(owner: &str, status: &str) -> String {
     format!("OWNER#{owner}#EXECUTION#{status}")
 }
 
+/// What the sort keys of the executions begin with that count against a limit's concurrency.
+pub const LIMIT_HOLDER: &str = "HOLD#";
+/// What the sort keys of the executions begin with that wait at a limit.
+pub const LIMIT_WAITER: &str = "WAIT#";
+/// The index partition of limits at which somebody waits.
+pub const DUE_LIMITS: &str = "DUE#LIMIT";
+
+/// A limit of an owner.
+#[must_use]
+pub fn limit(owner: &str, name: &str) -> RecordKey {
+    key(format!("LIMIT#{owner}#{name}"), METADATA)
+}
+
+/// An execution that counts against a limit's concurrency.
+#[must_use]
+pub fn limit_holder(owner: &str, name: &str, id: &crate::ids::ExecutionId) -> RecordKey {
+    key(limit(owner, name).partition, format!("{LIMIT_HOLDER}{id}"))
+}
+
+/// An execution that waits at a limit. They sort in the order in which they are let in: by priority, the highest first,
+/// then by start. Without a priority it has been let in and is about to begin, which sorts before.
+#[must_use]
+pub fn limit_waiter(
+    owner: &str,
+    name: &str,
+    priority: Option<i32>,
+    since: Timestamp,
+    id: &crate::ids::ExecutionId,
+) -> RecordKey {
+    let sort = match priority {
+        None => format!("{LIMIT_WAITER}!#{id}"),
+        Some(priority) => {
+            let rank = millrace_asl::HIGHEST_PRIORITY.saturating_sub(priority);
+            format!("{LIMIT_WAITER}{rank:04}#{since}#{id}")
+        }
+    };
+    key(limit(owner, name).partition, sort)
+}
+
+/// The index partition of an owner's limits, by key.
+#[must_use]
+pub fn owner_limits(owner: &str) -> String {
+    format!("OWNER#{owner}#LIMIT")
+}
+
 /// What the sort keys of a workflow's revisions begin with.
 pub const REVISION: &str = "REV#";
 /// What the sort keys of a workflow's versions begin with.

@@ -10,6 +10,7 @@ pub mod executions;
 pub mod functions;
 pub mod ids;
 pub mod keys;
+pub mod limits;
 pub mod map_runs;
 pub mod models;
 pub mod ports;

@@ -135,6 +135,8 @@ pub enum Event {
         /// How many items may fail.
         tolerance: Tolerance,
     },
+    /// The limits of the execution's keys let it begin.
+    Admit,
     /// Somebody pauses the thread: it enters no state and begins no child until it is resumed. Work that is out ends.
     Pause,
     /// Somebody resumes the thread.
@@ -170,6 +172,7 @@ impl Event {
             | Self::ExecutionEnded { .. }
             | Self::ExecutionsJoined { .. }
             | Self::MapRunChanged { .. }
+            | Self::Admit
             | Self::Pause
             | Self::Resume
             | Self::Turn { .. }
@@ -269,15 +272,40 @@ pub fn start_without(
     moment: Moment,
     missing: &[String],
 ) -> Decision {
-    let mut execution = execution;
-    execution.fit(machine, input.clone(), moment.now);
-    let mut run = Run::new(machine, moment, STATES_A_DECISION);
+    let (mut run, thread) = begin(machine, execution, &input, moment);
     run.missing = missing.to_vec();
-    let details = [("input", Detail::Value(&input)), ("roleArn", Detail::Text(&execution.role_arn))];
-    run.note(EventType::ExecutionStarted, details.as_slice());
-    if let Some(at) = execution.deadline {
+    if let Some(at) = thread.execution.deadline {
         run.effects.push(Effect::SetTimer { id: 0, at });
     }
+    let first = run.first_state(thread.machine, input);
+    run.finish(thread, first)
+}
+
+/// The first decision of an execution that is to wait for [`Event::Admit`]. Its timeout counts from there on.
+#[must_use]
+pub fn start_queued(machine: &StateMachine, execution: ExecutionContext, input: Value, moment: Moment) -> Decision {
+    let (run, mut thread) = begin(machine, execution, &input, moment);
+    Arc::make_mut(&mut thread.execution).deadline = None;
+    let first = match run.first_state(thread.machine, input) {
+        Step::Enter { state, input } => {
+            Step::Stand(Position::Queued { id: crate::run::next_step(&mut thread), state, input })
+        }
+        step @ (Step::Stand(_) | Step::End(_)) => step,
+    };
+    run.finish(thread, first)
+}
+
+/// A thread that has entered no state.
+fn begin<'m>(
+    machine: &'m StateMachine,
+    mut execution: ExecutionContext,
+    input: &Value,
+    moment: Moment,
+) -> (Run<'m>, Snapshot) {
+    execution.fit(machine, input.clone(), moment.now);
+    let mut run = Run::new(machine, moment, STATES_A_DECISION);
+    let details = [("input", Detail::Value(input)), ("roleArn", Detail::Text(&execution.role_arn))];
+    run.note(EventType::ExecutionStarted, details.as_slice());
     let thread = Snapshot {
         machine: 0,
         execution: Arc::new(execution),
@@ -290,8 +318,7 @@ pub fn start_without(
         position: Position::Ready { id: 0, state: String::new(), input: Value::Null },
         turn: 0,
     };
-    let first = run.first_state(thread.machine, input);
-    run.finish(thread, first)
+    (run, thread)
 }
 
 /// What follows from `event`. `None` when it comes late, comes again, or is none of this thread's business.
@@ -361,6 +388,12 @@ pub fn decide_without(
         }
         (Event::MapRunChanged { name, limit, tolerance }, position) => {
             begin::changed(&mut run, &mut thread, position, name, limit, tolerance)?
+        }
+        (Event::Admit, Position::Queued { state, input, .. }) => {
+            let deadline = machine.timeout_seconds.map(|seconds| moment.now.plus_seconds(seconds));
+            Arc::make_mut(&mut thread.execution).deadline = deadline;
+            run.effects.extend(deadline.map(|at| Effect::SetTimer { id: 0, at }));
+            Step::Enter { state: state.clone(), input: input.clone() }
         }
         (Event::TimerFired { id }, Position::Ready { id: due, state, input }) if id == *due => {
             Step::Enter { state: state.clone(), input: input.clone() }
@@ -441,7 +474,7 @@ pub fn pending(machine: &StateMachine, snapshot: &Snapshot) -> Vec<Effect> {
                 }
             }
         }
-        Position::Ended { .. } => {}
+        Position::Queued { .. } | Position::Ended { .. } => {}
     }
     effects
 }

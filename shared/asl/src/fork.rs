@@ -34,7 +34,7 @@ impl Stop {
             attempt: Some(attempt.clone()),
         };
         match &snapshot.position {
-            Position::Ready { state, input, .. } => {
+            Position::Queued { state, input, .. } | Position::Ready { state, input, .. } => {
                 Some(Self { state: state.clone(), input: input.clone(), fanout: None, attempt: None })
             }
             Position::Task { attempt, .. }

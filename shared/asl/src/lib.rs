@@ -23,13 +23,16 @@ pub mod query;
 mod redrive;
 mod run;
 mod snapshot;
+mod start_fields;
 mod states;
 pub mod test_state;
 mod time;
 mod token;
 pub mod validation;
 
-pub use decide::{Decision, Effect, Event, decide, decide_without, pending, start, start_child, start_without};
+pub use decide::{
+    Decision, Effect, Event, decide, decide_without, pending, start, start_child, start_queued, start_without,
+};
 pub use definition::{DefinitionError, Diagnostic, StateMachine};
 pub use fork::{GoOn, Stop, fork};
 pub use history::{Details, EventType, HistoryEvent};
@@ -40,6 +43,10 @@ pub use redrive::{Redrive, Rest, UnchangedChildren, redrive, unfinished_child};
 pub use snapshot::{
     Attempt, Child, Counted, ExecutionContext, Failure, Fanout, Join, Moment, Outcome, Parts, Position, Resume, Role,
     Snapshot, Source, StepId, Unfinished,
+};
+pub use start_fields::{
+    Admission, AttributeFields, Demand, FieldFault, HIGHEST_LIMIT, HIGHEST_PRIORITY, KEY_BYTES, LONGEST_WINDOW, Limits,
+    MOST_LIMITS, Rate, check_key,
 };
 pub use time::Timestamp;
 pub use token::{TaskToken, TokenError};

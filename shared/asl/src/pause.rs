@@ -14,7 +14,7 @@ pub(crate) const fn is_held(position: &Position) -> bool {
         Position::Ready { .. } | Position::Wait { .. } | Position::Backoff { .. } => true,
         // A page that gets its items begins their executions.
         Position::Work { work, .. } => matches!(work, Work::Load),
-        Position::Task { .. } | Position::Join { .. } | Position::Ended { .. } => false,
+        Position::Queued { .. } | Position::Task { .. } | Position::Join { .. } | Position::Ended { .. } => false,
     }
 }
 

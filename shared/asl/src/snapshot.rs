@@ -254,6 +254,16 @@ impl Attempt {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "at")]
 pub enum Position {
+    /// Not begun: it waits until the limits of its keys let it ([`crate::Event::Admit`]).
+    #[serde(rename = "queued")]
+    Queued {
+        /// Names this stop.
+        id: StepId,
+        /// The first state.
+        state: String,
+        /// Its input.
+        input: Value,
+    },
     /// About to enter a state: the decision before had done enough.
     #[serde(rename = "ready")]
     Ready {
@@ -423,6 +433,12 @@ impl Snapshot {
         self.turn % 2 == 1
     }
 
+    /// Does it wait until the limits of its keys let it begin?
+    #[must_use]
+    pub const fn is_queued(&self) -> bool {
+        matches!(self.position, Position::Queued { .. })
+    }
+
     /// When the execution as a whole times out, in its own thread or that of an execution of a map run; its branches and
     /// items end with it.
     #[must_use]
@@ -436,7 +452,8 @@ impl Snapshot {
     pub const fn outcome(&self) -> Option<&Outcome> {
         match &self.position {
             Position::Ended { outcome } => Some(outcome),
-            Position::Ready { .. }
+            Position::Queued { .. }
+            | Position::Ready { .. }
             | Position::Task { .. }
             | Position::Wait { .. }
             | Position::Backoff { .. }
@@ -455,11 +472,11 @@ impl Snapshot {
             run: None,
         };
         match &self.position {
-            Position::Ready { state, input, .. } if !state.is_empty() => {
+            Position::Queued { state, input, .. } | Position::Ready { state, input, .. } if !state.is_empty() => {
                 let attempt = Attempt { state: state.clone(), input: input.clone(), ..Attempt::default() };
                 Some(Unfinished { ahead: true, ..at(&attempt) })
             }
-            Position::Ready { .. } | Position::Ended { .. } => None,
+            Position::Queued { .. } | Position::Ready { .. } | Position::Ended { .. } => None,
             Position::Task { attempt, .. } | Position::Wait { attempt, .. } | Position::Backoff { attempt, .. } => {
                 Some(at(attempt))
             }
@@ -486,7 +503,8 @@ impl Snapshot {
     pub fn fanout(&self) -> Option<&Fanout> {
         match &self.position {
             Position::Join { fanout, .. } => Some(fanout),
-            Position::Ready { .. }
+            Position::Queued { .. }
+            | Position::Ready { .. }
             | Position::Task { .. }
             | Position::Wait { .. }
             | Position::Backoff { .. }
@@ -499,7 +517,7 @@ impl Snapshot {
     #[must_use]
     pub fn state(&self) -> Option<&str> {
         match &self.position {
-            Position::Ready { state, .. } => Some(state),
+            Position::Queued { state, .. } | Position::Ready { state, .. } => Some(state),
             Position::Task { attempt, .. }
             | Position::Wait { attempt, .. }
             | Position::Backoff { attempt, .. }

@@ -25,6 +25,7 @@ pages![
     "idempotency-mismatch",
     "internal",
     "invalid-request",
+    "limit-reached",
     "method-not-allowed",
     "not-configured",
     "not-found",

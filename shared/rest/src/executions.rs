@@ -13,12 +13,13 @@ use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Page, Ports, StoreError};
 use millrace_app::workflows::{self, ExecutionArn, StartWorkflow, WorkflowError};
 use millrace_app::{Error, PayloadLimit};
+use millrace_asl::HIGHEST_PRIORITY;
 use millrace_asl::export::{Ending, Graph, Seen, statuses};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::body::{DATA_BYTES, JsonObject};
+use crate::body::{DATA_BYTES, Fields, JsonObject};
 use crate::caller::Caller;
 use crate::frame::IDEMPOTENCY_REPLAYED;
 use crate::params::{PathParams, QueryParams, idempotency_key};
@@ -47,6 +48,9 @@ pub(crate) struct StartBody {
     version: Option<u64>,
     /// The alias that says which version to run.
     alias: Option<String>,
+    /// How soon its turn comes where a limit has it wait: -1000 to 1000, the highest first. Without it the definition says.
+    #[schema(minimum = -1000, maximum = 1000)]
+    priority: Option<i32>,
     /// `aws`: the limits of Step Functions hold for its data; `none`: there are none.
     payload_limit: Option<String>,
 }
@@ -94,6 +98,17 @@ pub(crate) async fn found<P: Ports>(
     Ok(view.ok_or_else(missing)?)
 }
 
+fn priority(fields: &mut Fields) -> Option<i32> {
+    let highest = f64::from(HIGHEST_PRIORITY);
+    let number = fields.number("priority")?;
+    if number.fract() != 0.0 || number.abs() > highest {
+        fields.problem("priority", format!("must be a whole number from -{highest} to {highest}"));
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+    Some(number as i32)
+}
+
 /// Start an execution
 ///
 /// Idempotent by `name`: the same name with the same input and attributes answers the execution that is there, with the
@@ -129,6 +144,7 @@ pub(crate) async fn start_execution<P: Ports>(
         "none" => Ok(PayloadLimit::None),
         _ => Err("must be aws or none".to_owned()),
     });
+    let priority = priority(&mut fields);
     if version == Some(0) {
         fields.problem("version", "must be the number of a version, from 1");
     }
@@ -154,6 +170,7 @@ pub(crate) async fn start_execution<P: Ports>(
         only: None,
         waiting: None,
         attributes: attributes.clone(),
+        priority,
     };
     let (view, replayed) = match workflows::start_workflow(&app.ports, start).await {
         Ok(started) => {
@@ -171,7 +188,8 @@ pub(crate) async fn start_execution<P: Ports>(
         }
         Err(error) => return Err(error.into()),
     };
-    if replayed && view.execution.attributes != attributes {
+    // The definition may have added others.
+    if replayed && attributes.iter().any(|(name, value)| view.execution.attributes.get(name) != Some(value)) {
         let detail = "there is an execution of this name with other attributes";
         return Err(Error::WrongState(detail.to_owned()).into());
     }
@@ -401,7 +419,7 @@ pub(crate) async fn stop_execution<P: Ports>(
 }
 
 /// `error` and `cause`.
-pub(crate) fn reason(fields: &mut crate::body::Fields) -> (Option<String>, Option<String>) {
+pub(crate) fn reason(fields: &mut Fields) -> (Option<String>, Option<String>) {
     let mut text = |name, most: usize| {
         fields.parsed(name, |text| match text.chars().count() <= most {
             true => Ok(text.to_owned()),

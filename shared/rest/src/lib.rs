@@ -16,6 +16,7 @@ mod executions;
 mod frame;
 mod functions;
 mod health;
+mod limits;
 mod openapi;
 mod params;
 mod problem;

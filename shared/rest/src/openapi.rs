@@ -17,8 +17,8 @@ use utoipa::{OpenApi, Path};
 use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
-    App, RestConfig, artifacts, bulk, control, error_pages, executions, frame, health, projects, tasks, templates,
-    versions, views, workflows,
+    App, RestConfig, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects, tasks,
+    templates, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -43,6 +43,7 @@ macro_rules! routes {
                 (name = "projects", description = "From a request to a package"),
                 (name = "workflows", description = "Definitions in the Amazon States Language"),
                 (name = "executions", description = "Workflows that run or ran"),
+                (name = "limits", description = "How many executions run and start, by key"),
                 (name = "functions", description = "Users' JavaScript"),
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
@@ -106,6 +107,10 @@ routes! {
     control::{ fork_execution, __path_fork_execution };
     control::{ pause_execution, __path_pause_execution };
     control::{ resume_execution, __path_resume_execution };
+    limits::{ list_limits, __path_list_limits };
+    limits::{ get_limit, __path_get_limit };
+    limits::{ put_limit, __path_put_limit };
+    limits::{ delete_limit, __path_delete_limit };
     templates::{ list_templates, __path_list_templates };
     templates::{ get_template, __path_get_template };
     health::{ get_health, __path_get_health };
@@ -269,8 +274,11 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("start_execution", &[("409", "`wrong-state`: there is another of that name")]),
     ("act_on_executions", &[("404", "`not-found`: there is no such workflow")]),
     ("list_executions", &[("404", "`not-found`: there is no such workflow")]),
-    ("redrive_execution", &[("409", "`wrong-state`: it can't be redriven")]),
-    ("fork_execution", &[("409", "`wrong-state`: there is another execution of that name")]),
+    ("redrive_execution", &[("409", "`wrong-state`: it can't be redriven"), ("429", "`limit-reached`")]),
+    (
+        "fork_execution",
+        &[("409", "`wrong-state`: there is another execution of that name"), ("429", "`limit-reached`")],
+    ),
     ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
     ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
     ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),

@@ -217,6 +217,7 @@ impl From<Error> for Problem {
             }
             Error::NotFound { .. } => StatusCode::NOT_FOUND,
             Error::WrongState(_) => StatusCode::CONFLICT,
+            Error::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::VersionMismatch { .. } | Error::Store(StoreError::Conflict) => StatusCode::PRECONDITION_FAILED,
             Error::IdempotencyMismatch | Error::NotConfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Store(StoreError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
@@ -288,6 +289,7 @@ fn title(code: &str) -> &'static str {
         "function-failed" => "The function failed",
         "idempotency-mismatch" => "The Idempotency-Key was used before",
         "internal" => "An internal error",
+        "limit-reached" => "A limit leaves no room",
         "invalid-request" => "The request is not valid",
         "method-not-allowed" => "The method is not allowed",
         "not-configured" => "Something is not configured",

@@ -357,7 +357,7 @@ fn cursor_place(name: &str, cursor: &str) -> StoreResult<String> {
 }
 
 /// Lets other tasks of the same thread run.
-async fn give_way() {
+pub(crate) async fn give_way() {
     let mut waited = false;
     std::future::poll_fn(|context| {
         if std::mem::replace(&mut waited, true) {

@@ -12,6 +12,8 @@ use millrace_app::ports::{
     QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore, StoreError, StoreResult, Write,
 };
 
+use crate::memory::give_way;
+
 /// A call of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Call {
@@ -58,6 +60,11 @@ pub enum Fate {
 pub trait Watcher: Send + Sync + 'static {
     /// Decides what becomes of a call.
     fn fate(&self, call: Call) -> Fate;
+
+    /// How many turns others have before the call, where several work at once.
+    fn turns(&self) -> u32 {
+        0
+    }
 }
 
 /// Ports whose calls are watched.
@@ -84,6 +91,9 @@ impl<P: Ports, W: Watcher> Watched<P, W> {
     }
 
     async fn watch<T>(&self, call: Call, work: impl Future<Output = StoreResult<T>> + Send) -> StoreResult<T> {
+        for _ in 0..self.watcher.turns() {
+            give_way().await;
+        }
         let fault = || StoreError::unavailable("a planned fault", Planned(call));
         match self.watcher.fate(call) {
             Fate::Done | Fate::Lost => work.await,

@@ -168,6 +168,7 @@ fn nested(task: &Task, definition: String) -> StartExecution {
         workflow: None,
         waiting: task.token.clone(),
         attributes: Attributes::new(),
+        priority: None,
     }
 }
 
@@ -278,6 +279,7 @@ impl World {
                 workflow: None,
                 waiting: None,
                 attributes: Attributes::new(),
+                priority: None,
             };
             match start_execution(&ports, start).await {
                 Ok(_) => break,

@@ -262,6 +262,7 @@ async fn run(ports: &MemoryPorts, functions: &Scripted, definition: Value, input
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(ports, start).await.unwrap();
     for _ in 0..200 {
@@ -354,6 +355,7 @@ async fn a_task_that_comes_twice_has_one_id() {
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(&ports, started).await.unwrap();
     let received = ports.queues().receive(Queue::Functions, 10, Duration::from_secs(60), Duration::ZERO).await.unwrap();

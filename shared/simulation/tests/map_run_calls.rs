@@ -33,6 +33,7 @@ async fn start(ports: &MemoryPorts, definition: &Value, input: Value) -> Executi
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(ports, start).await.unwrap();
     id

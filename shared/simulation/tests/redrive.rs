@@ -68,6 +68,7 @@ async fn start(ports: &MemoryPorts, arn: &str, input: Value) -> (ExecutionId, St
         only: None,
         waiting: None,
         attributes: Default::default(),
+        priority: None,
     };
     let started = start_workflow(ports, start).await.unwrap();
     (started.id, started.run.execution_arn)

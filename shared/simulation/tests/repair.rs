@@ -33,6 +33,7 @@ async fn start<P: Ports>(ports: &P, id: &ExecutionId, definition: &Value, input:
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(ports, start).await.unwrap();
 }

@@ -167,6 +167,7 @@ async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
         payload_limit: PayloadLimit::None,
     };
     start_execution(ports, start).await.unwrap();

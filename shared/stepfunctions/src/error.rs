@@ -114,6 +114,7 @@ impl From<Error> for ApiError {
                 Self::validation(told.join("; "))
             }
             Error::Store(StoreError::TooLarge { .. }) => Self::validation(error.to_string()),
+            Error::LimitReached { .. } => Self::new("ExecutionLimitExceeded", error.to_string()),
             _ => Self::internal(error),
         }
     }

@@ -172,6 +172,7 @@ pub(crate) fn kept_from(position: &Position, at: Timestamp) -> Timestamp {
         Position::Task { .. }
         | Position::Work { .. }
         | Position::Join { .. }
+        | Position::Queued { .. }
         | Position::Ready { .. }
         | Position::Ended { .. } => at,
     }

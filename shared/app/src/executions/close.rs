@@ -12,9 +12,9 @@ use super::messages::Message;
 use super::record::{self, Execution, ExecutionStatus};
 use super::{control, load, parent};
 use crate::error::Error;
-use crate::map_runs;
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError};
 use crate::projects::{self, ExecutionOutcome};
+use crate::{limits, map_runs};
 
 /// Draws the consequences of a thread's end, when it is not known which were drawn.
 pub(crate) async fn settle<P: Ports>(ports: &P, thread: &Thread) -> Result<(), Error> {
@@ -144,6 +144,9 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
             return Ok(());
         }
         parent::tell(ports, &stored.execution, thread).await?;
+        // As long as the record says that it runs, the sweeper comes by here again.
+        let redrives = thread.snapshot.execution.redrive_count.unwrap_or_default();
+        limits::leave(ports, &stored.execution, redrives).await?;
         stored.execution.status = status;
         stored.execution.stopped_at = Some(thread.at);
         stored.execution.failure.clone_from(&failure);

@@ -9,7 +9,7 @@ use super::advance::{Thread, seed, with_activities};
 use super::body::{self, EntryBody};
 use super::log::LogId;
 use super::record::{Forked, WorkflowRun};
-use super::start::{Beginning, DefinitionSource, Started, begin, definition_of};
+use super::start::{Beginning, DefinitionSource, Started, admission_of, begin, definition_of};
 use super::{definitions, history, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
@@ -42,7 +42,8 @@ pub struct ForkExecution {
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] for an entry that is not there or is the end, and for a definition that isn't
-/// valid or lacks the state; [`Error::WrongState`] for executions of projects; [`Error::Store`].
+/// valid or lacks the state; [`Error::WrongState`] for executions of projects; [`Error::LimitReached`] where the limits of its
+/// keys leave no room; [`Error::Store`].
 pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<Started, Error> {
     let not_found = || Error::NotFound { kind: "execution", id: fork.source.to_string() };
     let log = LogId::root(fork.source.clone());
@@ -78,6 +79,8 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         redrive_count: Some(0),
         ..ExecutionContext::clone(recorded)
     };
+    let moment = Moment { now, seed: seed(ports) };
+    let admission = admission_of(&machine, None, &context, &first.input(), moment)?;
     let how = GoOn {
         kept: match fork.input {
             None => kept(ports, &log, &stop).await?,
@@ -88,7 +91,6 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         execution_input: first.input(),
         missing: Vec::new(),
     };
-    let moment = Moment { now, seed: seed(ports) };
     let decide = |missing: &[String]| {
         let how = GoOn { missing: missing.to_vec(), ..how.clone() };
         millrace_asl::fork(&machine, &stood.snapshot, context.clone(), how, moment)
@@ -107,10 +109,11 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         waiting: None,
         attributes: source.map(|source| source.execution.attributes).unwrap_or_default(),
         forked: Some(Forked { from: fork.source, sequence: fork.sequence }),
+        admission,
         before,
         now,
     };
-    begin(ports, beginning, decision).await
+    begin(ports, beginning, decision, None).await
 }
 
 /// A definition that goes on with recorded steps must have the state where they stand.

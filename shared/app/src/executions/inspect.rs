@@ -12,6 +12,7 @@ use super::record::{self, Execution, ExecutionStatus};
 use super::{advance, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
+use crate::limits;
 use crate::ports::{Clock, ExecutionLog, Ports};
 
 /// An execution as its log says it is, with its output.
@@ -27,6 +28,19 @@ pub struct ExecutionView {
     pub state: Option<String>,
     /// Is it paused?
     pub paused: bool,
+    /// Where it waits, if the limits of its keys have not let it begin.
+    pub queued: Option<Queued>,
+}
+
+/// An execution that waits to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Since when.
+    pub since: Timestamp,
+    /// At which key; `None` when it was let in and is about to begin.
+    pub key: Option<String>,
+    /// How soon its turn comes: the highest first.
+    pub priority: i32,
 }
 
 /// An execution. The log is asked, so that the answer is never behind it.
@@ -56,7 +70,15 @@ pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result
     }
     let state = thread.snapshot.state().map(ToOwned::to_owned);
     let paused = execution.status == ExecutionStatus::Running && thread.snapshot.is_paused();
-    Ok(Some(ExecutionView { execution, input, output, state, paused }))
+    let queued = match &execution.limits {
+        Some(admission) if thread.snapshot.is_queued() => {
+            let since = execution.started_at;
+            let key = limits::waits_at(ports, &execution.owner, id, admission, since).await?;
+            Some(Queued { since, key, priority: admission.priority })
+        }
+        _ => None,
+    };
+    Ok(Some(ExecutionView { execution, input, output, state, paused, queued }))
 }
 
 /// Waits for the end of an execution, at most for `wait`; answers it as it is then.

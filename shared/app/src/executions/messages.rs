@@ -31,6 +31,17 @@ pub(crate) enum Message {
     },
     /// All children of a fan-out have ended: join them.
     Join { log: LogId, fanout: u32 },
+    /// Let in who waits at a limit.
+    Admit {
+        owner: String,
+        key: String,
+        /// The time that was waited for.
+        #[serde(default)]
+        at: Timestamp,
+        /// An earlier one may have been lost.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forced: bool,
+    },
     /// Pause or resume children as their parent is.
     Turn { log: LogId, fanout: u32, children: Vec<u32> },
     /// Stop an execution that was started for a task, if no task waits for it any more.

@@ -38,8 +38,9 @@ pub use definitions::load as load_definition;
 pub use fork::{ForkExecution, fork_execution};
 pub use history::{HistoryItem, history};
 pub(crate) use inspect::list_one as load_record;
-pub use inspect::{ExecutionView, await_execution, describe_execution, list_one};
+pub use inspect::{ExecutionView, Queued, await_execution, describe_execution, list_one};
 pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
+pub(crate) use messages::Message;
 pub(crate) use parent::wait_for;
 pub(crate) use parts::rest_of;
 pub(crate) use record::read_record;
@@ -48,3 +49,4 @@ pub use redrive::{OtherDefinition, REDRIVABLE_MILLIS, RedriveError, RedriveExecu
 pub use search::{Search, search_executions};
 pub use start::{DefinitionSource, StartExecution, Started, check_definition, start_execution, start_or_find};
 pub use sweep::{GRACE_MILLIS, Patience, SweepReport, sweep};
+pub(crate) use sweep::{look_soon, repair};

@@ -3,7 +3,7 @@
 //! Two writes an execution: one at the start, one at the end (and one each time the sweeper looks at it). While it runs
 //! the log is the truth; the record only says that there is an execution, since when, and when to look after it.
 
-use millrace_asl::{Failure, Timestamp};
+use millrace_asl::{Admission, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,6 +76,9 @@ pub struct Execution {
     /// What it can be found by.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes,
+    /// What it asks before it may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Box<Admission>>,
     /// How it is.
     pub status: ExecutionStatus,
     /// When it began.

@@ -12,6 +12,7 @@ use super::record::{self, ExecutionStatus, Versioned};
 use super::{body, close, definitions, load, parts, sweep};
 use crate::error::Error;
 use crate::ids::ExecutionId;
+use crate::limits;
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
 
 /// How long after its end an execution can be redriven: 14 days, as in Step Functions.
@@ -58,7 +59,7 @@ impl From<StoreError> for RedriveError {
 /// Goes on with an execution from the state in which it failed, was stopped, or ran out of time. Answers when.
 ///
 /// # Errors
-/// [`RedriveError::NotRedrivable`], [`Error::NotFound`]
+/// [`RedriveError::NotRedrivable`], [`Error::NotFound`], [`Error::LimitReached`]
 pub async fn redrive_execution<P: Ports>(
     ports: &P,
     id: &ExecutionId,
@@ -178,8 +179,12 @@ async fn reopen<P: Ports>(
     stored.execution.failure = None;
     stored.execution.stuck = None;
     stored.due = Some(sweep::first_due(now));
-    let write = Write::Put(stored.record()?, Condition::Version(stored.version));
-    match ports.records().write(vec![write]).await {
+    let mut writes = vec![Write::Put(stored.record()?, Condition::Version(stored.version))];
+    if let Some(admission) = &stored.execution.limits {
+        let owner = &stored.execution.owner;
+        writes.extend(limits::enter_at_once(ports, owner, id, admission, count).await?);
+    }
+    match ports.records().write(writes).await {
         Ok(()) => Ok(Some(stored)),
         Err(StoreError::Conflict) => Ok(None),
         Err(error) => Err(error.into()),

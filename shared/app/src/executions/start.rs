@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use millrace_asl::definition::{Kind, Resource, StateMachine};
-use millrace_asl::{Decision, ExecutionContext, Moment, PayloadLimit, Timestamp};
+use millrace_asl::{Admission, Decision, ExecutionContext, FieldFault, Moment, PayloadLimit, Timestamp};
 use serde_json::Value;
 
 use super::advance::{Thread, failure_of, seed, with_activities};
-use super::attributes::Attributes;
+use super::attributes::{Attributes, check_attributes};
 use super::body::{self, EntryBody, Header};
 use super::history::HistoryItem;
 use super::inspect::status_of;
@@ -17,7 +17,8 @@ use super::record::{self, Execution, ExecutionStatus, Forked, Versioned, Workflo
 use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
-use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError};
+use crate::limits;
+use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
 use crate::workflows::WorkflowType;
 
 /// What an execution is started with.
@@ -41,8 +42,10 @@ pub struct StartExecution {
     pub workflow: Option<WorkflowRun>,
     /// The token of a task that ends when it ends (`.sync`).
     pub waiting: Option<String>,
-    /// What it can be found by; checked by the caller.
+    /// What it can be found by; checked by the caller. What the definition says (`attributes`) is added.
     pub attributes: Attributes,
+    /// How soon its turn comes where a limit has it wait, in place of what the definition says.
+    pub priority: Option<i32>,
 }
 
 /// Where an execution's definition comes from.
@@ -146,6 +149,12 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         redrive_count: run.as_ref().is_none_or(|run| run.kind == WorkflowType::Standard).then_some(0),
     };
     let moment = Moment { now, seed: seed(ports) };
+    let attributes = attributes_of(&machine, start.attributes, &context, &start.input, moment)?;
+    let admission = admission_of(&machine, start.priority, &context, &start.input, moment)?;
+    let queued = admission.is_some().then(|| {
+        let (context, input) = (context.clone(), start.input.clone());
+        millrace_asl::start_queued(&machine, context, input, moment)
+    });
     let again = machine.makes_tokens.then(|| (context.clone(), start.input.clone()));
     let mut decision = millrace_asl::start(&machine, context, start.input, moment);
     if let Some((context, input)) = again {
@@ -162,12 +171,48 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         project: start.project,
         workflow: run,
         waiting: start.waiting,
-        attributes: start.attributes,
+        attributes,
         forked: None,
+        admission,
         before: Vec::new(),
         now,
     };
-    begin(ports, beginning, decision).await
+    begin(ports, beginning, decision, queued).await
+}
+
+fn refused(faults: Vec<FieldFault>) -> Error {
+    Error::Invalid(faults.into_iter().map(|(place, message)| FieldProblem::new(place, message)).collect())
+}
+
+/// What an execution can be found by: what its start says, and what its definition says besides.
+fn attributes_of(
+    machine: &StateMachine,
+    given: Attributes,
+    context: &ExecutionContext,
+    input: &Value,
+    moment: Moment,
+) -> Result<Attributes, Error> {
+    if machine.attributes.is_empty() {
+        return Ok(given);
+    }
+    let mut all = machine.attributes.evaluate(context, input, moment).map_err(refused)?;
+    all.extend(given);
+    check_attributes(&all)?;
+    Ok(all)
+}
+
+/// What an execution asks before it may run.
+pub(super) fn admission_of(
+    machine: &StateMachine,
+    priority: Option<i32>,
+    context: &ExecutionContext,
+    input: &Value,
+    moment: Moment,
+) -> Result<Option<Box<Admission>>, Error> {
+    let Some(limits) = &machine.limits else { return Ok(None) };
+    let mut admission = limits.admission(context, input, moment).map_err(refused)?;
+    admission.priority = priority.unwrap_or(admission.priority);
+    Ok((!admission.demands.is_empty()).then(|| Box::new(admission)))
 }
 
 /// A definition's digest and what it says; a text is checked and stored.
@@ -189,7 +234,7 @@ pub(super) async fn definition_of<P: Ports>(
 }
 
 /// An execution that is about to begin.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Beginning {
     pub(super) id: ExecutionId,
     pub(super) owner: String,
@@ -201,13 +246,60 @@ pub(super) struct Beginning {
     pub(super) waiting: Option<String>,
     pub(super) attributes: Attributes,
     pub(super) forked: Option<Forked>,
+    /// What it asks before it may run.
+    pub(super) admission: Option<Box<Admission>>,
     /// The history that a fork begins with.
     pub(super) before: Vec<HistoryItem>,
     pub(super) now: Timestamp,
 }
 
-/// Commits an execution's first decision with its record, and sends its effects.
-pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decision) -> Result<Started, Error> {
+/// Commits an execution's first decision with its record, and sends its effects: `queued` where its limits have it wait.
+///
+/// # Errors
+/// [`Error::LimitReached`] where it would have to wait and there is no such decision.
+pub(super) async fn begin<P: Ports>(
+    ports: &P,
+    start: Beginning,
+    decision: Decision,
+    queued: Option<Decision>,
+) -> Result<Started, Error> {
+    /// Others that come to the same limits.
+    const TRIES: u32 = 40;
+    let Some(admission) = start.admission.clone() else { return commit(ports, start, decision, Vec::new()).await };
+    for tries in 0..TRIES {
+        let tried = match &queued {
+            None => {
+                if record::load(ports, &start.id).await?.is_some() {
+                    return started_before(ports, &start.id).await;
+                }
+                let writes = limits::enter_at_once(ports, &start.owner, &start.id, &admission, 0).await?;
+                commit(ports, start.clone(), decision.clone(), writes).await
+            }
+            Some(queued) => {
+                let entry = limits::enter(ports, &start.owner, &start.id, &admission, start.now).await?;
+                let decision = if entry.queued.is_some() { queued } else { &decision };
+                let begun = commit(ports, start.clone(), decision.clone(), entry.writes).await;
+                if let (Ok(Started::Now(_)), Some(wake)) = (&begun, entry.queued) {
+                    limits::nudge(ports, wake).await?;
+                }
+                begun
+            }
+        };
+        match tried {
+            Err(Error::Store(StoreError::Conflict)) => limits::pause(ports, tries).await,
+            tried => return tried,
+        }
+    }
+    Err(limits::crowded())
+}
+
+/// The one write of a start, with what its limits ask to be written, and after it the effects.
+async fn commit<P: Ports>(
+    ports: &P,
+    start: Beginning,
+    decision: Decision,
+    entry: Vec<Write>,
+) -> Result<Started, Error> {
     let now = start.now;
     let header = Header {
         definition: start.definition.clone(),
@@ -217,8 +309,10 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
     };
     let Decision { snapshot, history, effects } = decision;
     let body = EntryBody { header, tick: 0, snapshot, history, born: None, before: start.before };
-    // One that has ended already needs no second write, unless a project or a task must be told first.
-    let outcome = body.snapshot.outcome().filter(|_| start.project.is_none() && start.waiting.is_none());
+    // One that has ended already needs no second write, unless a project or a task must be told first, or there are places
+    // to be given back.
+    let is_free = start.project.is_none() && start.waiting.is_none() && start.admission.is_none();
+    let outcome = body.snapshot.outcome().filter(|_| is_free);
     let is_closed = outcome.is_some();
     let stored = Versioned {
         execution: Execution {
@@ -231,6 +325,7 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
             waiting: start.waiting.into_iter().collect(),
             forked: start.forked,
             attributes: start.attributes,
+            limits: start.admission,
             status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,
             stopped_at: outcome.map(|_| now),
@@ -241,8 +336,15 @@ pub(super) async fn begin<P: Ports>(ports: &P, start: Beginning, decision: Decis
         version: 0,
         due: outcome.is_none().then(|| sweep::first_due(now)),
     };
-    match ports.records().write(stored.writes(Condition::Absent)?).await {
+    let mut writes = stored.writes(Condition::Absent)?;
+    let is_limited = !entry.is_empty();
+    writes.extend(entry);
+    match ports.records().write(writes).await {
         Ok(()) => {}
+        // Somebody else came to the same limit.
+        Err(StoreError::Conflict) if is_limited && record::load(ports, &start.id).await?.is_none() => {
+            return Err(StoreError::Conflict.into());
+        }
         Err(StoreError::Conflict) => return started_before(ports, &start.id).await,
         Err(error) => return Err(error.into()),
     }

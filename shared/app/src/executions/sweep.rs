@@ -17,7 +17,7 @@ use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
 };
-use crate::{functions, projects, workflows};
+use crate::{functions, limits, projects, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
@@ -62,6 +62,9 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
         problem.get_or_insert(error);
     }
     if let Err(error) = functions::purge_due(ports, now).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = limits::sweep(ports, now, patience).await {
         problem.get_or_insert(error);
     }
     let mut report = SweepReport::default();
@@ -110,7 +113,8 @@ async fn look_after<P: Ports>(ports: &P, listed: Record, now: Timestamp, patienc
     }
     let Some(thread) = load::load(ports, &LogId::root(id)).await? else { return Ok(0) };
     if thread.snapshot.outcome().is_some() && close::is_redriven(&stored.execution, &thread) {
-        // A redrive that never wrote its entry.
+        // A redrive that never wrote its entry. It has taken places.
+        limits::leave(ports, &stored.execution, u32::MAX).await?;
         if let Some(run) = &mut stored.execution.workflow {
             run.redrives = thread.snapshot.execution.redrive_count.unwrap_or_default();
         }
@@ -163,6 +167,8 @@ const fn waits_for_resume(position: &Position) -> bool {
 fn overdue_at(thread: &Thread, resource: Option<&str>) -> Timestamp {
     let from = match &thread.snapshot.position {
         position if thread.snapshot.is_paused() && waits_for_resume(position) => Timestamp::MAX,
+        // Its gate is looked after.
+        Position::Queued { .. } => Timestamp::MAX,
         Position::Wait { until, .. } | Position::Backoff { until, .. } => *until,
         // Its end comes from outside.
         Position::Task { deadline, progress, .. } if progress.stage != Stage::Scheduled => {

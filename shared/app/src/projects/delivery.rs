@@ -51,6 +51,7 @@ fn start_of(project: &Project, execution: &ExecutionId) -> StartExecution {
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     }
 }
 

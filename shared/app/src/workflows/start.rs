@@ -35,6 +35,8 @@ pub struct StartWorkflow {
     pub waiting: Option<String>,
     /// What it can be found by.
     pub attributes: Attributes,
+    /// How soon its turn comes where a limit has it wait, in place of what the definition says.
+    pub priority: Option<i32>,
 }
 
 /// An execution that runs.
@@ -98,6 +100,7 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         workflow: Some(run.clone()),
         waiting: start.waiting.clone(),
         attributes: start.attributes,
+        priority: start.priority,
     };
     match start_or_find(ports, began).await? {
         Started::Now(started_at) => Ok(StartedWorkflow { id, name, run, started_at, replayed: false }),

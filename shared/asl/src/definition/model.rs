@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::PayloadLimit;
 use crate::choice::Rule;
 use crate::definition::{Diagnostic, Distributed};
 use crate::query::{Dynamic, Path, QueryLanguage, ReferencePath, Template};
+use crate::{AttributeFields, Limits, PayloadLimit};
 
 /// Numbers the state machines of a definition: 0 is the definition itself, the branches and item processors follow in
 /// the order in which they are written. Stable, because a definition never changes.
@@ -26,6 +26,10 @@ pub struct StateMachine {
     pub makes_tokens: bool,
     /// `payload_limit`, an extension of ours; `None` where the definition leaves it to whoever starts it.
     pub payload_limit: Option<PayloadLimit>,
+    /// `limits`, an extension of ours.
+    pub limits: Option<Limits>,
+    /// `attributes`, an extension of ours.
+    pub attributes: AttributeFields,
     /// What is odd about the definition without keeping it from being executed.
     pub warnings: Vec<Diagnostic>,
     pub(crate) machines: Vec<States>,

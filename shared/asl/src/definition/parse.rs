@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::choice::Rule;
 use crate::query::{Dynamic, Expression, QueryLanguage, Template};
-use crate::{PayloadLimit, Timestamp};
+use crate::{AttributeFields, FieldFault, Limits, PayloadLimit, Timestamp};
 
 use super::distributed;
 use super::fields::{Diagnostic, Diagnostics, Fields, SCHEMA, below};
@@ -91,6 +91,10 @@ impl Reader {
         fields.query_language(&mut self.diagnostics);
         let timeout_seconds = fields.whole("TimeoutSeconds", 1.0..=LONGEST, &mut self.diagnostics);
         let payload_limit = self.payload_limit(&mut fields);
+        let language = fields.language;
+        let limits = fields.take("limits").and_then(|value| self.known(Limits::parse(value, language)));
+        let attributes =
+            fields.take("attributes").and_then(|value| self.known(AttributeFields::parse(value, language)));
         self.states(fields, "a definition")?;
         let machines = std::mem::take(&mut self.machines).into_iter().collect::<Option<Vec<_>>>()?;
         let warnings = self.diagnostics.0.clone();
@@ -105,9 +109,20 @@ impl Reader {
             reads_execution_input,
             makes_tokens,
             payload_limit,
+            limits,
+            attributes: attributes.unwrap_or_default(),
             warnings,
             machines,
         })
+    }
+
+    fn known<T>(&mut self, read: Result<T, Vec<FieldFault>>) -> Option<T> {
+        read.map_err(|faults| {
+            for (place, message) in faults {
+                self.diagnostics.error(SCHEMA, &place, message);
+            }
+        })
+        .ok()
     }
 
     fn payload_limit(&mut self, fields: &mut Fields<'_>) -> Option<PayloadLimit> {

@@ -514,6 +514,7 @@ impl Snapshot {
             Position::Work { run, .. } if run.page.is_none() => Some(run),
             Position::Join { fanout, .. } => fanout.map_run(),
             Position::Work { .. }
+            | Position::Queued { .. }
             | Position::Ready { .. }
             | Position::Task { .. }
             | Position::Wait { .. }

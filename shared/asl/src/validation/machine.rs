@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::query::QueryLanguage;
+use crate::start_fields::{AttributeFields, Limits};
 
 use super::report::{At, Report, SCHEMA};
 use super::scalars::{Fields, LONGEST};
@@ -40,9 +41,17 @@ pub(super) enum Part {
 impl Part {
     fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::Whole => {
-                &["Comment", "StartAt", "States", "Version", "TimeoutSeconds", "QueryLanguage", "payload_limit"]
-            }
+            Self::Whole => &[
+                "Comment",
+                "StartAt",
+                "States",
+                "Version",
+                "TimeoutSeconds",
+                "QueryLanguage",
+                "payload_limit",
+                "limits",
+                "attributes",
+            ],
             Self::Branch => &["Comment", "StartAt", "States"],
             Self::ItemProcessor => &["Comment", "StartAt", "States", "ProcessorConfig"],
         }
@@ -73,6 +82,12 @@ impl Checker {
         self.string_field(object, "Version", &at);
         self.integer(object, "TimeoutSeconds", (1, LONGEST), QueryLanguage::JsonPath, &at);
         self.choice_of(object, "payload_limit", &["aws", "none"], &at);
+        let limits = object.get("limits").and_then(|limits| Limits::parse(limits, self.language).err());
+        let attributes =
+            object.get("attributes").and_then(|fields| AttributeFields::parse(fields, self.language).err());
+        for (place, message) in [limits, attributes].into_iter().flatten().flatten() {
+            self.report.error_elsewhere(SCHEMA, Some(place), message);
+        }
         if !self.report.has_errors() {
             graph::check(object, &at, &mut self.report);
         }

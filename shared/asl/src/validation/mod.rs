@@ -4,7 +4,7 @@
 //! It owns which definitions the service refuses and the codes, texts and places that it gives. It reads the JSON value
 //! on its own; [`crate::StateMachine`] reads what is accepted here. Codes, texts and places are those of the service
 //! where they are known from recordings or public reports; the rest is worded after them. What Millrace adds to the
-//! language (`millrace:` resources, `payload_limit`) is accepted. Start reading at [`validate`].
+//! language (`millrace:` resources, `payload_limit`, `limits`, `attributes`) is accepted. Start reading at [`validate`].
 
 mod assign;
 mod choice;

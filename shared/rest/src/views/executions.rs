@@ -96,6 +96,23 @@ pub(crate) struct ExecutionView {
     state: Option<String>,
     /// Is it paused?
     paused: bool,
+    /// Where it waits to begin, since a limit leaves no room; null once it has begun.
+    #[schema(required = true)]
+    queued: Option<QueuedView>,
+}
+
+/// An execution that waits to begin.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Queued)]
+struct QueuedView {
+    /// Since when.
+    #[schema(format = DateTime)]
+    since: String,
+    /// The key of the limit; null when there was room for it just now.
+    #[schema(required = true)]
+    key: Option<String>,
+    /// How soon its turn comes: the highest first, then the oldest.
+    priority: i32,
 }
 
 impl From<executions::ExecutionView> for ExecutionView {
@@ -106,6 +123,11 @@ impl From<executions::ExecutionView> for ExecutionView {
             output: view.output.unwrap_or_default(),
             state: view.state,
             paused: view.paused,
+            queued: view.queued.map(|queued| QueuedView {
+                since: queued.since.to_string(),
+                key: queued.key,
+                priority: queued.priority,
+            }),
         }
     }
 }

@@ -98,6 +98,10 @@ async fn what_is_described_is_served_and_nothing_else() {
         "GET /api/v1/projects/{projectId}/functions",
         "GET /_functions/{name}",
         "DELETE /_functions/{name}/{path}",
+        "GET /api/limits",
+        "GET /api/limits/{key}",
+        "PUT /api/limits/{key}",
+        "DELETE /api/limits/{key}",
         "GET /health",
         "GET /openapi.json",
     ];
@@ -143,6 +147,7 @@ async fn each_code_has_its_page() {
         Error::invalid("x", "y"),
         Error::NotFound { kind: "project", id: "x".into() },
         Error::WrongState("x".into()),
+        Error::LimitReached { key: "x".into() },
         Error::VersionMismatch { what: "x" },
         Error::IdempotencyMismatch,
         Error::NotConfigured("x".into()),

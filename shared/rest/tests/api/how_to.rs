@@ -67,6 +67,11 @@ async fn the_examples_of_control_executions_work() {
     assert_eq!(run("control-executions").await, 8);
 }
 
+#[tokio::test]
+async fn the_examples_of_limit_executions_work() {
+    assert_eq!(run("limit-executions").await, 9);
+}
+
 /// Runs the examples of a page. Answers how many there were.
 async fn run(page: &str) -> usize {
     let path = format!("{}/../../docs/how-to/{page}.md", env!("CARGO_MANIFEST_DIR"));

@@ -29,6 +29,7 @@ async fn waiting(server: &Server, name: &str) -> (ExecutionId, String) {
         workflow: None,
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     start_execution(&server.ports, start).await.unwrap();
     let task = get_activity_task(&server.ports, PAINT, None, Duration::ZERO).await.unwrap().unwrap();

@@ -59,6 +59,7 @@ pub async fn start<P: Ports>(ports: &P, definition: &Value, input: &Value) -> Ex
         workflow: Some(run("one")),
         waiting: None,
         attributes: Attributes::new(),
+        priority: None,
     };
     while let Err(error) = start_execution(ports, start.clone()).await {
         assert!(error.is_retryable(), "{error:?}");

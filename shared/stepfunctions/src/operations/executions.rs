@@ -63,6 +63,7 @@ fn read_start(fields: &mut Fields<'_>, limit: PayloadLimit) -> Result<(StartWork
             only: None,
             waiting: None,
             attributes: engine::Attributes::new(),
+            priority: None,
         },
         text,
     ))

@@ -126,9 +126,17 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         waiting: Vec::new(),
         forked: None,
         attributes: Attributes::new(),
+        limits: None,
         first_entry: String::new(),
     };
-    ExecutionView { execution: record, input: execution.input, output: execution.output, state: None, paused: false }
+    ExecutionView {
+        execution: record,
+        input: execution.input,
+        output: execution.output,
+        state: None,
+        paused: false,
+        queued: None,
+    }
 }
 
 fn item(run: &MapRunView) -> Value {
