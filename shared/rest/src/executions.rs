@@ -188,8 +188,8 @@ pub(crate) async fn start_execution<P: Ports>(
         }
         Err(error) => return Err(error.into()),
     };
-    // The definition may have added others.
-    if replayed && attributes.iter().any(|(name, value)| view.execution.attributes.get(name) != Some(value)) {
+    let recorded = view.execution.attributes.iter().filter(|(name, _)| !view.execution.defined.contains(*name));
+    if replayed && !recorded.eq(&attributes) {
         let detail = "there is an execution of this name with other attributes";
         return Err(Error::WrongState(detail.to_owned()).into());
     }

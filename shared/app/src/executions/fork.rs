@@ -1,6 +1,6 @@
 //! Fork: a new execution that begins where another one stood at an entry of its log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_asl::{ExecutionContext, GoOn, Moment, Outcome, StateMachine, Stop};
 use serde_json::Value;
@@ -108,6 +108,7 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         workflow: fork.workflow,
         waiting: None,
         attributes: source.map(|source| source.execution.attributes).unwrap_or_default(),
+        defined: BTreeSet::new(),
         forked: Some(Forked { from: fork.source, sequence: fork.sequence }),
         admission,
         before,

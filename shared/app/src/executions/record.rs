@@ -3,6 +3,8 @@
 //! Two writes an execution: one at the start, one at the end (and one each time the sweeper looks at it). While it runs
 //! the log is the truth; the record only says that there is an execution, since when, and when to look after it.
 
+use std::collections::BTreeSet;
+
 use millrace_asl::{Admission, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,6 +78,9 @@ pub struct Execution {
     /// What it can be found by.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes,
+    /// Those of its attributes that its definition gave it, not its start.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub defined: BTreeSet<String>,
     /// What it asks before it may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Box<Admission>>,

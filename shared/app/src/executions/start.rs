@@ -1,5 +1,6 @@
 //! Starting an execution.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use millrace_asl::definition::{Kind, Resource, StateMachine};
@@ -149,7 +150,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         redrive_count: run.as_ref().is_none_or(|run| run.kind == WorkflowType::Standard).then_some(0),
     };
     let moment = Moment { now, seed: seed(ports) };
-    let attributes = attributes_of(&machine, start.attributes, &context, &start.input, moment)?;
+    let (attributes, defined) = attributes_of(&machine, start.attributes, &context, &start.input, moment)?;
     let admission = admission_of(&machine, start.priority, &context, &start.input, moment)?;
     let queued = admission.is_some().then(|| {
         let (context, input) = (context.clone(), start.input.clone());
@@ -172,6 +173,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
         workflow: run,
         waiting: start.waiting,
         attributes,
+        defined,
         forked: None,
         admission,
         before: Vec::new(),
@@ -184,21 +186,22 @@ fn refused(faults: Vec<FieldFault>) -> Error {
     Error::Invalid(faults.into_iter().map(|(place, message)| FieldProblem::new(place, message)).collect())
 }
 
-/// What an execution can be found by: what its start says, and what its definition says besides.
+/// What an execution can be found by: what its start says, and what its definition says besides, with the names of that.
 fn attributes_of(
     machine: &StateMachine,
     given: Attributes,
     context: &ExecutionContext,
     input: &Value,
     moment: Moment,
-) -> Result<Attributes, Error> {
+) -> Result<(Attributes, BTreeSet<String>), Error> {
     if machine.attributes.is_empty() {
-        return Ok(given);
+        return Ok((given, BTreeSet::new()));
     }
     let mut all = machine.attributes.evaluate(context, input, moment).map_err(refused)?;
+    let defined = all.keys().filter(|name| !given.contains_key(*name)).cloned().collect();
     all.extend(given);
     check_attributes(&all)?;
-    Ok(all)
+    Ok((all, defined))
 }
 
 /// What an execution asks before it may run.
@@ -245,6 +248,8 @@ pub(super) struct Beginning {
     pub(super) workflow: Option<WorkflowRun>,
     pub(super) waiting: Option<String>,
     pub(super) attributes: Attributes,
+    /// Those of them that the definition says.
+    pub(super) defined: BTreeSet<String>,
     pub(super) forked: Option<Forked>,
     /// What it asks before it may run.
     pub(super) admission: Option<Box<Admission>>,
@@ -325,6 +330,7 @@ async fn commit<P: Ports>(
             waiting: start.waiting.into_iter().collect(),
             forked: start.forked,
             attributes: start.attributes,
+            defined: start.defined,
             limits: start.admission,
             status: outcome.map_or(ExecutionStatus::Running, status_of),
             started_at: now,

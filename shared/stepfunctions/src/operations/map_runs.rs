@@ -1,5 +1,7 @@
 //! Map runs and their executions.
 
+use std::collections::BTreeSet;
+
 use millrace_app::Error;
 use millrace_app::executions::{Attributes, Execution, ExecutionView, WorkflowRun};
 use millrace_app::ids::ExecutionId;
@@ -126,6 +128,7 @@ pub(super) fn view(execution: MapExecution) -> ExecutionView {
         waiting: Vec::new(),
         forked: None,
         attributes: Attributes::new(),
+        defined: BTreeSet::new(),
         limits: None,
         first_entry: String::new(),
     };
