@@ -390,6 +390,7 @@ async fn stored(world: &Rough<Mendable>, definition: &Value) -> String {
         workflow: None,
         waiting: None,
         attributes: millrace_app::executions::Attributes::new(),
+        priority: None,
     };
     let id = start.id.clone();
     millrace_app::executions::start_execution(&world.memory, start).await.unwrap();
