@@ -56,12 +56,13 @@ pub struct Answer {
     body: Vec<u8>,
     after: Duration,
     broken: bool,
+    cut: Option<usize>,
 }
 
 impl Answer {
     /// An answer of any status.
     pub fn status(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), after: Duration::ZERO, broken: false }
+        Self { status, headers: Vec::new(), body: body.into(), after: Duration::ZERO, broken: false, cut: None }
     }
 
     /// An answer that all went well.
@@ -79,6 +80,12 @@ impl Answer {
     #[must_use]
     pub fn broken() -> Self {
         Self { broken: true, ..Self::ok("") }
+    }
+
+    /// The connection ends after so many bytes of the body.
+    #[must_use]
+    pub fn cut(self, at: usize) -> Self {
+        Self { cut: Some(at), ..self }
     }
 
     /// The same with one more header.
@@ -165,6 +172,11 @@ async fn serve(stream: TcpStream, answer: &(dyn Fn(&Seen) -> Answer + Send + Syn
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{head}\r\n").as_bytes()).await.ok()?;
+        if let Some(part) = answer.cut.and_then(|at| answer.body.get(..at)) {
+            stream.write_all(part).await.ok()?;
+            stream.flush().await.ok()?;
+            return None;
+        }
         if seen.method != "HEAD" {
             stream.write_all(&answer.body).await.ok()?;
         }

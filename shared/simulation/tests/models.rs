@@ -58,7 +58,7 @@ impl ModelCaller for Scripted {
     }
 
     fn price(&self, _: &ModelRef) -> Option<Price> {
-        (!self.unpriced).then_some(Price { input: 1_000.0, output: 10_000.0, cached_input: Some(100.0) })
+        (!self.unpriced).then_some(Price { input: 1_000.0, output: 10_000.0, cached_input: Some(100.0), long: None })
     }
 
     async fn call<P: Ports>(&self, ports: &P, _: Asked<'_>) -> Result<ChatAnswer, ModelError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::chat::{ChatAnswer, ChatRequest, ModelRef};
+use super::chat::{ChatAnswer, ChatRequest, ModelRef, TokenUsage};
 use super::error::ModelError;
 use crate::ports::Ports;
 
@@ -53,6 +53,40 @@ pub struct Price {
     /// Sent and found in the provider's cache; without one they cost as any other.
     #[serde(default)]
     pub cached_input: Option<f64>,
+    /// Of calls that send much, where those cost more.
+    #[serde(default)]
+    pub long: Option<LongPrice>,
+}
+
+/// What a million tokens of a long call cost, all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongPrice {
+    /// A call is long that sends more tokens than this.
+    pub over: u64,
+    /// Sent.
+    pub input: f64,
+    /// Received.
+    pub output: f64,
+    /// Sent and found in the provider's cache.
+    #[serde(default)]
+    pub cached_input: Option<f64>,
+}
+
+impl Price {
+    /// US dollars for a call's tokens.
+    #[must_use]
+    pub fn of(&self, usage: TokenUsage) -> f64 {
+        const MILLION: f64 = 1_000_000.0;
+        #[expect(clippy::cast_precision_loss, reason = "nobody uses 2^53 tokens")]
+        let cost = |tokens: u64, price: f64| tokens as f64 * price / MILLION;
+        let (input, output, cached_input) = match self.long {
+            Some(long) if usage.input > long.over => (long.input, long.output, long.cached_input),
+            _ => (self.input, self.output, self.cached_input),
+        };
+        let cached = usage.cached_input.min(usage.input);
+        cost(usage.input - cached, input) + cost(cached, cached_input.unwrap_or(input)) + cost(usage.output, output)
+    }
 }
 
 /// One call.

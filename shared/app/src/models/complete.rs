@@ -146,7 +146,7 @@ pub async fn complete<P: Ports, M: ModelCaller>(
     };
     let now = ports.clock().now();
     let call = SavedCall {
-        usd: price.map(|price| usage::cost(price, answer.usage)),
+        usd: price.map(|price| price.of(answer.usage)),
         answer,
         model: model.clone(),
         role: caller.role.name().to_owned(),

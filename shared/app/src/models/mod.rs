@@ -11,7 +11,7 @@ mod error;
 mod saved;
 mod usage;
 
-pub use caller::{AgentRole, Asked, ModelCaller, NoModel, Price};
+pub use caller::{AgentRole, Asked, LongPrice, ModelCaller, NoModel, Price};
 pub use chat::{
     ChatAnswer, ChatMessage, ChatRequest, Finish, ModelRef, ModelRefError, Provider, Role, Schema, TokenUsage,
 };

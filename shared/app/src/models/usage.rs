@@ -40,7 +40,7 @@ impl Bound {
     pub(super) fn of(request: &ChatRequest, price: Option<Price>, deadline: Timestamp) -> Self {
         let (input, output) = (request.input_tokens(), u64::from(request.max_output_tokens));
         let usage = TokenUsage { input, output, ..TokenUsage::default() };
-        Self { input, output, usd: price.map(|price| cost(price, usage)), deadline }
+        Self { input, output, usd: price.map(|price| price.of(usage)), deadline }
     }
 
     const fn tokens(&self) -> u64 {
@@ -74,17 +74,6 @@ pub(super) struct Held {
     pub(super) stored: bool,
     /// When the budget's time ends.
     pub(super) until: Option<Timestamp>,
-}
-
-/// US dollars for so many tokens.
-pub(super) fn cost(price: Price, usage: TokenUsage) -> f64 {
-    const MILLION: f64 = 1_000_000.0;
-    #[expect(clippy::cast_precision_loss, reason = "nobody uses 2^53 tokens")]
-    let of = |tokens: u64, price: f64| tokens as f64 * price / MILLION;
-    let cached = usage.cached_input.min(usage.input);
-    of(usage.input - cached, price.input)
-        + of(cached, price.cached_input.unwrap_or(price.input))
-        + of(usage.output, price.output)
 }
 
 fn key(scope: &Scope) -> RecordKey {
