@@ -354,6 +354,7 @@ fn main() {
         port: 0,
         workers,
         payload_limit: None,
+        sandbox: None,
     };
     runtime.block_on(async {
         let server = Server::start_with(options, AtOnce).await.expect("the server starts");

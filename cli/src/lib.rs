@@ -19,6 +19,9 @@ use args::{Args, Command};
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
+    if let Some(code) = millrace_functions::serve_if_child() {
+        return code;
+    }
     let args = Args::parse();
     let quiet = matches!(args.command, Command::Demo(_));
     let done = logging::init(args.log_format, quiet).and_then(|()| match args.command {

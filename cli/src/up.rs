@@ -57,7 +57,14 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         Limit::None => PayloadLimit::None,
         Limit::Aws => PayloadLimit::Aws,
     });
-    Ok(ServerOptions { data: options.data.clone(), host: options.host, port: options.port, workers, payload_limit })
+    Ok(ServerOptions {
+        data: options.data.clone(),
+        host: options.host,
+        port: options.port,
+        workers,
+        payload_limit,
+        sandbox: None,
+    })
 }
 
 /// The signals that end the server.

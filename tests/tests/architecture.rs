@@ -26,13 +26,14 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 7] = [
+const LAMBDAS: [&str; 8] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
     "millrace-qa-agent",
     "millrace-ops-agent",
     "millrace-integrations-function",
+    "millrace-functions-function",
     "millrace-orchestrator",
 ];
 
@@ -57,8 +58,17 @@ fn the_lambdas_do_not_compile_sqlite() {
 
 #[test]
 fn who_is_no_agent_does_without_them() {
-    for lambda in ["millrace-api", "millrace-integrations-function", "millrace-orchestrator"] {
+    for lambda in
+        ["millrace-api", "millrace-integrations-function", "millrace-functions-function", "millrace-orchestrator"]
+    {
         assert_without(lambda, &["millrace-agents", "tree-sitter"]);
+    }
+}
+
+#[test]
+fn who_runs_no_functions_does_without_a_sandbox() {
+    for lambda in LAMBDAS.into_iter().filter(|lambda| *lambda != "millrace-functions-function") {
+        assert_without(lambda, &["millrace-sandbox", "millrace-functions", "rquickjs", "swc"]);
     }
 }
 

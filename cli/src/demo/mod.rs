@@ -32,6 +32,7 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         port: 0,
         workers: WorkerCounts::default(),
         payload_limit: None,
+        sandbox: None,
     }))?;
     let note = server.note();
     runtime.spawn(async move {

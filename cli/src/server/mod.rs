@@ -11,12 +11,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Extension;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
+use millrace_app::functions::{Functions, Settings};
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
+use millrace_functions::SandboxRuntime;
 use millrace_integrations::Integrations;
-use millrace_rest::{AuthMode, Caller, RestConfig};
+use millrace_rest::{AuthMode, Caller, ClientAddress, FunctionsService, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
 use millrace_stepfunctions::StepFunctionsConfig;
 use tokio::net::TcpListener;
@@ -32,6 +35,10 @@ pub use workers::WorkerCounts;
 pub const GRACE: Duration = Duration::from_secs(10);
 /// How often stuck work is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often counts of invocations are stored: what a crash loses of them.
+const COUNTS_EVERY: Duration = Duration::from_secs(2);
+/// At most so many functions run at once, in a process each.
+const SANDBOXES: usize = 16;
 /// How often expired records are removed.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
 
@@ -48,6 +55,9 @@ pub struct ServerOptions {
     pub workers: WorkerCounts,
     /// How large data may be; `None` leaves it to the environment.
     pub payload_limit: Option<PayloadLimit>,
+    /// The program whose processes are functions' sandboxes; `None` is this one, which then must begin with
+    /// [`millrace_functions::serve_if_child`].
+    pub sandbox: Option<PathBuf>,
 }
 
 /// A server that runs.
@@ -57,6 +67,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     note: note::ServerNote,
+    functions: Functions<SandboxRuntime>,
 }
 
 impl Server {
@@ -68,7 +79,9 @@ impl Server {
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let services = millrace_integrations::Config::from_env()?;
         let integrations = Integrations::new(services, step_functions(&options));
-        Self::start_with(options, tasks::AllTasks { integrations }).await
+        let functions = functions(&options)?;
+        let executor = tasks::AllTasks { integrations, functions: functions.clone() };
+        Self::launch(options, functions, executor).await
     }
 
     /// The same with another executor of tasks.
@@ -77,6 +90,15 @@ impl Server {
     /// As [`Server::start`], but for the integrations.
     pub async fn start_with<E: Executor + Clone + 'static>(
         options: ServerOptions,
+        executor: E,
+    ) -> anyhow::Result<Self> {
+        let functions = functions(&options)?;
+        Self::launch(options, functions, executor).await
+    }
+
+    async fn launch<E: Executor + Clone + 'static>(
+        options: ServerOptions,
+        functions: Functions<SandboxRuntime>,
         executor: E,
     ) -> anyhow::Result<Self> {
         let (data, settings) = (options.data.clone(), Options::from_env());
@@ -100,7 +122,9 @@ impl Server {
             payload_limit: step_functions.payload_limit,
             ..RestConfig::default()
         };
-        let router = millrace_rest::router(ports.clone(), config)
+        let service = FunctionsService { functions: functions.clone(), patience: None };
+        let router = millrace_rest::router_with_functions(ports.clone(), service, config)
+            .layer(Extension(ClientAddress(options.host.to_string())))
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
         let router = guard::surround(router);
@@ -113,10 +137,10 @@ impl Server {
             }
         });
         workers::start(&mut tasks, &ports, executor, &options.workers, &stopped);
-        tasks.spawn(look_after(ports.clone(), stopped));
+        tasks.spawn(look_after(ports.clone(), functions.clone(), stopped));
         let started_at = ports.clock().now();
         let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;
-        Ok(Self { url, ports, stop, tasks, note })
+        Ok(Self { url, ports, stop, tasks, note, functions })
     }
 
     /// The ports of its store.
@@ -147,6 +171,7 @@ impl Server {
             );
             self.tasks.shutdown().await;
         }
+        store_counts(&self.functions, &self.ports).await;
         self.note.remove();
     }
 }
@@ -163,9 +188,22 @@ async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
     let _gone = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Finds stuck work and removes what has expired, again and again.
-async fn look_after(ports: SqlitePorts, stopped: watch::Receiver<bool>) {
+/// The functions, whose processes are started when somebody calls one.
+fn functions(options: &ServerOptions) -> anyhow::Result<Functions<SandboxRuntime>> {
+    let runtime = SandboxRuntime::processes(SANDBOXES, options.sandbox.clone());
+    Ok(Functions::new(runtime.context("no thread can be started")?, Settings::default()))
+}
+
+async fn store_counts(functions: &Functions<SandboxRuntime>, ports: &SqlitePorts) {
+    if let Err(error) = functions.flush(ports).await {
+        tracing::error!(error = chain(&error), "counts of invocations could not be stored");
+    }
+}
+
+/// Finds stuck work, removes what has expired and stores what was counted, again and again.
+async fn look_after(ports: SqlitePorts, functions: Functions<SandboxRuntime>, stopped: watch::Receiver<bool>) {
     let mut sweeps = interval(SWEEP_EVERY);
+    let mut counts = interval(COUNTS_EVERY);
     let mut housekeeping = interval(HOUSEKEEPING_EVERY);
     // The first tick is at once, and the server swept before it started.
     sweeps.tick().await;
@@ -179,6 +217,7 @@ async fn look_after(ports: SqlitePorts, stopped: watch::Receiver<bool>) {
                 Ok(_) => {}
                 Err(error) => tracing::error!(error = chain(&error), "a sweep failed; the next one repeats it"),
             },
+            _ = counts.tick() => store_counts(&functions, &ports).await,
             _ = housekeeping.tick() => match ports.remove_expired().await {
                 Ok(removed) => tracing::debug!(?removed, "removed what had expired"),
                 Err(error) => tracing::error!(error = chain(&error), "what has expired could not be removed"),

@@ -1,17 +1,20 @@
-//! Who does which task: the agents their own, the integrations calls of services and functions, and
-//! what distributed Maps read and write.
+//! Who does which task: the agents their own, the functions service users' functions, the integrations calls of services
+//! and Lambda functions, and what distributed Maps read and write.
 
 use millrace_agents::AllAgents;
+use millrace_app::functions::{Functions, function_of};
 use millrace_app::ports::Ports;
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use millrace_asl::definition::Resource;
 use millrace_asl::map_run::Work;
+use millrace_functions::SandboxRuntime;
 use millrace_integrations::Integrations;
 
 /// All tasks of the local server.
 #[derive(Debug, Clone)]
 pub(crate) struct AllTasks {
     pub(crate) integrations: Integrations,
+    pub(crate) functions: Functions<SandboxRuntime>,
 }
 
 impl Executor for AllTasks {
@@ -19,6 +22,7 @@ impl Executor for AllTasks {
         match Resource::of(&task.resource) {
             Resource::Lambda | Resource::Service { .. } => self.integrations.execute(ports, task).await,
             Resource::Own { .. } if Work::of(&task.resource).is_some() => self.integrations.execute(ports, task).await,
+            Resource::Own { .. } if function_of(&task.resource).is_some() => self.functions.execute(ports, task).await,
             Resource::Activity | Resource::Own { .. } => AllAgents.execute(ports, task).await,
         }
     }

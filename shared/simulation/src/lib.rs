@@ -2,7 +2,7 @@
 //!
 //! For tests only. [`contract`] is the suite that every adapter passes; [`memory`] holds ports in memory; [`http`] is a
 //! service in the process; [`watched`] wraps any ports to count calls and plan faults; [`functions`] runs functions that are
-//! scripts; [`outside`] is whoever has task tokens; [`world`] runs executions over them with crashes, lost and repeated
+//! scripts; [`outside`] is whoever has task tokens; [`pages`] reads the examples of how-to pages; [`world`] runs executions over them with crashes, lost and repeated
 //! messages, in virtual time.
 
 pub mod contract;
@@ -11,6 +11,7 @@ pub mod http;
 pub mod memory;
 pub mod objects;
 pub mod outside;
+pub mod pages;
 pub mod watched;
 pub mod world;
 

@@ -50,9 +50,14 @@ impl Pool {
     /// Runs one invocation and waits for it: call it where blocking is allowed. Never fails other than by
     /// [`Invocation::result`].
     pub fn invoke(&self, compiled: &Compiled, request: &Request<'_>, limits: &Limits) -> Invocation {
+        self.invoke_for(request.context.project_id, compiled, request, limits)
+    }
+
+    /// As [`Pool::invoke`], where a project's id alone doesn't say whose it is: a process serves one `tenant`.
+    pub fn invoke_for(&self, tenant: &str, compiled: &Compiled, request: &Request<'_>, limits: &Limits) -> Invocation {
         match &self.0 {
             Kind::Threads(threads) => threads.invoke(compiled, request, limits),
-            Kind::Processes(processes) => processes.invoke(compiled, request, limits),
+            Kind::Processes(processes) => processes.invoke(tenant, compiled, request, limits),
         }
     }
 

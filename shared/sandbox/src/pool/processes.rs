@@ -168,8 +168,14 @@ impl Processes {
         Ok(Self { options, shared, watchdog })
     }
 
-    pub(super) fn invoke(&self, compiled: &Compiled, request: &Request<'_>, limits: &Limits) -> Invocation {
-        let tenant = Tenant::Project(request.context.project_id.to_owned());
+    pub(super) fn invoke(
+        &self,
+        tenant: &str,
+        compiled: &Compiled,
+        request: &Request<'_>,
+        limits: &Limits,
+    ) -> Invocation {
+        let tenant = Tenant::Project(tenant.to_owned());
         let begun = Instant::now();
         let mut deadline = begun;
         let exchanged = self.exchange(&tenant, |worker| {
