@@ -88,6 +88,7 @@ e2e: build-release $(TOOLS) $(STAND_IN)
 bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.json
 	cargo bench --locked -p millrace-simulation --bench cost
 	cargo bench --locked -p millrace-cli --bench engine
+	cargo bench --locked -p millrace-cli --bench functions
 	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam build
 	$(BIN)/python tests/aws/measure_init.py
 

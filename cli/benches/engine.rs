@@ -11,15 +11,16 @@
     reason = "a program that prints figures"
 )]
 
-use std::collections::BTreeMap;
+mod figures;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use figures::{Figures, at};
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Attributes, StartExecution, await_execution, start_execution};
 use millrace_app::ids::ExecutionId;
@@ -82,7 +83,7 @@ fn map_of_passes() -> Value {
 
 struct Bench {
     server: Server,
-    figures: BTreeMap<String, f64>,
+    figures: Figures,
     started: AtomicUsize,
 }
 
@@ -91,21 +92,8 @@ impl Bench {
         self.server.ports().clone()
     }
 
-    fn note(&mut self, name: &str, what: &str, mut runs: Vec<f64>) {
-        runs.sort_by(f64::total_cmp);
-        let median = runs[runs.len() / 2];
-        println!("{name:34} {median:12.2}   {what}");
-        self.figures.insert(name.to_owned(), median);
-    }
-
-    /// Adds the figures to `target/bench.json`.
-    fn write(&self) {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
-        let file = target.join("bench.json");
-        let stored = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut all: serde_json::Map<String, Value> = stored.unwrap_or_default();
-        all.extend(self.figures.iter().map(|(name, figure)| (name.clone(), json!(figure))));
-        std::fs::write(&file, format!("{:#}\n", Value::Object(all))).expect("bench.json can be written");
+    fn note(&mut self, name: &str, what: &str, runs: Vec<f64>) {
+        self.figures.note(name, what, runs);
     }
 }
 
@@ -160,17 +148,6 @@ async fn many(bench: &Bench, count: usize, at_once: usize, definition: &Value, i
     }
     times.sort_by(f64::total_cmp);
     (begun.elapsed(), times)
-}
-
-fn at(times: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index"
-    )]
-    let index = ((times.len() - 1) as f64 * share).round() as usize;
-    times[index]
 }
 
 async fn ten_in_a_row(bench: &mut Bench) {
@@ -358,7 +335,7 @@ fn main() {
     };
     runtime.block_on(async {
         let server = Server::start_with(options, AtOnce).await.expect("the server starts");
-        let mut bench = Bench { server, figures: BTreeMap::new(), started: AtomicUsize::new(0) };
+        let mut bench = Bench { server, figures: Figures::default(), started: AtomicUsize::new(0) };
         let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
         if wanted("w1") {
             ten_in_a_row(&mut bench).await;
@@ -386,7 +363,7 @@ fn main() {
         if wanted("growth") {
             growth(&mut bench).await;
         }
-        bench.write();
+        bench.figures.write();
         bench.server.stop().await;
     });
 }

@@ -313,6 +313,65 @@ class Deployment(unittest.TestCase):
         self.assertNotIn("FunctionError", answer, report)
         self.assertIn("looked_at", report)
 
+    def test_functions_run_by_http_and_as_tasks(self):
+        code = (
+            "export async function handler(event, context) {\n"
+            "  if (event.fail) throw Object.assign(new Error('as asked'), { name: 'Asked' });\n"
+            "  console.log('for', context.projectId);\n"
+            "  return { got: event.rawPath ?? event.books, by: context.functionName };\n"
+            "}\n"
+        )
+        status, function = self.api.call(
+            "POST", "/api/functions/projects/deployed", {"function_name": "tell", "code": code}
+        )
+        self.assertEqual(status, 201, function)
+        path = "/api/v1/functions/deployed/tell"
+        status, told = self.api.call("POST", path, {"books": 3})
+        self.assertEqual((status, told["success"], told["result"]), (200, True, {"got": 3, "by": "tell"}), told)
+        self.assertEqual(told["logs"][0]["message"], "for deployed")
+        status, told = self.api.call("POST", path, {"fail": True})
+        self.assertEqual((status, told["success"], told["error"]["name"]), (200, False, "Asked"), told)
+        status, told = self.api.call("GET", "/_functions/tell/below?x=1", headers={"x-project-id": "deployed"})
+        self.assertEqual((status, told), (200, {"got": "/_functions/tell/below", "by": "tell"}))
+
+        definition = {
+            "StartAt": "Tell",
+            "States": {
+                "Tell": {
+                    "Type": "Task",
+                    "Resource": "millrace:function:deployed/tell",
+                    "Catch": [{"ErrorEquals": ["Asked"], "Next": "Caught"}],
+                    "End": True,
+                },
+                "Caught": {"Type": "Pass", "End": True},
+            },
+        }
+        status, made = self.api.call("POST", "/api/workflows", {"name": "tell", "definition": definition})
+        self.assertEqual(status, 201, made)
+        for given, output in [
+            ({"books": 4}, {"got": 4, "by": "tell"}),
+            ({"fail": True}, {"Error": "Asked", "Cause": "as asked"}),
+        ]:
+            status, started = self.api.call("POST", "/api/workflows/tell/executions", {"input": given})
+            self.assertEqual(status, 201, started)
+
+            def ended(execution=started["id"]):
+                _, found = self.api.call("GET", f"/api/executions/{execution}")
+                return found if found["status"] != "RUNNING" else None
+
+            found = until("the execution ends", ended)
+            self.assertEqual((found["status"], found["output"]), ("SUCCEEDED", output), found)
+
+        status, told = self.api.call("PATCH", path, {"is_active": False})
+        self.assertEqual((status, told["is_active"]), (200, False), told)
+        # Another instance may believe the old record for five seconds.
+        until("the function is off", lambda: self.api.call("POST", path, {})[0] == 409, 15)
+        status, health = self.api.call("GET", "/api/v1/functions/health")
+        self.assertEqual((status, health["status"]), (200, "ok"), health)
+        status, _ = self.api.call("DELETE", "/api/functions/deployed/tell")
+        self.assertEqual(status, 204)
+        self.assertEqual([key for key in self.objects() if key.startswith(f"functions/{function['id']}/")], [])
+
     def test_every_sample_event_is_handled(self):
         for path in sorted((ROOT / "events").glob("*/*.json")):
             if path.name == "unknown.json":
