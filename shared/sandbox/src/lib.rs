@@ -21,3 +21,4 @@ mod typescript;
 pub use compile::{CompileError, CompileErrorKind, Compiled, Language, compile};
 pub use invocation::{Context, FunctionError, Invocation, Level, Limits, LogLine, Request, error_names};
 pub use pool::{CHILD_ARGUMENT, Pool, ProcessOptions, serve_child};
+pub use realm::sandbox_bytes;

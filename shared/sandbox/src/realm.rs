@@ -167,20 +167,31 @@ impl Realm {
         shared.random.set(seed(request.context.invocation_id));
         runtime.set_memory_limit(limits.memory_bytes.max(1));
         runtime.set_max_stack_size(limits.stack_bytes.clamp(16 << 10, MAX_STACK));
-        let result = context.with(|ctx| {
-            let run = Run { ctx: &ctx, shared: &shared, limits };
-            run.all(prelude, compiled, request)
+        let (result, kept) = context.with(|ctx| {
+            let run = Run { ctx: &ctx, shared: &shared, limits, kept: RefCell::default() };
+            (run.all(prelude, compiled, request), run.kept.into_inner())
         });
         let duration = begun.elapsed();
         let logs = shared.logs.borrow_mut().take();
-        (Invocation { result, duration, logs }, Used { _context: context, _runtime: runtime })
+        (Invocation { result, duration, logs }, Used { _kept: kept, _context: context, _runtime: runtime })
     }
 }
 
 /// A sandbox after its invocation: nothing runs in it any more.
 pub(crate) struct Used {
+    _kept: Vec<Persistent<Value<'static>>>,
     _context: Context,
     _runtime: Runtime,
+}
+
+/// Bytes on the heap of a sandbox that is ready: what each idle one takes.
+///
+/// # Errors
+///
+/// A text, where the machine has no memory for one.
+pub fn sandbox_bytes() -> Result<usize, String> {
+    let realm = Realm::new()?;
+    Ok(usize::try_from(realm.runtime.memory_usage().malloc_size).unwrap_or_default())
 }
 
 /// Evaluates the prelude.
@@ -215,6 +226,8 @@ struct Run<'a, 'js> {
     ctx: &'a Ctx<'js>,
     shared: &'a Shared,
     limits: &'a Limits,
+    /// What may hold the greater part of the heap: freeing it takes time, and nobody should wait for that.
+    kept: RefCell<Vec<Persistent<Value<'static>>>>,
 }
 
 impl<'js> Run<'_, 'js> {
@@ -272,6 +285,7 @@ impl<'js> Run<'_, 'js> {
         if !returned.is_object() {
             return Ok(returned);
         }
+        self.kept.borrow_mut().push(Persistent::save(self.ctx, returned.clone()));
         let promise = match returned.as_promise() {
             Some(promise) => promise.clone(),
             None => {

@@ -74,6 +74,13 @@ struct Worker {
     last_used: Instant,
 }
 
+impl Worker {
+    /// Whether the process has not ended on its own.
+    fn is_running(&self) -> bool {
+        matches!(self.process.lock().unwrap_or_else(PoisonError::into_inner).try_wait(), Ok(None))
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
@@ -234,9 +241,11 @@ impl Processes {
         frame.send(&mut worker.stdin)?;
         let answer =
             Reader::receive(&mut worker.stdout)?.ok_or_else(|| io::Error::other("it ended without an answer"))?;
-        drop(guard);
+        let alive = guard.is_alive();
         let answer = read(answer)?;
-        busy.worker = Some(worker);
+        if alive {
+            busy.worker = Some(worker);
+        }
         Ok(answer)
     }
 
@@ -245,7 +254,12 @@ impl Processes {
         let mut workers = self.shared.lock();
         loop {
             if let Some(at) = workers.idle.iter().rposition(|worker| worker.tenant == *tenant) {
-                return Ok(Busy { shared: &self.shared, worker: Some(workers.idle.swap_remove(at)) });
+                let worker = workers.idle.swap_remove(at);
+                if worker.is_running() {
+                    return Ok(Busy { shared: &self.shared, worker: Some(worker) });
+                }
+                workers.count -= 1;
+                continue;
             }
             if workers.count < self.options.processes {
                 workers.count += 1;

@@ -63,10 +63,23 @@ pub(super) struct Guard<'a> {
     id: u64,
 }
 
+impl Guard<'_> {
+    /// Stops watching. False says that the process was killed, perhaps just after it answered.
+    pub(super) fn is_alive(self) -> bool {
+        self.remove()
+    }
+
+    fn remove(&self) -> bool {
+        let mut state = self.watchdog.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.watched.len();
+        state.watched.retain(|(id, _, _)| *id != self.id);
+        state.watched.len() < before
+    }
+}
+
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        let mut state = self.watchdog.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.watched.retain(|(id, _, _)| *id != self.id);
+        self.remove();
     }
 }
 
