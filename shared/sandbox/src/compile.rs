@@ -117,6 +117,11 @@ const MAX_NESTING: usize = 1_000;
 /// # Errors
 ///
 /// The first mistake, with its line and column: a syntax error, an `import`, CommonJS, no export `handler`.
+///
+/// # Aborts
+///
+/// A TypeScript source that was made for it (a hundred thousand operators in each other) overflows the stack of its parser,
+/// and that ends the process. Sources of others go through [`Pool::compile`](crate::Pool::compile) of a pool of processes.
 pub fn compile(file_name: &str, source: &str, language: Language) -> Result<Compiled, CompileError> {
     let fail = |kind, line, column, message: String| CompileError {
         kind,

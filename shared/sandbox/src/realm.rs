@@ -332,9 +332,8 @@ impl<'js> Run<'_, 'js> {
         if self.shared.is_over() {
             return Err(timed_out(self.limits));
         }
-        // Nothing that JSON can say (undefined, a function, a symbol) is null.
-        let Some(text) = text else { return Ok("null".into()) };
-        let text = self.or_thrown(describe, text.to_string())?;
+        // What JSON has no word for (undefined, a function, a symbol) is null.
+        let text = text.map_or_else(|| Ok("null".into()), |text| self.or_thrown(describe, text.to_string()))?;
         if text.len() > self.limits.output_bytes {
             let message =
                 format!("the result has {} bytes; at most {} are taken", text.len(), self.limits.output_bytes);

@@ -356,6 +356,28 @@ fn what_hears_nothing_is_killed() {
     }
 }
 
+/// The kernel refuses a child everything but memory, threads and its pipes, and its environment has nothing of its parent's.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_is_confined() {
+    let pool = Pool::processes(child_options()).unwrap();
+    pool.invoke(&handler("return 1"), &request("{}", "confined"), &limits()).result.unwrap();
+    let own = std::process::id().to_string();
+    let mut seen = 0;
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let read = |name: &str| std::fs::read_to_string(process.path().join(name)).unwrap_or_default();
+        let status = read("status");
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+        if field("PPid:") == own && field("State:") != "Z (zombie)" {
+            seen += 1;
+            assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2".into(), "1".into()));
+            assert_eq!(read("environ"), "TZ=UTC0\0");
+        }
+    }
+    assert!(seen >= 1);
+}
+
 #[test]
 fn the_environment_is_what_was_allowed() {
     assert_eq!(value("export const handler = (event, context) => Object.keys(context.env)"), json!([]));

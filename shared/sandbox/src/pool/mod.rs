@@ -1,5 +1,7 @@
 //! Where invocations run: threads of this process, or child processes, one project each.
 
+#[cfg(target_os = "linux")]
+mod confine;
 mod processes;
 mod threads;
 mod watchdog;

@@ -65,7 +65,7 @@ pub(super) struct Guard<'a> {
 
 impl Guard<'_> {
     /// Stops watching. False says that the process was killed, perhaps just after it answered.
-    pub(super) fn is_alive(self) -> bool {
+    pub(super) fn release(self) -> bool {
         self.remove()
     }
 

@@ -238,7 +238,7 @@ fn expression(random: &mut Random, depth: usize) -> String {
         11 => {
             format!("(({}, ...b) => {one})({two}, {three})", random.one_of(&["a", "{ a = 1 } = {}", "[a, ...c] = []"]))
         }
-        12 => format!("(await {one})"),
+        12 => format!("(async () => await {one})()"),
         13 => format!(
             "new Proxy(Object({one}), {{ {}() {{ return {two} }} }})",
             random.one_of(&[
