@@ -12,7 +12,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
 DATA ?= data/local
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients conformance
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients conformance test262
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,8 +89,16 @@ bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.
 	cargo bench --locked -p millrace-simulation --bench cost
 	cargo bench --locked -p millrace-cli --bench engine
 	cargo bench --locked -p millrace-cli --bench functions
+	cargo bench --locked -p millrace-sandbox --bench sandbox
 	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam build
 	$(BIN)/python tests/aws/measure_init.py
+
+TEST262 := target/test262
+test262: rust ## Run the parser tests of Test262 against the sandbox (needs npm)
+	@mkdir -p $(TEST262)
+	cd $(TEST262) && npm pack --silent test262-parser-tests@0.0.5 >/dev/null
+	cd $(TEST262) && echo "001e57f1ab29cebd9e7ea37054b127571fa8002b7df5321bfc129e8532095cee  test262-parser-tests-0.0.5.tgz" | sha256sum --check --quiet && tar xzf test262-parser-tests-0.0.5.tgz
+	MILLRACE_TEST262=$(CURDIR)/$(TEST262)/package cargo test --locked -p millrace-sandbox --test test262_parser -- --ignored --nocapture
 
 deploy: $(TOOLS) ## Build and deploy the stack (ENV=dev|staging|production)
 	PATH="$(BIN):$$PATH" sam build

@@ -25,8 +25,6 @@ use crate::outcome::{Circumstances, of_thrown, timed_out};
 pub(crate) const MAX_STACK: usize = 4 << 20;
 /// The stack of a thread that runs an engine.
 pub(crate) const THREAD_STACK: usize = MAX_STACK + (4 << 20);
-/// Of heap, before the engine first looks for cycles.
-const GC_THRESHOLD: usize = 1 << 20;
 
 /// The intrinsics of ECMAScript without the compiler: `eval` and the constructors of functions throw.
 type Intrinsics = (
@@ -142,7 +140,6 @@ impl Realm {
         let failed = |error: Error| format!("a sandbox cannot be made: {error}");
         let bytecode = prelude()?;
         let runtime = Runtime::new().map_err(failed)?;
-        runtime.set_gc_threshold(GC_THRESHOLD);
         runtime.set_loader(NoModules, NoModules);
         let context = Context::custom::<Intrinsics>(&runtime).map_err(failed)?;
         let shared = Rc::new(Shared {
@@ -166,6 +163,9 @@ impl Realm {
         shared.deadline.set(begun.checked_add(limits.time));
         shared.random.set(seed(request.context.invocation_id));
         runtime.set_memory_limit(limits.memory_bytes.max(1));
+        // A look for cycles takes a millisecond for a few megabytes and hears nothing meanwhile, so the first comes late.
+        // The engine sets the next ones at half as much again as was left.
+        runtime.set_gc_threshold(limits.memory_bytes / 4);
         runtime.set_max_stack_size(limits.stack_bytes.clamp(16 << 10, MAX_STACK));
         let (result, kept) = context.with(|ctx| {
             let run = Run { ctx: &ctx, shared: &shared, limits, kept: RefCell::default() };
