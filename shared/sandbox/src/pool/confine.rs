@@ -46,9 +46,9 @@ const ALLOWED: &[libc::c_long] = &[
 /// kernel has no such filter.
 pub(super) fn confine() -> bool {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return false };
-    let rules: BTreeMap<_, _> = ALLOWED.iter().map(|call| (i64::from(*call), Vec::new())).collect();
+    let rules: BTreeMap<_, _> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
     let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, arch);
-    let program = filter.and_then(|filter| BpfProgram::try_from(filter).map_err(Into::into));
+    let program = filter.and_then(BpfProgram::try_from);
     program.is_ok_and(|program| apply_filter(&program).is_ok())
 }
