@@ -33,7 +33,7 @@ pub(super) struct StoredGate {
 impl StoredGate {
     /// Has the sweeper look at it, now that somebody waits here or is being let in.
     pub(super) fn watch(&mut self, now: Timestamp) {
-        self.due = self.due.or(Some(now.plus_millis(GRACE_MILLIS)));
+        self.due = self.due.or_else(|| Some(now.plus_millis(GRACE_MILLIS)));
     }
 
     pub(super) fn name(&self) -> GateRef {

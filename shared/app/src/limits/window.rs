@@ -55,7 +55,7 @@ impl Window {
         let length = self.millis();
         self.marks.retain(|(at, _)| at.saturating_add(length) > now.millis());
         // Clocks differ between workers; the marks must not.
-        let at = self.marks.last().map_or(now.millis(), |(last, _)| now.millis().max(*last));
+        let at = self.marks.last().map_or_else(|| now.millis(), |(last, _)| now.millis().max(*last));
         let part = (length / PARTS).max(1);
         match self.marks.last_mut() {
             Some((last, count)) if last.div_euclid(part) == at.div_euclid(part) => (*last, *count) = (at, *count + 1),
