@@ -1,6 +1,6 @@
 //! Names for what ended an invocation.
 
-use rquickjs_core::{Coerced, Ctx, Function, Object, Value};
+use rquickjs_core::{Coerced, Ctx, Function, Object, Type, Value};
 
 use crate::invocation::{FunctionError, Limits, error_names};
 
@@ -31,6 +31,10 @@ pub(crate) fn of_thrown<'js>(
     if around.timed_out {
         return timed_out(around.limits);
     }
+    // In some places the engine without memory forgets to throw.
+    if thrown.type_of() == Type::Uninitialized {
+        return out_of_memory(around.limits);
+    }
     // With no memory left for an error, the engine throws null, and what filled the heap is gone by now.
     if thrown.is_null() {
         let error = out_of_memory(around.limits);
@@ -38,9 +42,10 @@ pub(crate) fn of_thrown<'js>(
     }
     let of_engine = thrown.is_error();
     let described = describe.call::<_, Object<'_>>((thrown,));
+    // It catches what the code's getters throw, so what fails is the engine's memory.
     let Ok(described) = described else {
         ctx.catch();
-        return FunctionError::new("Error", "the code threw a value that cannot be read");
+        return out_of_memory(around.limits);
     };
     let text = |key: &str| described.get::<_, Coerced<String>>(key).map(|text| text.0).unwrap_or_default();
     let mut error = FunctionError { name: text("name"), message: text("message"), stack: text("stack") };

@@ -11,8 +11,8 @@ const eachOfSet = bound(Set.prototype.forEach);
 const symbolText = bound(Symbol.prototype.toString);
 const stringify = JSON.stringify;
 const now = Date.now;
-const [MapType, SetType, DateType, RegExpType, ErrorType, PromiseType, WeakMapType, WeakSetType, BufferType] =
-    [Map, Set, Date, RegExp, Error, Promise, WeakMap, WeakSet, ArrayBuffer];
+const [MapType, SetType, DateType, RegExpType, ErrorType, WeakMapType, WeakSetType, BufferType, InternalErrorType] =
+    [Map, Set, Date, RegExp, Error, WeakMap, WeakSet, ArrayBuffer, InternalError];
 const TypedArrayType = getPrototypeOf(Uint8Array);
 const boxes = [[Number, bound(Number.prototype.valueOf)], [String, bound(String.prototype.valueOf)],
     [Boolean, bound(Boolean.prototype.valueOf)]];
@@ -147,11 +147,17 @@ function property(own, below) {
     return below(own.value);
 }
 
+// The engine without memory throws this, or null where it has none for that.
+function unlessMemory(error, text) {
+    if (error === null || (error instanceof InternalErrorType && error.message === 'out of memory')) throw error;
+    return text;
+}
+
 function show(value, depth = 2) {
     try {
         return inspect(value, depth, [], 0);
-    } catch {
-        return '[a value that cannot be shown]';
+    } catch (error) {
+        return unlessMemory(error, '[a value that cannot be shown]');
     }
 }
 
@@ -194,7 +200,7 @@ export function install(write, random) {
     const put = (level, values) => {
         if (!open) return;
         let text;
-        try { text = format(values); } catch { text = '[values that cannot be shown]'; }
+        try { text = format(values); } catch (error) { text = unlessMemory(error, '[values that cannot be shown]'); }
         open = write(level, indent ? indent + text.replaceAll('\n', `\n${indent}`) : text);
     };
     const since = (label) => `${label}: ${now() - timers.get(label)}ms`;
@@ -248,7 +254,7 @@ export function describe(thrown) {
         try {
             const value = read();
             return typeof value === 'string' ? value : value === undefined ? other : `${value}`;
-        } catch { return other; }
+        } catch (error) { return unlessMemory(error, other); }
     };
     const shaped = thrown instanceof ErrorType ||
         (typeof thrown === 'object' && thrown !== null && text(() => thrown.message, '') !== '');

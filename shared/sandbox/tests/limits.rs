@@ -88,6 +88,29 @@ fn memory() {
     }
 }
 
+/// Memory that ends anywhere, in the middle of whatever the engine does, costs a process at most.
+#[test]
+fn memory_that_ends_anywhere() {
+    let well = javascript(&handler("return 1"));
+    for body in [
+        "for (let i = 0; ; i++) globalThis['k' + i] = i",
+        "Object.assign(globalThis, 'x'.repeat(1e5))",
+        "let o = {}; for (let i = 0; ; i++) o[i * 1e6] = i",
+        "const s = []; for (;;) s.push((async () => { await new Promise(() => {}) })())",
+        "const s = []; for (let i = 0; ; i++) s.push(new RegExp('a' + i), class { #a = 1 }, [...'abc'])",
+    ] {
+        let source = javascript(&handler(body));
+        for step in 0..30 {
+            let limits = Limits { memory_bytes: 1_000_000 + step * 15_000, ..limits() };
+            let error = processes().invoke(&source, &request("{}", "anywhere"), &limits).result.unwrap_err();
+            let known = [error_names::MEMORY, error_names::CRASH].contains(&error.name.as_str());
+            assert!(known, "{body} with {limits:?}: {error:?}");
+            let after = processes().invoke(&well, &request("{}", "anywhere"), &self::limits());
+            assert_eq!(after.result.as_deref(), Ok("1"), "{body} with {limits:?}");
+        }
+    }
+}
+
 #[test]
 fn memory_that_is_not_kept_is_not_counted() {
     let limits = Limits { memory_bytes: 8 << 20, ..limits() };
