@@ -71,11 +71,15 @@ pub(super) struct Shared<R: FunctionRuntime> {
     pub(super) settings: Settings,
     loaded: Mutex<Kept<FunctionId, Arc<Loaded<R::Compiled>>>>,
     compiled: Mutex<Kept<String, R::Compiled>>,
-    projects: Mutex<Kept<(String, String), Arc<[String]>>>,
+    /// By owner and function's name.
+    projects: Mutex<Kept<(String, String), Projects>>,
     /// Counts changes, so that what was read before one is not kept after it.
     changes: AtomicU64,
     pub(super) tally: Mutex<Tally>,
 }
+
+/// The projects that have a function of a name.
+type Projects = Arc<[String]>;
 
 /// Values that are forgotten at a time each.
 struct Kept<K, V>(HashMap<K, (Timestamp, V)>);
@@ -195,13 +199,13 @@ impl<R: FunctionRuntime> Functions<R> {
         ports: &P,
         owner: &str,
         name: &str,
-    ) -> Result<Arc<[String]>, Error> {
+    ) -> Result<Projects, Error> {
         let (key, now) = ((owner.to_owned(), name.to_owned()), ports.clock().now());
         if let Some(known) = lock(&self.shared.projects).get(&key, now) {
             return Ok(known);
         }
         let changes = self.shared.changes.load(Ordering::SeqCst);
-        let found: Arc<[String]> = store::projects_of(ports, owner, name).await?.into();
+        let found: Projects = store::projects_of(ports, owner, name).await?.into();
         let mut kept = lock(&self.shared.projects);
         if !found.is_empty() && self.shared.changes.load(Ordering::SeqCst) == changes {
             let until = now.plus_millis(millis(self.shared.settings.believed));
