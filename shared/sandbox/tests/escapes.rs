@@ -338,6 +338,17 @@ fn a_process_serves_one_project() {
     }
 }
 
+/// A child whose parent is gone, and with it the pipes, ends.
+#[test]
+fn a_child_ends_with_its_pipes() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sandbox-child"))
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
 /// What doesn't look at the clock is killed with its process, and its project goes on in a new one.
 #[test]
 fn what_hears_nothing_is_killed() {

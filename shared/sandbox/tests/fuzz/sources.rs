@@ -361,7 +361,7 @@ pub fn damage(random: &mut Random, text: &mut String) {
     }
 }
 
-/// The shape of a value: its keys, sorted, without numbers' forms.
+/// The shape of a value: its keys, sorted, without numbers' forms. JSON of JavaScript has no negative zero.
 pub fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => {
@@ -375,7 +375,7 @@ pub fn keys(value: &Value) -> Vec<String> {
         }
         Value::Array(items) => items.iter().flat_map(keys).chain([format!("[{}]", items.len())]).collect(),
         Value::String(text) => vec![text.clone()],
-        Value::Number(number) => vec![format!("{:.3e}", number.as_f64().unwrap_or_default())],
+        Value::Number(number) => vec![format!("{:.3e}", number.as_f64().unwrap_or_default() + 0.0)],
         other => vec![other.to_string()],
     }
 }
