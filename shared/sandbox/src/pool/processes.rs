@@ -56,6 +56,9 @@ const KEPT: usize = 32 << 20;
 const READY: u8 = 1;
 const INVOKE: u8 = 2;
 const COMPILED: u8 = 3;
+const ANSWER: u8 = 4;
+/// How many children in a row may end before they are ready.
+const ATTEMPTS: usize = 3;
 
 /// Whom a child serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,9 +78,13 @@ struct Worker {
 }
 
 impl Worker {
-    /// Whether the process has not ended on its own.
-    fn is_running(&self) -> bool {
-        matches!(self.process.lock().unwrap_or_else(PoisonError::into_inner).try_wait(), Ok(None))
+    /// Waits until the sandbox for the next invocation is there. Freeing the last one can end the process, after its answer:
+    /// that must not become the next one's failure.
+    fn is_ready(&mut self, watchdog: &Watchdog) -> bool {
+        let guard = watchdog.guard(Instant::now() + START, &self.process);
+        let frame = Reader::receive(&mut self.stdout).ok().flatten();
+        let ready = frame.is_some_and(|mut frame| frame.byte().ok() == Some(READY));
+        guard.release() && ready
     }
 }
 
@@ -233,8 +240,7 @@ impl Processes {
     where
         R: FnOnce(Reader) -> io::Result<T>,
     {
-        let mut busy = self.take(tenant)?;
-        let Some(mut worker) = busy.worker.take() else { return Err(io::Error::other("no child")) };
+        let (mut busy, mut worker) = self.take_ready(tenant)?;
         let (frame, at, read) = make(&mut worker);
         let process = Arc::clone(&worker.process);
         let guard = self.watchdog.guard(at, &process);
@@ -249,17 +255,25 @@ impl Processes {
         Ok(answer)
     }
 
+    /// A child of that tenant that takes a request.
+    fn take_ready(&self, tenant: &Tenant) -> io::Result<(Busy<'_>, Worker)> {
+        for _ in 0..ATTEMPTS {
+            let mut busy = self.take(tenant)?;
+            if let Some(mut worker) = busy.worker.take()
+                && worker.is_ready(&self.watchdog)
+            {
+                return Ok((busy, worker));
+            }
+        }
+        Err(io::Error::other("it ended before it was ready"))
+    }
+
     /// A child of that tenant: an idle one, a new one, or a new one in the place of another tenant's idle one.
     fn take(&self, tenant: &Tenant) -> io::Result<Busy<'_>> {
         let mut workers = self.shared.lock();
         loop {
             if let Some(at) = workers.idle.iter().rposition(|worker| worker.tenant == *tenant) {
-                let worker = workers.idle.swap_remove(at);
-                if worker.is_running() {
-                    return Ok(Busy { shared: &self.shared, worker: Some(worker) });
-                }
-                workers.count -= 1;
-                continue;
+                return Ok(Busy { shared: &self.shared, worker: Some(workers.idle.swap_remove(at)) });
             }
             if workers.count < self.options.processes {
                 workers.count += 1;
@@ -301,21 +315,14 @@ impl Processes {
         let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
             return Err(io::Error::other("a child without pipes"));
         };
-        let mut worker = Worker {
+        Ok(Worker {
             tenant: tenant.clone(),
-            process: Arc::clone(&process),
+            process,
             stdin,
             stdout: BufReader::with_capacity(64 << 10, stdout),
             known: Known::default(),
             last_used: Instant::now(),
-        };
-        let guard = self.watchdog.guard(Instant::now() + START, &process);
-        let hello = Reader::receive(&mut worker.stdout)?;
-        drop(guard);
-        match hello.map(|mut hello| hello.byte()) {
-            Some(Ok(READY)) => Ok(worker),
-            _ => Err(io::Error::other("the child didn't start")),
-        }
+        })
     }
 }
 
@@ -358,17 +365,19 @@ fn serve() -> io::Result<()> {
                 let compiled = modules.get(&digest).ok_or(io::ErrorKind::InvalidData)?;
                 let (request, limits) = frame::read_request(&mut frame)?;
                 let (invocation, used) = next.run(compiled, &request.borrow(), &limits);
-                let mut answer = Writer::new(READY);
+                let mut answer = Writer::new(ANSWER);
                 frame::write_invocation(&mut answer, &invocation);
                 answer.send(&mut output)?;
                 drop(used);
                 next = Realm::new().map_err(io::Error::other)?;
+                Writer::new(READY).send(&mut output)?;
             }
             COMPILED => {
                 let (file_name, source, language) = frame::read_source(&mut frame)?;
-                let mut answer = Writer::new(READY);
+                let mut answer = Writer::new(ANSWER);
                 frame::write_compiled(&mut answer, &compile(&file_name, &source, language));
                 answer.send(&mut output)?;
+                Writer::new(READY).send(&mut output)?;
             }
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
