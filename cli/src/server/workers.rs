@@ -33,6 +33,7 @@ impl Default for WorkerCounts {
             Queue::Engine | Queue::Pm | Queue::Dev | Queue::Qa => 2,
             // A slow function must not hold up quick ones for long.
             Queue::Functions => 8,
+            Queue::Models => 4,
             Queue::Integrations => 32,
         };
         Self(Queue::ALL.into_iter().map(|queue| (queue, number(queue))).collect())

@@ -279,12 +279,14 @@ pub enum Queue {
     Integrations,
     /// Users' functions as tasks.
     Functions,
+    /// Single calls of models.
+    Models,
 }
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations, Self::Functions];
+    pub const ALL: [Self; 8] =
+        [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations, Self::Functions, Self::Models];
 
     /// The word that names it in queue names, logs and the API.
     #[must_use]
@@ -297,6 +299,7 @@ impl Queue {
             Self::Ops => "ops",
             Self::Integrations => "integrations",
             Self::Functions => "functions",
+            Self::Models => "models",
         }
     }
 
@@ -306,7 +309,7 @@ impl Queue {
         match self {
             Self::Engine | Self::Functions => Duration::from_secs(60),
             Self::Pm | Self::Ops => Duration::from_secs(300),
-            Self::Dev | Self::Integrations => Duration::from_secs(900),
+            Self::Dev | Self::Integrations | Self::Models => Duration::from_secs(900),
             Self::Qa => Duration::from_secs(600),
         }
     }

@@ -68,6 +68,7 @@ const fn queue_variable(queue: Queue) -> &'static str {
         Queue::Ops => "OPS_QUEUE_URL",
         Queue::Integrations => "INTEGRATIONS_QUEUE_URL",
         Queue::Functions => "FUNCTIONS_QUEUE_URL",
+        Queue::Models => "MODELS_QUEUE_URL",
     }
 }
 
@@ -80,6 +81,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
         Queue::Ops => "OPS_DLQ_URL",
         Queue::Integrations => "INTEGRATIONS_DLQ_URL",
         Queue::Functions => "FUNCTIONS_DLQ_URL",
+        Queue::Models => "MODELS_DLQ_URL",
     }
 }
 

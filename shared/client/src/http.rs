@@ -13,6 +13,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::addresses::{Resolver, is_public};
+
 /// How long connecting may take, name and handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept: less than servers and gateways keep theirs.
@@ -94,12 +96,13 @@ pub enum HttpError {
 /// The client. Connects to nothing until it is used.
 #[derive(Debug, Default)]
 pub struct HttpClient {
-    plain: OnceLock<Client<HttpConnector, Full<Bytes>>>,
-    tls: OnceLock<Option<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
+    guarded: bool,
+    plain: OnceLock<Client<HttpConnector<Resolver>, Full<Bytes>>>,
+    tls: OnceLock<Option<Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>>>,
 }
 
-fn connector() -> HttpConnector {
-    let mut connector = HttpConnector::new();
+fn connector(guarded: bool) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(Resolver::new(guarded));
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     connector.set_keepalive(Some(KEEPALIVE));
     connector.set_nodelay(true);
@@ -127,17 +130,26 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 impl HttpClient {
-    fn plain(&self) -> &Client<HttpConnector, Full<Bytes>> {
-        self.plain.get_or_init(|| builder().build(connector()))
+    /// A client that reaches addresses of the public internet only ([`is_public`]): for addresses that users give. What a
+    /// name stands for is checked when it is connected to.
+    #[must_use]
+    pub fn guarded() -> Self {
+        Self { guarded: true, ..Self::default() }
+    }
+
+    fn plain(&self) -> &Client<HttpConnector<Resolver>, Full<Bytes>> {
+        self.plain.get_or_init(|| builder().build(connector(self.guarded)))
     }
 
     /// Reading the machine's certificates takes a few milliseconds: not before somebody needs them.
-    fn tls(&self) -> Option<&Client<HttpsConnector<HttpConnector>, Full<Bytes>>> {
+    fn tls(&self) -> Option<&Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>> {
         let client = self.tls.get_or_init(|| {
             let provider = rustls::crypto::ring::default_provider();
             let roots = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
             match roots {
-                Ok(roots) => Some(builder().build(roots.https_only().enable_http1().wrap_connector(connector()))),
+                Ok(roots) => {
+                    Some(builder().build(roots.https_only().enable_http1().wrap_connector(connector(self.guarded))))
+                }
                 Err(error) => {
                     tracing::error!(%error, "certificates of authorities can't be read");
                     None
@@ -161,6 +173,12 @@ impl HttpClient {
 
     async fn exchange(&self, request: Request, host: &str, limit: usize) -> Result<Response, HttpError> {
         let secure = request.uri().scheme_str() == Some("https");
+        // Numbers are never looked up.
+        let numbers = host.trim_start_matches('[').trim_end_matches(']').parse();
+        if self.guarded && numbers.is_ok_and(|ip| !is_public(ip)) {
+            let reason = "it is not an address of the public internet".to_owned();
+            return Err(HttpError::Unreachable { host: host.to_owned(), reason });
+        }
         let request = request.map(Full::new);
         let answer = if secure {
             self.tls().ok_or(HttpError::NoRoots)?.request(request).await
@@ -224,6 +242,19 @@ mod tests {
         let after = Duration::from_millis(50);
         let slow = client.send(get(&format!("{}/slow", fake.url)), Limits { timeout: after, ..LIMITS }).await;
         assert_eq!(slow.unwrap_err(), HttpError::TimedOut { host, after });
+    }
+
+    #[tokio::test]
+    async fn a_guarded_client_reaches_no_address_of_its_own_network() {
+        let fake = Fake::start(|_| Answer::ok("secret")).await;
+        let port = fake.url.rsplit(':').next().unwrap().to_owned();
+        let client = HttpClient::guarded();
+        for host in ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433"]
+        {
+            let error = client.send(get(&format!("http://{host}:{port}/")), LIMITS).await.unwrap_err();
+            assert!(matches!(error, HttpError::Unreachable { .. }), "{host}: {error:?}");
+        }
+        assert_eq!(fake.connections(), 0);
     }
 
     #[tokio::test]

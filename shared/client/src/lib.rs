@@ -4,6 +4,7 @@
 //! services tell errors. It refuses to know operations: who calls brings bodies and reads answers. Start reading at
 //! [`Client::call`].
 
+mod addresses;
 mod call;
 mod credentials;
 mod endpoints;
@@ -15,6 +16,7 @@ mod service;
 mod sigv4;
 pub mod xml;
 
+pub use addresses::is_public;
 pub use call::{Answer, CALL, Call, CallError, Client, LARGEST_ANSWER, Repeat, now};
 pub use credentials::{Cache, Credentials, CredentialsError};
 pub use endpoints::{Endpoint, Endpoints, is_loopback};

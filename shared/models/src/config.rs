@@ -26,10 +26,12 @@ pub struct Config {
     pub(crate) urls: BTreeMap<Provider, String>,
     pub(crate) keys: BTreeMap<Provider, Secret>,
     pub(crate) prices: Prices,
+    pub(crate) private_callbacks: bool,
 }
 
 const MODEL: &str = "MILLRACE_MODEL";
 const PRICES: &str = "MILLRACE_PRICES";
+const PRIVATE_CALLBACKS: &str = "MILLRACE_PRIVATE_CALLBACKS";
 const BEDROCK_ENDPOINT: &str = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME";
 
 /// The variable by which the provider's own tools know its key.
@@ -55,7 +57,7 @@ pub(crate) fn secret_name(provider: Provider) -> String {
 impl Config {
     /// Reads `MILLRACE_MODEL`, `MILLRACE_MODEL_PM` (`_DEV`, `_QA`, `_OPS`, `_SINGLE`), `MILLRACE_<PROVIDER>_URL`,
     /// `MILLRACE_PRICES` (JSON, or the path of a file of it), `GEMINI_API_KEY`, `ANTHROPIC_API_KEY`, `OPENAI_API_KEY`,
-    /// `OLLAMA_API_KEY`, and for Bedrock `AWS_REGION` and `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`. Everything is optional.
+    /// `OLLAMA_API_KEY`, `MILLRACE_PRIVATE_CALLBACKS` (`true` where callbacks may go to addresses of the own network), and for Bedrock `AWS_REGION` and `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`. Everything is optional.
     ///
     /// # Errors
     /// [`ConfigError`] with every malformed variable.
@@ -112,6 +114,11 @@ impl Config {
             if let Some(key) = key_variable(provider).and_then(|name| all.get(name)) {
                 config.keys.insert(provider, Secret::new(key));
             }
+        }
+        match all.get(PRIVATE_CALLBACKS).map(String::as_str) {
+            None | Some("false") => {}
+            Some("true") => config.private_callbacks = true,
+            Some(other) => problems.push(format!("{PRIVATE_CALLBACKS} is {other:?}: it must be true or false")),
         }
         if let Some(given) = all.get(PRICES) {
             let text = if given.starts_with('{') {

@@ -6,7 +6,9 @@
 
 mod anthropic;
 mod bedrock;
+mod callback;
 mod config;
+mod executor;
 mod fault;
 mod form;
 mod gemini;
@@ -26,6 +28,7 @@ use millrace_app::ports::{Ports, Secret, SecretStore};
 use millrace_client::{Client, HttpError, Limits, Request, Response};
 use serde_json::Value;
 
+pub use callback::Callbacks;
 pub use config::{Config, ConfigError};
 pub use prices::Prices;
 
@@ -44,6 +47,7 @@ pub struct Models(Arc<Inner>);
 struct Inner {
     config: Config,
     client: Client,
+    callbacks: Callbacks,
     /// The form that a model took last, where it is not the first one.
     learnt: Mutex<HashMap<ModelRef, Form>>,
     keys: Mutex<HashMap<Provider, (Secret, Instant)>>,
@@ -116,7 +120,8 @@ impl Models {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let client = Client::new(config.endpoints.clone());
-        Self(Arc::new(Inner { config, client, learnt: Mutex::default(), keys: Mutex::default() }))
+        let callbacks = Callbacks::new(config.private_callbacks);
+        Self(Arc::new(Inner { config, client, callbacks, learnt: Mutex::default(), keys: Mutex::default() }))
     }
 
     /// The same from the environment.

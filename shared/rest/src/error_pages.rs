@@ -21,12 +21,14 @@ macro_rules! pages {
 
 pages![
     "bad-json",
+    "budget-exceeded",
     "function-failed",
     "idempotency-mismatch",
     "internal",
     "invalid-request",
     "limit-reached",
     "method-not-allowed",
+    "model-failed",
     "not-configured",
     "not-found",
     "payload-too-large",

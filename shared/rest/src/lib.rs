@@ -5,6 +5,7 @@
 //! no server: the lambda and the local server both call [`router`]. Start reading at `openapi.rs`, which lists every
 //! route, then `projects.rs`.
 
+mod ai;
 mod artifacts;
 mod body;
 mod bulk;
@@ -27,6 +28,7 @@ mod versions;
 mod views;
 mod workflows;
 
+pub use ai::{Ai, ai};
 pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};
 pub use frame::RequestId;

@@ -17,7 +17,7 @@ use utoipa::{OpenApi, Path};
 use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
-    App, RestConfig, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects, tasks,
+    App, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects, tasks,
     templates, versions, views, workflows,
 };
 
@@ -45,6 +45,7 @@ macro_rules! routes {
                 (name = "executions", description = "Workflows that run or ran"),
                 (name = "limits", description = "How many executions run and start, by key"),
                 (name = "functions", description = "Users' JavaScript"),
+                (name = "ai", description = "Single calls of models"),
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
@@ -111,6 +112,9 @@ routes! {
     limits::{ get_limit, __path_get_limit };
     limits::{ put_limit, __path_put_limit };
     limits::{ delete_limit, __path_delete_limit };
+    ai::{ invoke_model, __path_invoke_model };
+    ai::{ create_ai_task, __path_create_ai_task };
+    ai::{ get_ai_task, __path_get_ai_task };
     templates::{ list_templates, __path_list_templates };
     templates::{ get_template, __path_get_template };
     health::{ get_health, __path_get_health };
@@ -294,6 +298,15 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("register_functions", &[("404", "`not-found`: there is no such project"), ("412", "`version-mismatch`")]),
+    (
+        "invoke_model",
+        &[
+            ("422", "`not-configured`, `budget-exceeded`"),
+            ("502", "`model-failed`: asking again changes nothing"),
+            ("503", "`model-failed`: it may answer later"),
+        ],
+    ),
+    ("create_ai_task", &[("422", "`not-configured`, `idempotency-mismatch`")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 

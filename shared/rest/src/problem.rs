@@ -16,10 +16,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The codes that HTTP adds to those of [`Error::code`].
-pub const HTTP_CODES: [&str; 7] = [
+pub const HTTP_CODES: [&str; 9] = [
     "bad-json",
+    "budget-exceeded",
     "function-failed",
     "method-not-allowed",
+    "model-failed",
     "payload-too-large",
     "precondition-required",
     "unauthorized",
@@ -146,6 +148,22 @@ impl Problem {
     /// A function that was to answer an HTTP request did not.
     pub(crate) fn function_failed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "function-failed", detail)
+    }
+
+    /// A model's call could break its budget.
+    pub(crate) fn budget_exceeded(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "budget-exceeded", detail)
+    }
+
+    /// A model gave no answer that can be used; asking again would change nothing.
+    pub(crate) fn model_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "model-failed", detail)
+    }
+
+    /// A model gave no answer now.
+    pub(crate) fn model_unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "model-failed", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
     }
 
     pub(crate) fn panicked() -> Self {
@@ -286,11 +304,13 @@ impl From<WorkflowError> for Problem {
 fn title(code: &str) -> &'static str {
     match code {
         "bad-json" => "The body is not JSON",
+        "budget-exceeded" => "The budget does not allow the call",
         "function-failed" => "The function failed",
         "idempotency-mismatch" => "The Idempotency-Key was used before",
         "internal" => "An internal error",
         "limit-reached" => "A limit leaves no room",
         "invalid-request" => "The request is not valid",
+        "model-failed" => "The model gave no answer",
         "method-not-allowed" => "The method is not allowed",
         "not-configured" => "Something is not configured",
         "not-found" => "There is no such thing",

@@ -11,6 +11,7 @@ use super::log::LogId;
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::functions::function_of;
+use crate::models::{MODEL_TASK, OUTCOME_TASK};
 use crate::ports::{OutgoingMessage, Queue};
 
 /// A message of the engine.
@@ -106,6 +107,7 @@ pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
         "millrace:agent:dev" => Some(Queue::Dev),
         "millrace:agent:qa" => Some(Queue::Qa),
         "millrace:agent:ops" => Some(Queue::Ops),
+        MODEL_TASK | OUTCOME_TASK => Some(Queue::Models),
         other => match Resource::of(other) {
             Resource::Own { .. } if let Some(work) = Work::of(other) => Some(match work {
                 Work::Split | Work::Load => Queue::Engine,

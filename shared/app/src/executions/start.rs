@@ -98,8 +98,8 @@ fn check_resources(machine: &StateMachine) -> Result<(), Error> {
                 format!("/States/{}/Resource", state.name),
                 format!(
                     "'{}' is not a resource of this version; there are Lambda functions, activities, service \
-                     integrations (arn:aws:states:::…), millrace:agent:pm, millrace:agent:dev, millrace:agent:qa and \
-                     millrace:agent:ops",
+                     integrations (arn:aws:states:::…), millrace:agent:pm, millrace:agent:dev, millrace:agent:qa, \
+                     millrace:agent:ops and millrace:model",
                     task.resource
                 ),
             )),

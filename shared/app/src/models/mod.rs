@@ -9,6 +9,8 @@ mod chat;
 mod complete;
 mod error;
 mod saved;
+mod single;
+mod tasks;
 mod usage;
 
 pub use caller::{AgentRole, Asked, LongPrice, ModelCaller, NoModel, Price};
@@ -17,5 +19,10 @@ pub use chat::{
 };
 pub use complete::{Caller, Completion, Scope, complete};
 pub use error::{CompleteError, ModelError};
+pub use single::{Question, SingleAnswer, SingleCall, SingleUsage, ask};
+pub use tasks::{
+    AI_TASK_WORKFLOW, AiFailure, AiTask, AiTaskStatus, CALLBACK_SECRET, Callback, CallbackSender, CallbackState,
+    MODEL_TASK, OUTCOME_TASK, create_ai_task, do_model_task, do_outcome_task, get_ai_task,
+};
 
 pub(crate) use usage::used;

@@ -113,7 +113,7 @@ fn activity(text: &str) -> bool {
 
 fn millrace(rest: &str) -> bool {
     match rest.split_once(':') {
-        None => matches!(rest, "model" | "approval"),
+        None => matches!(rest, "model" | "ai-task" | "approval"),
         Some(("agent", agent)) => AGENTS.contains(&agent),
         Some(("function", function)) => {
             let named = |part: &str| {

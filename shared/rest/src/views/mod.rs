@@ -1,5 +1,6 @@
 //! What the API answers: the public form of records. Stored forms may change without these.
 
+mod ai;
 mod artifacts;
 mod executions;
 mod functions;
@@ -16,6 +17,7 @@ use millrace_app::projects::{Project, Stored};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use ai::{AiAnswerView, AiTaskView};
 pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanView, TestView};
 pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
 pub(crate) use functions::{CodeView, FunctionView, FunctionsHealthView, InvocationView, RegisteredView};

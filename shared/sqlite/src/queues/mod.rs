@@ -67,6 +67,7 @@ const fn number(queue: Queue) -> i64 {
         Queue::Ops => 4,
         Queue::Integrations => 5,
         Queue::Functions => 6,
+        Queue::Models => 7,
     }
 }
 
