@@ -27,7 +27,7 @@ from ministack import REGION, ROOT, Ministack, free_port  # noqa: E402
 
 STACK = "millrace-test"
 BUILD = ROOT / ".aws-sam" / "build"
-QUEUES = ["engine", "pm", "dev", "qa", "ops", "integrations", "functions"]
+QUEUES = ["engine", "pm", "dev", "qa", "ops", "integrations", "functions", "models"]
 FINAL = {"completed", "failed", "cancelled", "paused"}
 PROJECT = {
     "template_id": os.environ.get("MILLRACE_TEST_TEMPLATE", "python-rest-api"),

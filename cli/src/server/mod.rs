@@ -19,6 +19,7 @@ use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
 use millrace_functions::SandboxRuntime;
 use millrace_integrations::Integrations;
+use millrace_models::Models;
 use millrace_rest::{AuthMode, Caller, ClientAddress, FunctionsService, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
 use millrace_stepfunctions::StepFunctionsConfig;
@@ -33,6 +34,8 @@ pub use workers::WorkerCounts;
 
 /// How long running tasks and requests may take after the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// How long a caller of `POST /api/ai/invoke` waits for the model at most.
+const MODEL_PATIENCE: Duration = Duration::from_secs(600);
 /// How often stuck work is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How often counts of invocations are stored: what a crash loses of them.
@@ -74,14 +77,15 @@ impl Server {
     /// Opens the data folder, listens and starts the workers.
     ///
     /// # Errors
-    /// [`millrace_integrations::ConfigError`], [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json`
+    /// [`millrace_integrations::ConfigError`], [`millrace_models::ConfigError`], [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json`
     /// from being written.
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let services = millrace_integrations::Config::from_env()?;
         let integrations = Integrations::new(services, step_functions(&options));
         let functions = functions(&options)?;
-        let executor = tasks::AllTasks { integrations, functions: functions.clone() };
-        Self::launch(options, functions, executor).await
+        let models = Models::from_env()?;
+        let executor = tasks::AllTasks { integrations, functions: functions.clone(), models: models.clone() };
+        Self::launch(options, functions, models, executor).await
     }
 
     /// The same with another executor of tasks.
@@ -93,12 +97,13 @@ impl Server {
         executor: E,
     ) -> anyhow::Result<Self> {
         let functions = functions(&options)?;
-        Self::launch(options, functions, executor).await
+        Self::launch(options, functions, Models::from_env()?, executor).await
     }
 
     async fn launch<E: Executor + Clone + 'static>(
         options: ServerOptions,
         functions: Functions<SandboxRuntime>,
+        models: Models,
         executor: E,
     ) -> anyhow::Result<Self> {
         let (data, settings) = (options.data.clone(), Options::from_env());
@@ -125,6 +130,7 @@ impl Server {
         let service = FunctionsService { functions: functions.clone(), patience: None };
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
             .layer(Extension(ClientAddress(options.host.to_string())))
+            .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
         let router = guard::surround(router);

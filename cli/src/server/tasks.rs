@@ -1,4 +1,4 @@
-//! Who does which task: the agents their own, the functions service users' functions, the integrations calls of services
+//! Who does which task: the agents their own, the models questions to them, the functions service users' functions, the integrations calls of services
 //! and Lambda functions, and what distributed Maps read and write.
 
 use millrace_agents::AllAgents;
@@ -9,12 +9,14 @@ use millrace_asl::definition::Resource;
 use millrace_asl::map_run::Work;
 use millrace_functions::SandboxRuntime;
 use millrace_integrations::Integrations;
+use millrace_models::Models;
 
 /// All tasks of the local server.
 #[derive(Debug, Clone)]
 pub(crate) struct AllTasks {
     pub(crate) integrations: Integrations,
     pub(crate) functions: Functions<SandboxRuntime>,
+    pub(crate) models: Models,
 }
 
 impl Executor for AllTasks {
@@ -23,6 +25,7 @@ impl Executor for AllTasks {
             Resource::Lambda | Resource::Service { .. } => self.integrations.execute(ports, task).await,
             Resource::Own { .. } if Work::of(&task.resource).is_some() => self.integrations.execute(ports, task).await,
             Resource::Own { .. } if function_of(&task.resource).is_some() => self.functions.execute(ports, task).await,
+            Resource::Own { .. } if Models::does(&task.resource) => self.models.execute(ports, task).await,
             Resource::Activity | Resource::Own { .. } => AllAgents.execute(ports, task).await,
         }
     }

@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
@@ -55,7 +56,7 @@ impl ApiConfig {
 }
 
 /// The routes, for [`lambda_http::run`].
-pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
+pub fn router<P: Ports, M: ModelCaller + CallbackSender + 'static>(ports: P, config: ApiConfig, models: M) -> Router {
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
     let step_functions = StepFunctionsConfig {
         owner,
@@ -65,7 +66,9 @@ pub fn router<P: Ports>(ports: P, config: ApiConfig) -> Router {
     };
     let rest = rest_config(config, &step_functions);
     behind_gateway(
-        millrace_rest::router(ports.clone(), rest).merge(millrace_stepfunctions::router(ports, step_functions)),
+        millrace_rest::router(ports.clone(), rest)
+            .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))
+            .merge(millrace_stepfunctions::router(ports, step_functions)),
     )
 }
 
@@ -113,6 +116,7 @@ mod tests {
     use axum::http::StatusCode;
     use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION};
     use http_body_util::BodyExt;
+    use millrace_app::models::NoModel;
     use millrace_simulation::MemoryPorts;
     use serde_json::Value;
     use tower::ServiceExt;
@@ -125,8 +129,10 @@ mod tests {
         let mut context = lambda_http::Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
         let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);
-        let response =
-            router(ports.clone(), config).oneshot(request.map(|body| Body::from(body.to_vec()))).await.unwrap();
+        let response = router(ports.clone(), config, NoModel)
+            .oneshot(request.map(|body| Body::from(body.to_vec())))
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts, serde_json::from_slice(&bytes).unwrap_or_default())

@@ -3,10 +3,11 @@
 use lambda_http::{Error, run};
 use millrace_api::{ApiConfig, router};
 use millrace_aws::{AwsPorts, Config, Function, telemetry};
+use millrace_models::Models;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let ports = AwsPorts::new(Config::from_env(Function::Api)?);
-    run(router(ports, ApiConfig::from_env()?)).await
+    run(router(ports, ApiConfig::from_env()?, Models::from_env()?)).await
 }

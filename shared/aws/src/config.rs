@@ -24,6 +24,8 @@ pub enum Function {
     Integrations,
     /// `lambdas/functions`
     Functions,
+    /// `lambdas/model-worker`
+    ModelWorker,
     /// `lambdas/orchestrator`
     Orchestrator,
 }
@@ -87,7 +89,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -95,6 +97,7 @@ impl Function {
         Self::OpsAgent,
         Self::Integrations,
         Self::Functions,
+        Self::ModelWorker,
         Self::Orchestrator,
     ];
 
@@ -109,6 +112,7 @@ impl Function {
             Self::OpsAgent => "ops-agent",
             Self::Integrations => "integrations",
             Self::Functions => "functions",
+            Self::ModelWorker => "model-worker",
             Self::Orchestrator => "orchestrator",
         }
     }
@@ -120,7 +124,13 @@ impl Function {
         Needs {
             secrets: matches!(
                 self,
-                Self::PmAgent | Self::DevAgent | Self::QaAgent | Self::Integrations | Self::Functions
+                Self::Api
+                    | Self::PmAgent
+                    | Self::DevAgent
+                    | Self::QaAgent
+                    | Self::Integrations
+                    | Self::Functions
+                    | Self::ModelWorker
             ),
             dead_letters: matches!(self, Self::Api),
         }

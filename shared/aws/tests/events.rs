@@ -8,13 +8,14 @@ use millrace_aws::Function;
 use millrace_aws::worker::handle_tasks;
 use millrace_simulation::MemoryPorts;
 
-const WORKERS: [(Function, Queue); 6] = [
+const WORKERS: [(Function, Queue); 7] = [
     (Function::PmAgent, Queue::Pm),
     (Function::DevAgent, Queue::Dev),
     (Function::QaAgent, Queue::Qa),
     (Function::OpsAgent, Queue::Ops),
     (Function::Integrations, Queue::Integrations),
     (Function::Functions, Queue::Functions),
+    (Function::ModelWorker, Queue::Models),
 ];
 
 async fn failed(function: Function, queue: Queue, event: &str) -> Vec<String> {

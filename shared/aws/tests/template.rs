@@ -34,6 +34,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::OpsAgent => "OpsAgentFunction",
         Function::Integrations => "IntegrationsFunction",
         Function::Functions => "FunctionsFunction",
+        Function::ModelWorker => "ModelWorkerFunction",
         Function::Orchestrator => "OrchestratorFunction",
     }
 }
@@ -56,6 +57,9 @@ fn each_function_has_the_variables_that_it_reads() {
         if matches!(function, Function::Api | Function::Functions) {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }
+        if matches!(function, Function::Api | Function::ModelWorker) {
+            read.extend(["MILLRACE_MODEL", "MILLRACE_MODEL_SINGLE", "MILLRACE_PRICES"]);
+        }
         if function == Function::Integrations {
             read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
         }
@@ -74,6 +78,7 @@ fn each_queue_is_as_the_ports_say() {
         (Queue::Ops, "Ops", Function::OpsAgent),
         (Queue::Integrations, "Integrations", Function::Integrations),
         (Queue::Functions, "Functions", Function::Functions),
+        (Queue::Models, "Models", Function::ModelWorker),
     ] {
         let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
         assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");

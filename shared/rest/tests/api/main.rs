@@ -8,6 +8,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod ai;
 mod artifacts;
 mod create;
 mod description;

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use millrace_app::Timestamp;
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::ids::ProjectId;
+use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::{Ports, Record, RecordKey, RecordStore};
 use millrace_app::projects::{self, Stage, work};
 use millrace_rest::{AuthMode, FunctionsService, RestConfig, openapi, router_with_functions};
@@ -92,6 +93,14 @@ impl Server {
     pub(crate) fn with(config: RestConfig) -> Self {
         let (ports, clock) = ports();
         Self::over(router_with_functions(ports.clone(), functions(), config), ports, clock)
+    }
+
+    /// A server with models.
+    pub(crate) fn with_models<M: ModelCaller + CallbackSender + 'static>(config: RestConfig, models: M) -> Self {
+        let (ports, clock) = ports();
+        let router = router_with_functions(ports.clone(), functions(), config);
+        let patience = Duration::from_secs(25);
+        Self::over(router.layer(millrace_rest::ai::<SqlitePorts, M>(models, patience)), ports, clock)
     }
 
     /// A server whose calls of ports are watched; those of `ports` are not.
