@@ -56,7 +56,8 @@ impl Window {
         self.marks.retain(|(at, _)| at.saturating_add(length) > now.millis());
         // Clocks differ between workers; the marks must not.
         let at = self.marks.last().map_or_else(|| now.millis(), |(last, _)| now.millis().max(*last));
-        let part = (length / PARTS).max(1);
+        // Rounded up, so that a window spans no more parts than that.
+        let part = (length + PARTS - 1) / PARTS;
         match self.marks.last_mut() {
             Some((last, count)) if last.div_euclid(part) == at.div_euclid(part) => (*last, *count) = (at, *count + 1),
             _ => self.marks.push((at, 1)),
