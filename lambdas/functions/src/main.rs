@@ -12,14 +12,18 @@ use serde_json::value::RawValue;
 /// Messages come one at a time, and so do requests: more processes are for more projects.
 const PROCESSES: usize = 4;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Error> {
+fn main() -> Result<ExitCode, Error> {
     if let Some(code) = serve_if_child() {
         return Ok(code);
     }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve() -> Result<(), Error> {
     telemetry::init();
     let ports = AwsPorts::new(Config::from_env(Function::Functions)?);
     let handler = Handler::new(ports, SandboxRuntime::processes(PROCESSES, None)?, ApiConfig::from_env()?);
-    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| handler.handle(event).await.map_err(Error::from))).await?;
-    Ok(ExitCode::SUCCESS)
+    let handle = async |event: LambdaEvent<Box<RawValue>>| handler.handle(event).await.map_err(Error::from);
+    run(service_fn(handle)).await
 }
