@@ -32,7 +32,7 @@ async fn work(ports: &MemoryPorts) {
             for delivery in ports.receive(queue, 10, queue.visibility(), Duration::ZERO).await.unwrap() {
                 idle = false;
                 ports.pass(Duration::from_millis(3));
-                if handle(ports, &AllAgents, queue, &delivery).await.is_ok() {
+                if handle(ports, &AllAgents::offline(), queue, &delivery).await.is_ok() {
                     MessageQueues::delete(ports, queue, &delivery.receipt).await.unwrap();
                 }
             }
@@ -112,7 +112,7 @@ async fn a_message_that_comes_again_finds_nothing_to_do() {
         for queue in Queue::ALL {
             for delivery in ports.receive(queue, 10, queue.visibility(), Duration::ZERO).await.unwrap() {
                 idle = false;
-                handle(&ports, &AllAgents, queue, &delivery).await.unwrap();
+                handle(&ports, &AllAgents::offline(), queue, &delivery).await.unwrap();
                 MessageQueues::delete(&ports, queue, &delivery.receipt).await.unwrap();
                 seen.push((queue, delivery));
             }
@@ -128,7 +128,7 @@ async fn a_message_that_comes_again_finds_nothing_to_do() {
     for receive_count in [1, 2] {
         for (queue, mut delivery) in seen.clone() {
             delivery.receive_count = receive_count;
-            handle(&ports, &AllAgents, queue, &delivery).await.unwrap();
+            handle(&ports, &AllAgents::offline(), queue, &delivery).await.unwrap();
         }
     }
     work(&ports).await;
@@ -156,7 +156,7 @@ async fn cancelling_stops_the_work_and_resuming_finishes_it() {
     let created = create_project(&ports, OWNER, from_template("python-cli", json!({ "name": "tool" })), None).await;
     let id = created.unwrap().project.value.id;
     let delivery = &ports.receive(Queue::Pm, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap()[0];
-    handle(&ports, &AllAgents, Queue::Pm, delivery).await.unwrap();
+    handle(&ports, &AllAgents::offline(), Queue::Pm, delivery).await.unwrap();
     cancel_project(&ports, OWNER, &id).await.unwrap();
     work(&ports).await;
     let project = get_project(&ports, OWNER, &id).await.unwrap().value;
@@ -176,7 +176,7 @@ async fn modifying_while_running_is_refused_and_afterwards_replaces_the_files() 
     let id = created.project.value.id;
     let parameters: Map<String, Value> =
         json!({ "description": "Another thing." }).as_object().cloned().unwrap_or_default();
-    let change = ModifyProject { request: None, parameters: Some(parameters) };
+    let change = ModifyProject { parameters: Some(parameters), ..ModifyProject::default() };
     let refused = modify_project(&ports, OWNER, &id, change.clone()).await.unwrap_err();
     assert!(matches!(refused, Error::WrongState(_)), "{refused:?}");
     work(&ports).await;
@@ -195,7 +195,7 @@ async fn deleting_while_running_leaves_nothing() {
     let created = create_project(&ports, OWNER, from_template("static-site", json!({ "name": "site" })), None).await;
     let id = created.unwrap().project.value.id;
     let delivery = &ports.receive(Queue::Pm, 1, Duration::from_secs(60), Duration::ZERO).await.unwrap()[0];
-    handle(&ports, &AllAgents, Queue::Pm, delivery).await.unwrap();
+    handle(&ports, &AllAgents::offline(), Queue::Pm, delivery).await.unwrap();
     delete_project(&ports, OWNER, &id, None).await.unwrap();
     work(&ports).await;
     ports.pass(Duration::from_secs(24 * 3600));

@@ -8,13 +8,16 @@ mod workers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Extension;
+use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::functions::{Functions, Settings};
+use millrace_app::models::ModelCaller as _;
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
 use millrace_functions::SandboxRuntime;
@@ -84,7 +87,8 @@ impl Server {
         let integrations = Integrations::new(services, step_functions(&options));
         let functions = functions(&options)?;
         let models = Models::from_env()?;
-        let executor = tasks::AllTasks { integrations, functions: functions.clone(), models: models.clone() };
+        let agents = AllAgents::new(Arc::new(models.clone()));
+        let executor = tasks::AllTasks { integrations, functions: functions.clone(), models: models.clone(), agents };
         Self::launch(options, functions, models, executor).await
     }
 
@@ -125,6 +129,7 @@ impl Server {
             account: step_functions.account.clone(),
             region: step_functions.region.clone(),
             payload_limit: step_functions.payload_limit,
+            with_model: models.plan_and_write(),
             ..RestConfig::default()
         };
         let service = FunctionsService { functions: functions.clone(), patience: None };

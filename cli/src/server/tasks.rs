@@ -17,6 +17,7 @@ pub(crate) struct AllTasks {
     pub(crate) integrations: Integrations,
     pub(crate) functions: Functions<SandboxRuntime>,
     pub(crate) models: Models,
+    pub(crate) agents: AllAgents<Models>,
 }
 
 impl Executor for AllTasks {
@@ -26,7 +27,7 @@ impl Executor for AllTasks {
             Resource::Own { .. } if Work::of(&task.resource).is_some() => self.integrations.execute(ports, task).await,
             Resource::Own { .. } if function_of(&task.resource).is_some() => self.functions.execute(ports, task).await,
             Resource::Own { .. } if Models::does(&task.resource) => self.models.execute(ports, task).await,
-            Resource::Activity | Resource::Own { .. } => AllAgents.execute(ports, task).await,
+            Resource::Activity | Resource::Own { .. } => self.agents.execute(ports, task).await,
         }
     }
 }

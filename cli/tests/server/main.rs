@@ -5,6 +5,7 @@
 mod functions;
 mod kills;
 mod program;
+mod words;
 
 use std::path::Path;
 use std::process::Output;

@@ -64,7 +64,7 @@ pub fn router<P: Ports, M: ModelCaller + CallbackSender + 'static>(ports: P, con
         callers_are_known: config.authorized,
         ..StepFunctionsConfig::from_env()
     };
-    let rest = rest_config(config, &step_functions);
+    let rest = RestConfig { with_model: models.plan_and_write(), ..rest_config(config, &step_functions) };
     behind_gateway(
         millrace_rest::router(ports.clone(), rest)
             .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))

@@ -4,10 +4,11 @@
 //! the workflow on.
 
 use millrace_agents::Pm;
+use millrace_app::models::ModelCaller;
 use millrace_app::ports::{Ports, Queue};
 use millrace_aws::worker::{BatchResponse, SqsEvent, handle_tasks};
 
 /// Handles the messages of an event, and answers which ones failed.
-pub async fn handle<P: Ports>(ports: &P, event: SqsEvent) -> BatchResponse {
-    handle_tasks(ports, &Pm, Queue::Pm, event).await
+pub async fn handle<P: Ports, M: ModelCaller>(ports: &P, agent: &Pm<M>, event: SqsEvent) -> BatchResponse {
+    handle_tasks(ports, agent, Queue::Pm, event).await
 }

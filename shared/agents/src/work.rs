@@ -1,13 +1,21 @@
 //! What the four agents share: their input, and how a refusal becomes a failure of the workflow.
 
+use std::time::Duration;
+
 use millrace_app::Error;
+use millrace_app::Timestamp;
 use millrace_app::ids::{PlanId, ProjectId, TestId};
-use millrace_app::ports::{Ports, StoreError};
+use millrace_app::models::Caller;
+use millrace_app::ports::{Clock as _, Ports, Queue, StoreError};
+use millrace_app::projects::tree::{self, PinnedFile};
 use millrace_app::projects::{Plan, PlanContents, Project, work};
 use millrace_app::workers::{Task, TaskError};
 use millrace_templates::{Parameters, Template, catalogue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::edit::Tree;
 
 /// What a delivery workflow hands to an agent. `workflows/delivery.asl.yaml` is the example.
 #[derive(Debug, Deserialize)]
@@ -28,6 +36,9 @@ pub(crate) struct WorkInput {
 #[derive(Debug, Deserialize)]
 pub(crate) struct TaskInput {
     pub(crate) id: String,
+    /// What QA found in what the task made.
+    #[serde(default)]
+    pub(crate) findings: Value,
 }
 
 /// So many of a thing, in words.
@@ -72,10 +83,10 @@ pub(crate) fn template_of(project: &Project) -> Result<(&'static Template, Param
     let Some(id) = &project.template_id else {
         let templates: Vec<&str> = catalogue().list().iter().map(|template| template.id.as_str()).collect();
         let cause = format!(
-            "Words need a model, and this version has no model providers yet. Make the project from a template: {}.",
+            "This project has neither a template nor words to plan from. Make it from a template: {}.",
             templates.join(", ")
         );
-        return Err(TaskError::failed("Millrace.ModelNotConfigured", cause));
+        return Err(TaskError::failed("Millrace.InvalidWork", cause));
     };
     let template = catalogue().get(id).ok_or_else(|| {
         TaskError::failed("Millrace.TemplateGone", format!("This version of Millrace has no template '{id}'."))
@@ -95,6 +106,49 @@ pub(crate) async fn plan_of<P: Ports>(ports: &P, input: &WorkInput) -> Result<Pl
     match plan {
         Some(plan) if input.plan_id.as_ref().is_none_or(|id| *id == plan.id) => Ok(plan),
         _ => Err(TaskError::failed("Millrace.RunOver", "the project has another plan by now")),
+    }
+}
+
+/// The files that a task reads, with their contents.
+pub(crate) async fn load_tree<P: Ports>(ports: &P, id: &ProjectId, files: &[PinnedFile]) -> Result<Tree, TaskError> {
+    let mut loaded = Tree::new();
+    for file in files {
+        loaded.insert(file.path.clone(), tree::contents(ports, id, &file.sha256).await.map_err(refused)?);
+    }
+    Ok(loaded)
+}
+
+/// SHA-256 of what something says.
+pub(crate) fn digest_of<T: Serialize>(thing: &T) -> Result<String, TaskError> {
+    let json = serde_json::to_vec(thing).map_err(|problem| TaskError::Unable(Error::internal(problem)))?;
+    Ok(Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// How long an agent has been at a task. A function ends at its timeout, so its last call must end before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    started: Timestamp,
+    whole: Duration,
+}
+
+/// A call that would have less time is left to the next attempt, which finds the finished ones.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+impl Clock {
+    pub(crate) fn start<P: Ports>(ports: &P, queue: Queue) -> Self {
+        let whole = queue.function_timeout();
+        Self { started: ports.clock().now(), whole: whole.saturating_sub(Duration::from_secs(60)) }
+    }
+
+    /// The caller with no more time than is left.
+    pub(crate) fn within<P: Ports>(&self, caller: Caller, ports: &P) -> Result<Caller, TaskError> {
+        let passed = ports.clock().now().millis().saturating_sub(self.started.millis());
+        let left = self.whole.saturating_sub(Duration::from_millis(u64::try_from(passed).unwrap_or_default()));
+        if left < SHORTEST {
+            let cause = "The function's time is used up; the next attempt goes on from the calls that are finished.";
+            return Err(TaskError::failed("Millrace.Transient", cause));
+        }
+        Ok(Caller { time: caller.time.min(left), ..caller })
     }
 }
 

@@ -7,6 +7,7 @@
 
 use millrace_asl::Timestamp;
 
+use crate::digest::sha256_hex;
 use crate::ids::{AiTaskId, DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
 use crate::ports::{Index, Listing, RecordKey};
 
@@ -27,6 +28,8 @@ pub const EVENT: &str = "EVENT#";
 /// What the sort keys of the marks of a project's recorded events begin with.
 pub const EVENT_MARK: &str = "EVENTMARK#";
 
+/// What the sort keys of what agents remember of their work begin with.
+pub const WORK: &str = "WORK#";
 /// What the sort keys of finished model calls begin with, before the SHA-256 of what was asked.
 pub const MODEL_CALL: &str = "CALL#";
 /// The sort key of what the model calls of a project, an execution or a single call have used.
@@ -87,6 +90,12 @@ pub fn test(id: &ProjectId, test: &TestId) -> RecordKey {
 #[must_use]
 pub fn event(id: &ProjectId, event: &EventId) -> RecordKey {
     key(project_partition(id), format!("{EVENT}{event}"))
+}
+
+/// What an agent remembers of a piece of its work, by the SHA-256 of the work's name.
+#[must_use]
+pub fn work(id: &ProjectId, name: &str) -> RecordKey {
+    key(project_partition(id), format!("{WORK}{}", sha256_hex(name.as_bytes())))
 }
 
 /// The mark that an event of this name was recorded; `name` is an id derived from the event's name.

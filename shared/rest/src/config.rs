@@ -29,6 +29,8 @@ pub struct RestConfig {
     pub region: String,
     /// How large the data of executions may be, where neither their definition nor their start says it.
     pub payload_limit: PayloadLimit,
+    /// Is there a model that plans and writes? Without one, requirements and requests in words are refused.
+    pub with_model: bool,
 }
 
 impl Default for RestConfig {
@@ -41,6 +43,7 @@ impl Default for RestConfig {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             payload_limit: PayloadLimit::None,
+            with_model: false,
         }
     }
 }

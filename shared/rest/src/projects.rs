@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use millrace_app::Error;
 use millrace_app::ids::ProjectId;
 use millrace_app::ports::Ports;
-use millrace_app::projects::{self, Budget, ModifyProject, NewProject, ProjectChanges, ProjectStatus};
+use millrace_app::projects::{self, Budget, Decision, ModifyProject, NewProject, ProjectChanges, ProjectStatus};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -47,6 +47,9 @@ pub(crate) struct CreateBody {
     /// Is the delivery to be started at once?
     #[schema(default = true)]
     start: Option<bool>,
+    /// Does each delivery wait for its owner after the plan?
+    #[schema(default = false)]
+    approve_plan: Option<bool>,
 }
 
 /// What a project may use; what is not given has no limit.
@@ -138,6 +141,8 @@ pub(crate) async fn create_project<P: Ports>(
         workflow: fields.text("workflow"),
         budget: budget(&mut fields).unwrap_or_default(),
         start: fields.boolean("start").unwrap_or(true),
+        approve_plan: fields.boolean("approve_plan").unwrap_or_default(),
+        with_model: app.config.with_model,
     };
     fields.finish()?;
     let created = projects::create_project(&app.ports, &caller.owner, new, key.as_deref()).await?;
@@ -223,6 +228,7 @@ pub(crate) async fn update_project<P: Ports>(
         description: fields.nullable_text("description"),
         requirements: fields.nullable_text("requirements"),
         budget: budget(&mut fields),
+        with_model: app.config.with_model,
     };
     fields.finish()?;
     let expected = expected(&app, &caller, &id, wanted).await?;
@@ -293,7 +299,11 @@ pub(crate) async fn modify_project<P: Ports>(
 ) -> Result<Response, Problem> {
     query.finish()?;
     let id = path.project()?;
-    let wanted = ModifyProject { request: fields.text("request"), parameters: fields.object("parameters") };
+    let wanted = ModifyProject {
+        request: fields.text("request"),
+        parameters: fields.object("parameters"),
+        with_model: app.config.with_model,
+    };
     fields.finish()?;
     let modified = projects::modify_project(&app.ports, &caller.owner, &id, wanted).await?;
     let view = ModificationView::of(&modified.project.value, modified.modification);
@@ -334,21 +344,53 @@ pub(crate) async fn resume_project<P: Ports>(
     Ok(views::project(StatusCode::OK, stored))
 }
 
-/// Approve what waits for an approval
+/// What is to happen with a plan that waits
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body that `Decision` is read from")]
+#[schema(as = DecideApproval, example = json!({ "decision": "approve" }))]
+pub(crate) struct ApproveBody {
+    /// `approve`, `reject` with a `reason`, or `edit` with a `plan`.
+    #[schema(pattern = "^(approve|reject|edit)$")]
+    decision: String,
+    /// Why the plan is rejected: the next one takes it into account.
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+    /// The edited plan: name, description, project_type, languages, tools, files (path, purpose, change), tasks (id, title,
+    /// description, depends_on, acceptance, files), commands.
+    #[schema(value_type = Option<Object>)]
+    plan: Option<Value>,
+}
+
+/// Approve, edit or reject a plan that waits
 ///
-/// No step of the built-in delivery asks for an approval in this version: the answer is a `wrong-state` problem.
+/// A project that was created with `approve_plan` waits after its plan was made (`awaiting_approval`), for at most a week. An
+/// edited plan is checked as a model's is.
 #[utoipa::path(
-    post, path = "/api/projects/{id}/approve", tag = "projects",
+    post, path = "/api/projects/{id}/approve", tag = "projects", request_body = ApproveBody,
     params(("id" = String, Path, description = "The project's id")),
-    responses((status = 200, description = "The project goes on", body = ProjectView)),
+    responses((status = 200, description = "The project goes on, or ends with the reason", body = ProjectView)),
 )]
 pub(crate) async fn approve_project<P: Ports>(
     State(app): State<App<P>>,
     caller: Caller,
     path: PathParams,
     query: QueryParams,
+    JsonObject(mut fields): JsonObject,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let stored = projects::approve_project(&app.ports, &caller.owner, &path.project()?).await?;
+    let id = path.project()?;
+    let decision = fields.required_text("decision");
+    let (reason, plan) = (fields.text("reason"), fields.object("plan"));
+    fields.finish()?;
+    let decision = match (decision.as_str(), reason, plan) {
+        ("approve", None, None) => Decision::Approve,
+        ("reject", Some(reason), None) => Decision::Reject { reason },
+        ("edit", None, Some(plan)) => Decision::Edit { plan: Value::Object(plan) },
+        _ => {
+            let message = "must be approve alone, reject with a reason, or edit with a plan";
+            return Err(Error::invalid("/decision", message).into());
+        }
+    };
+    let stored = projects::approve_project(&app.ports, &caller.owner, &id, decision).await?;
     Ok(views::project(StatusCode::OK, stored))
 }

@@ -146,7 +146,7 @@ fn signature(node: &Node<'_>, text: &str) -> String {
         "variable_declarator" => node.parent().unwrap_or(*node),
         _ => *node,
     };
-    let body = node.child_by_field_name("body").map_or(outer.end_byte(), |body| body.start_byte());
+    let body = node.child_by_field_name("body").map_or_else(|| outer.end_byte(), |body| body.start_byte());
     let text = text.get(outer.start_byte()..body.max(outer.start_byte())).unwrap_or_default();
     let text = if node.child_by_field_name("body").is_some() { text } else { text.lines().next().unwrap_or_default() };
     let mut out = String::new();

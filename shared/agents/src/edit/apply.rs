@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
+use millrace_app::projects::paths::check_beside;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Tree;
 use super::find::{self, How, Region, Search};
 use super::parse::{Op, Step};
-use super::paths::check_new_path;
 use super::text::{Lines, is_blank};
 
 /// What an answer may make.
@@ -263,7 +263,7 @@ fn replace(
 }
 
 fn write(tree: &mut Tree, path: &str, lines: &[String], whole: bool, limits: &Limits) -> Result<Done, Refusal> {
-    check_new_path(tree, path).map_err(Refusal::Path)?;
+    check_beside(tree.keys(), path).map_err(Refusal::Path)?;
     let existing = tree.get(path).map(|contents| String::from_utf8_lossy(contents));
     if existing.is_some() && !whole {
         return Err(Refusal::NotWhole);
@@ -281,7 +281,7 @@ fn write(tree: &mut Tree, path: &str, lines: &[String], whole: bool, limits: &Li
 }
 
 fn put(tree: &mut Tree, path: &str, text: String, limits: &Limits) -> Result<(), Refusal> {
-    check_new_path(tree, path).map_err(Refusal::Path)?;
+    check_beside(tree.keys(), path).map_err(Refusal::Path)?;
     if text.contains('\0') {
         return Err(Refusal::NotText);
     }
@@ -302,8 +302,11 @@ fn put(tree: &mut Tree, path: &str, text: String, limits: &Limits) -> Result<(),
 
 fn rename(tree: &mut Tree, from: &str, to: &str) -> Result<Done, Refusal> {
     let Some(contents) = tree.remove(from) else { return Err(missing(tree, from)) };
-    let refusal =
-        if tree.contains_key(to) { Some(Refusal::Exists) } else { check_new_path(tree, to).err().map(Refusal::Path) };
+    let refusal = if tree.contains_key(to) {
+        Some(Refusal::Exists)
+    } else {
+        check_beside(tree.keys(), to).err().map(Refusal::Path)
+    };
     match refusal {
         None => {
             tree.insert(to.to_owned(), contents);

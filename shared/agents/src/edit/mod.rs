@@ -11,7 +11,6 @@ mod feedback;
 mod find;
 mod merge;
 mod parse;
-mod paths;
 mod text;
 
 use std::collections::BTreeMap;
@@ -21,7 +20,6 @@ pub use feedback::feedback;
 pub use find::Region;
 pub use merge::{Conflict, merge};
 pub use parse::{Answer, Op, ParseProblem, Step, parse};
-pub use paths::check_new_path;
 
 /// The files of a project: path → contents.
 pub type Tree = BTreeMap<String, Vec<u8>>;

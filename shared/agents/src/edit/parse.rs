@@ -259,7 +259,7 @@ impl<'a> Parser<'a> {
         let end = if is_markdown {
             // It may hold fences itself: its own end is the last one before the next heading.
             let region = inside.iter().position(|line| heading(line).is_some() || removal(line).is_some());
-            inside.iter().take(region.unwrap_or(inside.len())).rposition(|line| closes(&line))
+            inside.iter().take(region.unwrap_or(inside.len())).rposition(closes)
         } else {
             inside.iter().position(closes)
         };

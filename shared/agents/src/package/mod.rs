@@ -7,14 +7,13 @@
 mod archive;
 mod deploy;
 pub mod detect;
-mod path;
 mod unpack;
 
 use crate::analysis::SourceFile;
 
 pub use archive::{FORMAT_VERSION, Manifest, ManifestFile, Package, PackageLimits, Project, build, sha256_hex};
 pub use detect::{DetectedProject, ProjectKind, detect};
-pub use path::{MAX_PATH_BYTES, PathError, PathSet, check_path};
+pub use millrace_app::projects::paths::{MAX_PATH_BYTES, PathError, PathSet, check_path};
 pub use unpack::{UnpackLimits, Unpacked, unpack};
 
 /// A file of a package.

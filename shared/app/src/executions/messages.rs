@@ -103,7 +103,7 @@ impl Message {
 /// The queue whose function does tasks of that resource.
 pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
     match resource {
-        "millrace:agent:pm" => Some(Queue::Pm),
+        "millrace:agent:pm" | "millrace:approval" => Some(Queue::Pm),
         "millrace:agent:dev" => Some(Queue::Dev),
         "millrace:agent:qa" => Some(Queue::Qa),
         "millrace:agent:ops" => Some(Queue::Ops),

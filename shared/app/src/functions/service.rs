@@ -194,12 +194,7 @@ impl<R: FunctionRuntime> Functions<R> {
     }
 
     /// The projects in which an owner has functions of a name.
-    pub(super) async fn projects_of<P: Ports>(
-        &self,
-        ports: &P,
-        owner: &str,
-        name: &str,
-    ) -> Result<Projects, Error> {
+    pub(super) async fn projects_of<P: Ports>(&self, ports: &P, owner: &str, name: &str) -> Result<Projects, Error> {
         let (key, now) = ((owner.to_owned(), name.to_owned()), ports.clock().now());
         if let Some(known) = lock(&self.shared.projects).get(&key, now) {
             return Ok(known);

@@ -105,6 +105,11 @@ pub trait ModelCaller: Send + Sync {
     /// The model for a role; `None` where none is configured.
     fn model_for(&self, role: AgentRole) -> Option<ModelRef>;
 
+    /// Are there models for both who plans and who writes? Then projects are made from words.
+    fn plan_and_write(&self) -> bool {
+        [AgentRole::Pm, AgentRole::Dev].into_iter().all(|role| self.model_for(role).is_some())
+    }
+
     /// May calls name this model? A caller refuses those of providers for which nothing is configured.
     fn can_call(&self, model: &ModelRef) -> bool;
 

@@ -1,4 +1,4 @@
-//! Cancelling, resuming and approving.
+//! Cancelling and resuming.
 
 use super::delivery;
 use super::model::{Pending, Project, ProjectStatus, RunKind, Stored};
@@ -27,9 +27,11 @@ pub async fn cancel_project<P: Ports>(ports: &P, owner: &str, id: &ProjectId) ->
             | ProjectStatus::Developing
             | ProjectStatus::Testing
             | ProjectStatus::Packaging
+            | ProjectStatus::AwaitingApproval
             | ProjectStatus::Paused => {}
         }
         project.status = ProjectStatus::Cancelled;
+        project.waiting = None;
         project.pending = project.execution_id.as_ref().map(|_| Pending::Stop);
         let event =
             Happening { stage: project.stage, ..Happening::new("project.cancelled", "The project was cancelled.") };
@@ -70,14 +72,4 @@ pub async fn resume_project<P: Ports>(ports: &P, owner: &str, id: &ProjectId) ->
     })
     .await?;
     delivery::settle_or_leave(ports, stored).await
-}
-
-/// Approves what waits for an approval. No step of the built-in delivery asks for one, and the task that does
-/// (`millrace:approval`) is not part of this version: nothing can wait.
-///
-/// # Errors
-/// [`Error::NotFound`]; [`Error::WrongState`], since nothing waits.
-pub async fn approve_project<P: Ports>(ports: &P, owner: &str, id: &ProjectId) -> Result<Stored<Project>, Error> {
-    let stored = store::load_owned(ports, owner, id).await?;
-    Err(Error::WrongState(format!("the project is {}: nothing waits for an approval", stored.value.status)))
 }

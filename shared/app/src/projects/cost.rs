@@ -32,6 +32,7 @@ pub(crate) async fn delivering_budget<P: Ports>(ports: &P, id: &ProjectId) -> Re
         | ProjectStatus::Planning
         | ProjectStatus::Developing
         | ProjectStatus::Testing
-        | ProjectStatus::Packaging => Ok(project.budget),
+        | ProjectStatus::Packaging
+        | ProjectStatus::AwaitingApproval => Ok(project.budget),
     }
 }

@@ -44,6 +44,11 @@ pub struct NewProject {
     pub budget: Budget,
     /// Is its delivery to be started at once?
     pub start: bool,
+    /// Does each delivery wait for its owner after the plan?
+    pub approve_plan: bool,
+    /// Is there a model that plans and writes? Requirements are refused otherwise. Not a part of the request.
+    #[serde(skip)]
+    pub with_model: bool,
 }
 
 impl Default for NewProject {
@@ -57,6 +62,8 @@ impl Default for NewProject {
             workflow: None,
             budget: Budget::default(),
             start: true,
+            approve_plan: false,
+            with_model: false,
         }
     }
 }
@@ -81,7 +88,7 @@ struct Remembered {
 /// Creates a project and starts its delivery.
 ///
 /// # Errors
-/// [`Error::Invalid`] with all problems; [`Error::NotConfigured`] for requirements in words, which need a model;
+/// [`Error::Invalid`] with all problems; [`Error::NotConfigured`] for requirements in words without a model;
 /// [`Error::IdempotencyMismatch`]; [`Error::WrongState`] when the key's project was deleted; [`Error::Store`].
 pub async fn create_project<P: Ports>(
     ports: &P,
@@ -100,10 +107,13 @@ pub async fn create_project<P: Ports>(
     }
     let (name, parameters) = check(&new)?;
     let project = draft(ports, owner, new, name, parameters);
-    let origin = project.template_id.clone().unwrap_or_default();
+    let origin = match &project.template_id {
+        Some(template) => format!("the template {template}"),
+        None => "requirements".to_owned(),
+    };
     let event = Happening {
         data: json!({ "template_id": project.template_id }),
-        ..Happening::new("project.created", format!("The project was created from the template {origin}."))
+        ..Happening::new("project.created", format!("The project was created from {origin}."))
     };
     let mut writes = vec![store::event_write(ports, &project, 1, event)?];
     writes.push(Write::Put(store::project_record(&project)?, Condition::Absent));
@@ -140,6 +150,7 @@ fn draft<P: Ports>(
         name,
         description: new.description.unwrap_or_default(),
         requirements: new.requirements,
+        request: None,
         template_id: new.template_id,
         parameters,
         workflow: new.workflow,
@@ -150,6 +161,9 @@ fn draft<P: Ports>(
         run: 1,
         attempt: 0,
         run_kind: RunKind::Create,
+        approve_plan: new.approve_plan,
+        waiting: None,
+        feedback: None,
         execution_id: None,
         plan_id: None,
         failure: None,
@@ -186,12 +200,11 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
         let given = parameters.as_ref().or(new.parameters.as_ref())?;
         given.get("name")?.as_str().map(str::to_owned)
     });
+    let name = name.or_else(|| new.requirements.as_deref().map(name_of));
     match &name {
         Some(name) => limits::name(name, &mut problems),
         // A missing parameter `name` has its own problem.
         None if new.template_id.is_some() && parameters.is_none() => {}
-        // A plan made of words brings a name.
-        None if new.requirements.is_some() => {}
         None => problems.push(FieldProblem::new("/name", "is missing: give the project a name")),
     }
     if let Some(text) = &new.description {
@@ -208,10 +221,19 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
-    if new.requirements.is_some() {
+    if new.requirements.is_some() && !new.with_model {
         return Err(words_need_a_model());
     }
     Ok((name.unwrap_or_default(), parameters))
+}
+
+/// A name for what was asked for in words: the beginning of its first line.
+fn name_of(words: &str) -> String {
+    /// Characters.
+    const MOST: usize = 60;
+    let line = words.lines().map(|line| line.trim_matches(['#', ' ', '\t'])).find(|line| !line.is_empty());
+    let clean: String = line.unwrap_or_default().chars().filter(|char| !char.is_control()).collect();
+    if clean.chars().count() <= MOST { clean } else { clean.chars().take(MOST).chain(['…']).collect() }
 }
 
 /// Only what the engine can run is stored.
@@ -252,9 +274,9 @@ fn check_template(
 /// The answer to words where no model is configured.
 pub(super) fn words_need_a_model() -> Error {
     Error::NotConfigured(format!(
-        "Requirements in words need a model, and none is configured: this version has no model providers yet. They will \
-         take their key from the secret models/<provider>/api-key (on AWS the SSM parameter of that name under the \
-         stack's prefix). Until then make the project from a template, with template_id and parameters: {}.",
+        "Words need a model, and none is configured. Set MILLRACE_MODEL to provider/model and store the provider's key as \
+         the secret models/<provider>/api-key (on AWS the SSM parameter of that name under the stack's prefix), or make the \
+         project from a template, with template_id and parameters: {}.",
         templates::template_names()
     ))
 }

@@ -36,6 +36,7 @@ pub(super) fn begin_attempt(project: &mut Project, status: ProjectStatus) {
     project.stage = None;
     project.round = 0;
     project.failure = None;
+    project.waiting = None;
     project.pending = Some(Pending::Start);
 }
 

@@ -45,6 +45,7 @@ pub async fn execution_ended<P: Ports>(
             return Ok(None);
         }
         project.pending = None;
+        project.waiting = None;
         Ok(Some(end(project, outcome, error, cause).into()))
     })
     .await;
@@ -115,6 +116,30 @@ fn explain(project: &Project, outcome: ExecutionOutcome, error: Option<&str>, ca
             "The workflow itself failed. If the project has its own workflow, put it right and make a new project \
              with it; otherwise report the error."
         }
+        super::PLAN_REJECTED => {
+            "Resume the project for another plan, which takes the reason into account, or first say more in its requirements \
+             (PUT /api/projects/{id})."
+        }
+        "Millrace.ModelNotConfigured" => {
+            "Set MILLRACE_MODEL to provider/model, store the provider's key as the secret models/<provider>/api-key, then resume \
+             the project. Without a model, make a project from a template."
+        }
+        "Millrace.ModelUnauthorized" | "Millrace.ModelUnknown" | "Millrace.ModelQuotaExceeded" => {
+            "Put right what the provider says about its key, model or account, then resume the project: what exists is kept."
+        }
+        "Millrace.Transient"
+        | "Millrace.ModelRateLimited"
+        | "Millrace.ModelOverloaded"
+        | "Millrace.ModelTimeout"
+        | "Millrace.ModelConnection" => "Wait a while, then resume the project: finished calls are not paid again.",
+        "Millrace.InvalidPlan" | "Millrace.ModelRefused" | "Millrace.ModelWrongForm" => {
+            "Say more clearly what is to be made (PUT /api/projects/{id}, requirements) or take another model, then resume the \
+             project: the model is asked anew."
+        }
+        "Millrace.Stuck" | "Millrace.MergeConflict" | "Millrace.ModelContextTooLong" => {
+            "Resume the project: finished tasks are kept and the failed one is asked anew. If it fails again, take another \
+             model, or simpler requirements with smaller tasks."
+        }
         _ if outcome == ExecutionOutcome::Aborted => "Resume the project to go on with what exists.",
         _ => match project.stage {
             Some(Stage::Planning) | None => {
@@ -122,7 +147,7 @@ fn explain(project: &Project, outcome: ExecutionOutcome, error: Option<&str>, ca
                  resume the project."
             }
             Some(Stage::Developing | Stage::Testing) => {
-                "Look at the findings in the project's test reports, then change the parameters \
+                "Look at the findings in the project's test reports, then request a modification \
                  (POST /api/projects/{id}/modify) or resume the project."
             }
             Some(Stage::Packaging) => "Look at the project's events, then resume it: plan and files are kept.",

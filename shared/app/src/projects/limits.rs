@@ -34,13 +34,21 @@ pub(super) fn description(text: &str, problems: &mut Vec<FieldProblem>) {
 }
 
 pub(super) fn requirements(text: &str, problems: &mut Vec<FieldProblem>) {
+    words("/requirements", text, problems);
+}
+
+pub(super) fn request(text: &str, problems: &mut Vec<FieldProblem>) {
+    words("/request", text, problems);
+}
+
+fn words(field: &str, text: &str, problems: &mut Vec<FieldProblem>) {
     if text.trim().is_empty() {
-        problems.push(FieldProblem::new("/requirements", "must not be empty"));
+        problems.push(FieldProblem::new(field, "must not be empty"));
     } else if text.len() > REQUIREMENTS_BYTES {
         let message = format!("must have at most {REQUIREMENTS_BYTES} bytes; it has {}", text.len());
-        problems.push(FieldProblem::new("/requirements", message));
+        problems.push(FieldProblem::new(field, message));
     }
-    no_controls("/requirements", text, problems);
+    no_controls(field, text, problems);
 }
 
 pub(super) fn workflow(text: &str, problems: &mut Vec<FieldProblem>) {

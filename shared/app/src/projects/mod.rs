@@ -9,6 +9,7 @@
 //! was read, together with the event that tells of it. What must happen outside of the table is noted in the same
 //! record and listed as due until it is done (`delivery.rs`).
 
+mod approval;
 mod artifacts;
 mod control;
 mod cost;
@@ -21,15 +22,20 @@ mod limits;
 mod list;
 mod model;
 mod modify;
+pub mod paths;
+mod plan;
+pub mod planning;
 mod store;
+pub mod tree;
 mod update;
 pub mod work;
 
+pub use approval::{Decision, PLAN_REJECTED, approve_project, run_key, told_of_plan, wait_for_approval};
 pub use artifacts::{
     DOWNLOAD_VALID_FOR, Deployment, FileContents, TestReport, get_file, get_plan, list_deployments, list_files,
     list_tests,
 };
-pub use control::{approve_project, cancel_project, resume_project};
+pub use control::{cancel_project, resume_project};
 pub use cost::get_cost;
 pub use create::{Created, NewProject, create_project};
 pub use delete::{delete_project, purge};
@@ -41,6 +47,7 @@ pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{
     Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,
     PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestRecord, TestSummary, Usage,
+    Waiting,
 };
 pub use modify::{Modified, ModifyProject, modify_project};
 pub use update::{ProjectChanges, update_project};

@@ -18,6 +18,8 @@ use crate::templates;
 pub struct ModifyProject {
     /// In words; needs a model.
     pub request: Option<String>,
+    /// Is there a model that plans and writes? A request in words is refused otherwise. Not a part of the request.
+    pub with_model: bool,
     /// Parameters of the template that replace the project's; `null` takes a default back.
     pub parameters: Option<Map<String, Value>>,
 }
@@ -31,10 +33,11 @@ pub struct Modified {
     pub project: Stored<Project>,
 }
 
-/// Starts a new run of a project over its existing files, with other parameters.
+/// Starts a new run of a project over its existing files: with other parameters, or as asked for in words. A project made
+/// from a template that is changed in words has no template any more.
 ///
 /// # Errors
-/// [`Error::Invalid`] with all problems; [`Error::NotConfigured`] for words, which need a model; [`Error::NotFound`];
+/// [`Error::Invalid`] with all problems; [`Error::NotConfigured`] for words without a model; [`Error::NotFound`];
 /// [`Error::WrongState`] while a delivery runs, and before the first one.
 pub async fn modify_project<P: Ports>(
     ports: &P,
@@ -52,8 +55,16 @@ pub async fn modify_project<P: Ports>(
     let mut made = None;
     let stored = store::change(ports, Some(owner), id, None, |project, now| {
         check_state(project)?;
-        let given = wanted.parameters.clone().unwrap_or_default();
-        project.parameters = Some(merged(project, &given)?);
+        if let Some(given) = &wanted.parameters {
+            project.parameters = Some(merged(project, given)?);
+        }
+        if wanted.request.is_some() {
+            // From now on the files are what a model makes of them: rendering the template again would undo that.
+            project.template_id = None;
+            project.parameters = None;
+        }
+        project.request.clone_from(&wanted.request);
+        project.feedback = None;
         project.run += 1;
         project.attempt = 0;
         project.run_kind = RunKind::Modify;
@@ -61,8 +72,8 @@ pub async fn modify_project<P: Ports>(
         let modification = Modification {
             id: modification_id.clone(),
             run: project.run,
-            request: None,
-            parameters: Some(given),
+            request: wanted.request.clone(),
+            parameters: wanted.parameters.clone(),
             created_at: now,
         };
         let names: Vec<&String> = modification.parameters.iter().flat_map(Map::keys).collect();
@@ -96,12 +107,19 @@ fn check_state(project: &Project) -> Result<(), Error> {
 }
 
 fn check_request(wanted: &ModifyProject) -> Result<(), Error> {
-    if wanted.request.is_some() {
+    if wanted.request.is_some() && !wanted.with_model {
         return Err(words_need_a_model());
     }
     let mut problems = Vec::new();
+    if let Some(words) = &wanted.request {
+        limits::request(words, &mut problems);
+    }
     match &wanted.parameters {
+        None if wanted.request.is_some() => {}
         None => problems.push(FieldProblem::new("", "give request or parameters")),
+        Some(_) if wanted.request.is_some() => {
+            problems.push(FieldProblem::new("/parameters", "can't be combined with request: ask for one of them"));
+        }
         Some(given) if given.is_empty() => problems.push(FieldProblem::new("/parameters", "must name a parameter")),
         Some(given) => limits::parameters(given, &mut problems),
     }

@@ -21,6 +21,8 @@ pub struct ProjectChanges {
     pub requirements: Option<Option<String>>,
     /// Its budget, as a whole.
     pub budget: Option<Budget>,
+    /// Is there a model that plans and writes? Requirements are refused otherwise. Not a part of the request.
+    pub with_model: bool,
 }
 
 /// Changes a project if it still has the version that the caller has seen.
@@ -70,8 +72,17 @@ pub async fn update_project<P: Ports>(
                     "the requirements can't be changed while a delivery runs: cancel it or wait for its end".into(),
                 ));
             }
-            if text.is_some() {
+            if text.is_some() && !changes.with_model {
                 return Err(words_need_a_model());
+            }
+            if text.is_some() && project.template_id.is_some() {
+                return Err(Error::invalid(
+                    "/requirements",
+                    "this project is made from a template: request a modification (POST /api/projects/{id}/modify)",
+                ));
+            }
+            if text.is_none() && project.template_id.is_none() {
+                return Err(Error::invalid("/requirements", "this project is made from them: they can't be removed"));
             }
             project.requirements.clone_from(text);
             changed.push("requirements");

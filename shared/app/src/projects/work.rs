@@ -120,6 +120,15 @@ fn check_run(project: &Project, run: u32) -> Result<(), Error> {
     Ok(())
 }
 
+/// Does this run of the project still go on?
+pub(super) fn check_running(project: &Project, run: u32) -> Result<(), Error> {
+    check_run(project, run)?;
+    if matches!(project.status, ProjectStatus::Completed | ProjectStatus::Failed | ProjectStatus::Paused) {
+        return Err(Error::WrongState(format!("the delivery has ended: the project is {}", project.status)));
+    }
+    Ok(())
+}
+
 async fn load_for<P: Ports>(ports: &P, id: &ProjectId, run: u32) -> Result<Stored<Project>, Error> {
     let stored = store::load(ports, id).await?.ok_or_else(|| store::not_found(id))?;
     check_run(&stored.value, run)?;
@@ -149,10 +158,7 @@ pub async fn begin_stage<P: Ports>(
     stage: Stage,
 ) -> Result<Project, Error> {
     let stored = store::change(ports, None, id, None, |project, _| {
-        check_run(project, run)?;
-        if matches!(project.status, ProjectStatus::Completed | ProjectStatus::Failed | ProjectStatus::Paused) {
-            return Err(Error::WrongState(format!("the delivery has ended: the project is {}", project.status)));
-        }
+        check_running(project, run)?;
         if project.stage == Some(stage) && project.status == stage.status() {
             return Ok(None);
         }

@@ -88,16 +88,18 @@ impl<'a> Resource<'a> {
 
     /// How long the task lasts; activities and functions last until their result.
     #[must_use]
-    pub const fn pattern(self) -> Pattern {
+    pub fn pattern(self) -> Pattern {
         match self {
             Self::Service { pattern, .. } => pattern,
+            // Until a person decides.
+            Self::Own { kind: "millrace", name: "approval" } => Pattern::WaitForTaskToken,
             Self::Lambda | Self::Activity | Self::Own { .. } => Pattern::RequestResponse,
         }
     }
 
     /// May somebody outside report on the task with its token?
     #[must_use]
-    pub const fn has_token(self) -> bool {
+    pub fn has_token(self) -> bool {
         matches!(self, Self::Activity) || self.pattern().outlasts_call()
     }
 }
@@ -129,5 +131,6 @@ mod tests {
         ] {
             assert_eq!(Resource::of(text), is, "{text}");
         }
+        assert!(Resource::of("millrace:approval").has_token() && !Resource::of("millrace:agent:pm").has_token());
     }
 }

@@ -58,6 +58,8 @@ struct PlanFileView {
     task_id: String,
     /// Its language; `text` when it has none.
     language: String,
+    /// What it is for, or what changes in it; empty for templates.
+    purpose: String,
 }
 
 /// A planned task.
@@ -78,6 +80,8 @@ struct PlanTaskView {
     acceptance: Vec<String>,
     /// Paths of the files that it makes.
     files: Vec<String>,
+    /// Paths of existing files that it removes.
+    deletes: Vec<String>,
 }
 
 /// Shell commands, each for the project's root.
@@ -105,6 +109,7 @@ impl From<Plan> for PlanView {
             wave: task.wave,
             acceptance: task.acceptance,
             files: task.files,
+            deletes: task.deletes,
         };
         let files = contents.files.into_iter();
         Self {
@@ -116,7 +121,12 @@ impl From<Plan> for PlanView {
             project_type: contents.project_type,
             stack: StackView { languages: contents.stack.languages, tools: contents.stack.tools },
             files: files
-                .map(|file| PlanFileView { path: file.path, task_id: file.task_id, language: file.language })
+                .map(|file| PlanFileView {
+                    path: file.path,
+                    task_id: file.task_id,
+                    language: file.language,
+                    purpose: file.purpose,
+                })
                 .collect(),
             tasks: contents.tasks.into_iter().map(task).collect(),
             commands: CommandsView {

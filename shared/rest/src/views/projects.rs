@@ -19,6 +19,7 @@ pub(crate) enum StatusView {
     Failed,
     Cancelled,
     Paused,
+    AwaitingApproval,
 }
 
 impl From<projects::ProjectStatus> for StatusView {
@@ -34,6 +35,7 @@ impl From<projects::ProjectStatus> for StatusView {
             Status::Failed => Self::Failed,
             Status::Cancelled => Self::Cancelled,
             Status::Paused => Self::Paused,
+            Status::AwaitingApproval => Self::AwaitingApproval,
         }
     }
 }
@@ -146,6 +148,8 @@ pub(crate) struct ProjectView {
     run: u32,
     /// Why the current run delivers.
     run_kind: RunKindView,
+    /// Does each delivery wait for its owner after the plan?
+    approve_plan: bool,
     /// The current run's last execution.
     #[schema(required = true)]
     execution_id: Option<String>,
@@ -181,6 +185,7 @@ impl From<Stored<Project>> for ProjectView {
                 projects::RunKind::Create => RunKindView::Create,
                 projects::RunKind::Modify => RunKindView::Modify,
             },
+            approve_plan: project.approve_plan,
             execution_id: project.execution_id.map(Into::into),
             failure: project.failure.map(Into::into),
             version,

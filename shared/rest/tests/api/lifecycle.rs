@@ -87,7 +87,10 @@ async fn what_has_ended_is_not_cancelled() {
     let id = server.completed_project("xx").await;
     assert_eq!(server.act(&format!("/api/projects/{id}/cancel")).await.problem(409), "wrong-state");
     assert_eq!(server.act(&format!("/api/projects/{id}/resume")).await.problem(409), "wrong-state");
-    assert_eq!(server.act(&format!("/api/projects/{id}/approve")).await.problem(409), "wrong-state");
+    assert_eq!(
+        server.post(&format!("/api/projects/{id}/approve"), &json!({ "decision": "approve" })).await.problem(409),
+        "wrong-state"
+    );
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ async fn nobody_sees_what_belongs_to_another() {
         assert_eq!(answer.problem(404), "not-found", "{path}");
     }
     for action in ["cancel", "resume", "approve"] {
-        let answer = server.send(as_other("POST", format!("/api/projects/{id}/{action}"), None)).await;
+        let body = (action == "approve").then(|| json!({ "decision": "approve" }));
+        let answer = server.send(as_other("POST", format!("/api/projects/{id}/{action}"), body)).await;
         assert_eq!(answer.problem(404), "not-found", "{action}");
     }
     let change = json!({ "name": "stolen" });

@@ -7,7 +7,7 @@ mod check;
 mod graph;
 mod schema;
 
-use millrace_app::projects::PlanContents;
+use super::PlanContents;
 use serde_json::Value;
 
 pub use check::{Bounds, check};

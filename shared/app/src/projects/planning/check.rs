@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use millrace_app::projects::{PlanCommands, PlanContents, PlanFile, PlanStack, PlanTask};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::PlanProblem;
 use super::graph::waves;
-use crate::analysis::language;
-use crate::edit::{Tree, check_new_path};
+use crate::projects::paths::check_beside;
+use crate::projects::{PlanCommands, PlanContents, PlanFile, PlanStack, PlanTask};
 
 /// How large a plan may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +84,17 @@ struct DraftTask {
     files: Vec<String>,
 }
 
-/// Turns a plan as JSON into one that can be carried out over the files of `existing`.
+/// Turns a plan as JSON into one that can be carried out over the files of the paths `existing`. `language` tells a file's
+/// language by its path.
 ///
 /// # Errors
 /// Every problem with its place, at most 30.
-pub fn check(draft: &Value, existing: &Tree, bounds: &Bounds) -> Result<PlanContents, Vec<PlanProblem>> {
+pub fn check(
+    draft: &Value,
+    existing: &BTreeSet<String>,
+    bounds: &Bounds,
+    language: impl Fn(&str) -> String,
+) -> Result<PlanContents, Vec<PlanProblem>> {
     let draft: Draft = serde_json::from_value(draft.clone()).map_err(|problem| {
         vec![PlanProblem::new("", format!("the plan has not the form that it must have: {problem}"))]
     })?;
@@ -100,7 +105,7 @@ pub fn check(draft: &Value, existing: &Tree, bounds: &Bounds) -> Result<PlanCont
     let waves = check_order(&draft, bounds, &mut problems);
     problems.truncate(TOLD);
     match waves {
-        Some(waves) if problems.is_empty() => Ok(contents(draft, &owners, &waves)),
+        Some(waves) if problems.is_empty() => Ok(contents(draft, &owners, &waves, language)),
         _ => Err(problems),
     }
 }
@@ -160,7 +165,7 @@ fn check_words(draft: &Draft, bounds: &Bounds, problems: &mut Vec<PlanProblem>) 
     }
 }
 
-fn check_files(draft: &Draft, existing: &Tree, bounds: &Bounds, problems: &mut Vec<PlanProblem>) {
+fn check_files(draft: &Draft, existing: &BTreeSet<String>, bounds: &Bounds, problems: &mut Vec<PlanProblem>) {
     if draft.files.is_empty() {
         problems.push(PlanProblem::new("/files", "must name at least one file"));
     }
@@ -171,11 +176,8 @@ fn check_files(draft: &Draft, existing: &Tree, bounds: &Bounds, problems: &mut V
     }
     let deleted: BTreeSet<&str> =
         draft.files.iter().filter(|file| file.change == FileChange::Delete).map(|file| file.path.as_str()).collect();
-    let mut tree: Tree = existing
-        .keys()
-        .filter(|path| !deleted.contains(path.as_str()))
-        .map(|path| (path.clone(), Vec::new()))
-        .collect();
+    let mut there: BTreeSet<String> =
+        existing.iter().filter(|path| !deleted.contains(path.as_str())).cloned().collect();
     let mut seen = BTreeSet::new();
     for (at, file) in draft.files.iter().enumerate() {
         let pointer = format!("/files/{at}/path");
@@ -184,15 +186,15 @@ fn check_files(draft: &Draft, existing: &Tree, bounds: &Bounds, problems: &mut V
             continue;
         }
         if file.change == FileChange::Delete {
-            if !existing.contains_key(&file.path) {
+            if !existing.contains(&file.path) {
                 let message = format!("{:?} can't be deleted: there is no such file", file.path);
                 problems.push(PlanProblem::new(pointer, message));
             }
             continue;
         }
-        match check_new_path(&tree, &file.path) {
+        match check_beside(there.iter(), &file.path) {
             Ok(()) => {
-                tree.insert(file.path.clone(), Vec::new());
+                there.insert(file.path.clone());
             }
             Err(problem) => problems.push(PlanProblem::new(pointer, format!("{:?} {problem}", file.path))),
         }
@@ -282,7 +284,12 @@ fn check_order(draft: &Draft, bounds: &Bounds, problems: &mut Vec<PlanProblem>) 
     }
 }
 
-fn contents(draft: Draft, owners: &BTreeMap<String, usize>, waves: &[u32]) -> PlanContents {
+fn contents(
+    draft: Draft,
+    owners: &BTreeMap<String, usize>,
+    waves: &[u32],
+    language: impl Fn(&str) -> String,
+) -> PlanContents {
     let deleted: BTreeSet<String> =
         draft.files.iter().filter(|file| file.change == FileChange::Delete).map(|file| file.path.clone()).collect();
     let ids: Vec<String> = draft.tasks.iter().map(|task| task.id.clone()).collect();
@@ -293,7 +300,7 @@ fn contents(draft: Draft, owners: &BTreeMap<String, usize>, waves: &[u32]) -> Pl
         .filter(|file| file.change == FileChange::Write)
         .map(|file| PlanFile {
             task_id: owner(&file.path),
-            language: language::detect(&file.path, b"").name().to_lowercase(),
+            language: language(&file.path),
             path: file.path,
             purpose: file.purpose,
         })
@@ -355,27 +362,27 @@ mod tests {
         })
     }
 
-    fn existing() -> Tree {
-        ["old.py", "README.md"].map(|path| (path.to_owned(), Vec::new())).into()
+    fn existing() -> BTreeSet<String> {
+        ["old.py", "README.md"].map(str::to_owned).into()
     }
 
     fn problems(change: impl FnOnce(&mut Value)) -> Vec<String> {
         let mut plan = good();
         change(&mut plan);
-        let problems = check(&plan, &existing(), &Bounds::default()).unwrap_err();
+        let problems = check(&plan, &existing(), &Bounds::default(), |_| "python".into()).unwrap_err();
         problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_good_plan_becomes_waves() {
-        let plan = check(&good(), &existing(), &Bounds::default()).unwrap();
+        let plan = check(&good(), &existing(), &Bounds::default(), |_| "python".into()).unwrap();
         let waves: Vec<(&str, u32)> = plan.tasks.iter().map(|task| (task.id.as_str(), task.wave)).collect();
         assert_eq!(waves, [("store", 1), ("main", 2)]);
         assert_eq!(plan.tasks[1].deletes, ["old.py"]);
         assert_eq!(plan.files.len(), 2);
         assert_eq!((plan.files[0].path.as_str(), plan.files[0].task_id.as_str()), ("todo/main.py", "main"));
         // What a person is shown is a plan again.
-        assert_eq!(check(&draft_of(&plan), &existing(), &Bounds::default()).unwrap(), plan);
+        assert_eq!(check(&draft_of(&plan), &existing(), &Bounds::default(), |_| "python".into()).unwrap(), plan);
     }
 
     #[test]
