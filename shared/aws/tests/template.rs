@@ -60,6 +60,9 @@ fn each_function_has_the_variables_that_it_reads() {
         if matches!(function, Function::Api | Function::ModelWorker) {
             read.extend(["MILLRACE_MODEL", "MILLRACE_MODEL_SINGLE", "MILLRACE_PRICES"]);
         }
+        if matches!(function, Function::PmAgent | Function::DevAgent) {
+            read.extend(["MILLRACE_MODEL", "MILLRACE_PRICES"]);
+        }
         if function == Function::Integrations {
             read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
         }
