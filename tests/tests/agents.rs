@@ -1,6 +1,6 @@
 //! The PM and Dev agents with a scripted model over ports in memory: words become a package, whatever the model does wrong.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 const OWNER: &str = "owner";
 
 /// What a model answers to a request; the number counts the calls.
+type Oddity = fn(&ChatRequest, usize) -> Result<ChatAnswer, ModelError>;
+
+/// The same, with what it keeps in mind.
 type Script = dyn Fn(&ChatRequest, usize) -> Result<ChatAnswer, ModelError> + Send + Sync;
 
 struct Scripted {
@@ -428,7 +431,7 @@ async fn a_rejected_plan_is_made_anew_with_the_reason() {
 
 #[tokio::test]
 async fn whatever_a_model_does_every_project_ends() {
-    let oddities: [fn(&ChatRequest, usize) -> Result<ChatAnswer, ModelError>; 6] = [
+    let oddities: [Oddity; 6] = [
         |_, _| says(""),
         |_, _| Err(ModelError::Unauthorized("no".into())),
         |_, _| Err(ModelError::RateLimited { retry_after: Some(Duration::from_secs(1)), message: "slow".into() }),

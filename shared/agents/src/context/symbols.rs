@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn definitions_in_each_language() {
-        let cases: [(&str, &str, &[(usize, &str)]); 6] = [
+        type Case = (&'static str, &'static str, &'static [(usize, &'static str)]);
+        let cases: [Case; 6] = [
             (
                 "a.py",
                 "LIMIT = 3\nclass A(Base):\n    x = 1\n    async def f(self, a: int) -> str:\n        def inner(): pass\n        y = 2\n@dec\ndef g(): pass\n",

@@ -274,7 +274,9 @@ impl Session {
             );
         }
         if answer.steps.is_empty() && answer.problems.is_empty() && !cut_off {
-            parts.push(format!("Your answer has no change in it. Give the changes in the format:\n\n{}", edit::FORMAT));
+            parts.push(
+                "Your answer has no change in it. Give the changes in the format that you were told.\n".to_owned(),
+            );
         }
         let missing: Vec<&str> =
             self.job.task.files.iter().map(String::as_str).filter(|path| !self.tree.contains_key(*path)).collect();
