@@ -26,7 +26,7 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 8] = [
+const LAMBDAS: [&str; 9] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
@@ -34,6 +34,7 @@ const LAMBDAS: [&str; 8] = [
     "millrace-ops-agent",
     "millrace-integrations-function",
     "millrace-functions-function",
+    "millrace-model-worker",
     "millrace-orchestrator",
 ];
 

@@ -93,12 +93,15 @@ pub enum HttpError {
     NoRoots,
 }
 
+type Plain = Client<HttpConnector<Resolver>, Full<Bytes>>;
+type Tls = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
 /// The client. Connects to nothing until it is used.
 #[derive(Debug, Default)]
 pub struct HttpClient {
     guarded: bool,
-    plain: OnceLock<Client<HttpConnector<Resolver>, Full<Bytes>>>,
-    tls: OnceLock<Option<Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>>>,
+    plain: OnceLock<Plain>,
+    tls: OnceLock<Option<Tls>>,
 }
 
 fn connector(guarded: bool) -> HttpConnector<Resolver> {
@@ -137,12 +140,12 @@ impl HttpClient {
         Self { guarded: true, ..Self::default() }
     }
 
-    fn plain(&self) -> &Client<HttpConnector<Resolver>, Full<Bytes>> {
+    fn plain(&self) -> &Plain {
         self.plain.get_or_init(|| builder().build(connector(self.guarded)))
     }
 
     /// Reading the machine's certificates takes a few milliseconds: not before somebody needs them.
-    fn tls(&self) -> Option<&Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>> {
+    fn tls(&self) -> Option<&Tls> {
         let client = self.tls.get_or_init(|| {
             let provider = rustls::crypto::ring::default_provider();
             let roots = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);

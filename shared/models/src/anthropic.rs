@@ -8,7 +8,7 @@ use millrace_client::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::form::{self, Shape};
-use crate::{Call, json};
+use crate::{Call, json, set};
 
 const URL: &str = "https://api.anthropic.com";
 const VERSION: &str = "2023-06-01";
@@ -30,21 +30,27 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
     let mut body =
         json!({ "model": call.asked.model.model, "max_tokens": asked.max_output_tokens, "messages": messages });
     if let Some(system) = form::system(asked, call.form, false) {
-        body["system"] = system.into();
+        set(&mut body, "system", system);
     }
     if let Some(temperature) = form::temperature(asked, call.form) {
-        body["temperature"] = temperature.into();
+        set(&mut body, "temperature", temperature);
     }
     match (&asked.schema, call.form.shape) {
         (Some(schema), Shape::Native) => {
-            body["output_config"] = json!({ "format": { "type": "json_schema", "schema": schema.schema } });
+            set(&mut body, "output_config", json!({ "format": { "type": "json_schema", "schema": schema.schema } }));
         }
         (Some(schema), Shape::Second) => {
-            body["tools"] =
-                json!([{ "name": schema.name, "description": "Takes the answer.", "input_schema": schema.schema }]);
-            body["tool_choice"] = json!({ "type": "tool", "name": schema.name });
+            set(
+                &mut body,
+                "tools",
+                json!([{ "name": schema.name, "description": "Takes the answer.", "input_schema": schema.schema }]),
+            );
+            set(&mut body, "tool_choice", json!({ "type": "tool", "name": schema.name }));
         }
         (Some(_), Shape::Words) | (None, _) => {}
+    }
+    if call.form.stream {
+        set(&mut body, "stream", true);
     }
     let key = call.key.as_ref().map(|key| ("x-api-key", key.expose().to_owned()));
     let mut request = call.post(&format!("{}/v1/messages", call.base(URL)), key, &body)?;
@@ -54,7 +60,7 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
 
 /// What the model says.
 pub(crate) fn answer(call: &Call<'_>, response: &Response) -> Result<ChatAnswer, ModelError> {
-    let body = json(response)?;
+    let body = json(call, response)?;
     let blocks = body.get("content").and_then(Value::as_array);
     let blocks = blocks.ok_or_else(|| ModelError::InvalidAnswer("it has no content".into()))?;
     let mut text = String::new();

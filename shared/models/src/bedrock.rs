@@ -8,7 +8,7 @@ use millrace_client::{Client, Request, Response, Scope, Service, encode, now, si
 use serde_json::{Value, json};
 
 use crate::form::{self, Shape};
-use crate::{Call, json};
+use crate::{Call, json, set};
 
 const BEDROCK: Service = Service::new("BEDROCK_RUNTIME", "bedrock-runtime");
 /// Its name in signatures is another than that of its host.
@@ -40,25 +40,29 @@ fn body(call: &Call<'_>) -> Value {
             json!({ "role": role, "content": [{ "text": message.text }] })
         })
         .collect();
-    let mut body = json!({ "messages": messages, "inferenceConfig": { "maxTokens": asked.max_output_tokens } });
+    let mut inference = json!({ "maxTokens": asked.max_output_tokens });
     if let Some(temperature) = form::temperature(asked, call.form) {
-        body["inferenceConfig"]["temperature"] = temperature.into();
+        set(&mut inference, "temperature", temperature);
     }
+    let mut body = json!({ "messages": messages, "inferenceConfig": inference });
     if let Some(system) = form::system(asked, call.form, false) {
-        body["system"] = json!([{ "text": system }]);
+        set(&mut body, "system", json!([{ "text": system }]));
     }
     match (&asked.schema, call.form.shape) {
         (Some(schema), Shape::Native) => {
             // The schema itself goes as text.
             let definition = json!({ "name": schema.name, "schema": schema.schema.to_string() });
-            body["outputConfig"] =
-                json!({ "textFormat": { "type": "json_schema", "structure": { "jsonSchema": definition } } });
+            set(
+                &mut body,
+                "outputConfig",
+                json!({ "textFormat": { "type": "json_schema", "structure": { "jsonSchema": definition } } }),
+            );
         }
         (Some(schema), Shape::Second) => {
             let tool = json!({ "toolSpec": {
                 "name": schema.name, "description": "Takes the answer.", "inputSchema": { "json": schema.schema },
             } });
-            body["toolConfig"] = json!({ "tools": [tool], "toolChoice": { "tool": { "name": schema.name } } });
+            set(&mut body, "toolConfig", json!({ "tools": [tool], "toolChoice": { "tool": { "name": schema.name } } }));
         }
         (Some(_), Shape::Words) | (None, _) => {}
     }
@@ -67,7 +71,7 @@ fn body(call: &Call<'_>) -> Value {
 
 /// What the model says.
 pub(crate) fn answer(call: &Call<'_>, response: &Response) -> Result<ChatAnswer, ModelError> {
-    let body = json(response)?;
+    let body = json(call, response)?;
     let blocks = body.pointer("/output/message/content").and_then(Value::as_array);
     let blocks = blocks.ok_or_else(|| ModelError::InvalidAnswer("it has no content".into()))?;
     let tool = blocks.iter().find_map(|block| block.pointer("/toolUse/input"));

@@ -21,7 +21,13 @@ pub(crate) enum Shape {
 pub(crate) struct Form {
     pub(crate) shape: Shape,
     pub(crate) temperature: bool,
+    pub(crate) stream: bool,
+    /// A stream was refused.
+    pub(crate) whole: bool,
 }
+
+/// Longer answers are streamed.
+const STREAMED: u32 = 4_096;
 
 impl Form {
     /// The richest form that the provider is known to take.
@@ -29,11 +35,22 @@ impl Form {
         let open = request.schema.as_ref().is_some_and(|schema| !schema::is_closed(&schema.schema));
         // These take objects only where `additionalProperties` is false.
         let wants_closed = matches!(provider, Provider::Anthropic | Provider::Bedrock);
-        Self { shape: if open && wants_closed { Shape::Second } else { Shape::Native }, temperature: true }
+        Self {
+            shape: if open && wants_closed { Shape::Second } else { Shape::Native },
+            temperature: true,
+            stream: request.max_output_tokens > STREAMED
+                && matches!(provider, Provider::Anthropic | Provider::OpenAi | Provider::Gemini),
+            whole: false,
+        }
     }
 
     pub(crate) fn no_richer_than(self, learnt: Self) -> Self {
-        Self { shape: self.shape.max(learnt.shape), temperature: self.temperature && learnt.temperature }
+        Self {
+            shape: self.shape.max(learnt.shape),
+            temperature: self.temperature && learnt.temperature,
+            stream: self.stream && !learnt.whole,
+            whole: learnt.whole,
+        }
     }
 
     /// The next form to try after a request was refused, if another one could change that.
@@ -41,6 +58,9 @@ impl Form {
         let message = message.to_ascii_lowercase();
         if self.temperature && asked.request.temperature.is_some() && message.contains("temperature") {
             return Some(Self { temperature: false, ..self });
+        }
+        if self.stream && message.contains("stream") {
+            return Some(Self { stream: false, whole: true, ..self });
         }
         asked.request.schema.as_ref()?;
         let shape = match self.shape {

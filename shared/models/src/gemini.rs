@@ -8,7 +8,7 @@ use millrace_client::{Request, Response, encode};
 use serde_json::{Value, json};
 
 use crate::form::{self, Shape};
-use crate::{Call, json};
+use crate::{Call, json, set};
 
 const URL: &str = "https://generativelanguage.googleapis.com";
 
@@ -28,26 +28,27 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
         .collect();
     let mut generation = json!({ "maxOutputTokens": asked.max_output_tokens });
     if let Some(temperature) = form::temperature(asked, call.form) {
-        generation["temperature"] = temperature.into();
+        set(&mut generation, "temperature", temperature);
     }
     if let Some(schema) = asked.schema.as_ref().filter(|_| call.form.shape != Shape::Words) {
-        generation["responseMimeType"] = "application/json".into();
+        set(&mut generation, "responseMimeType", "application/json");
         if call.form.shape == Shape::Native {
-            generation["responseJsonSchema"] = schema.schema.clone();
+            set(&mut generation, "responseJsonSchema", schema.schema.clone());
         }
     }
     let mut body = json!({ "contents": contents, "generationConfig": generation });
     if let Some(system) = form::system(asked, call.form, call.form.shape == Shape::Second) {
-        body["systemInstruction"] = json!({ "parts": [{ "text": system }] });
+        set(&mut body, "systemInstruction", json!({ "parts": [{ "text": system }] }));
     }
     let key = call.key.as_ref().map(|key| ("x-goog-api-key", key.expose().to_owned()));
-    let url = format!("{}/v1beta/models/{}:generateContent", call.base(URL), encode(&call.asked.model.model));
+    let method = if call.form.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let url = format!("{}/v1beta/models/{}:{method}", call.base(URL), encode(&call.asked.model.model));
     call.post(&url, key, &body)
 }
 
 /// What the model says.
 pub(crate) fn answer(call: &Call<'_>, response: &Response) -> Result<ChatAnswer, ModelError> {
-    let body = json(response)?;
+    let body = json(call, response)?;
     let count =
         |name: &str| body.pointer(&format!("/usageMetadata/{name}")).and_then(Value::as_u64).unwrap_or_default();
     let usage = TokenUsage {

@@ -16,6 +16,7 @@ mod ollama;
 mod openai;
 mod prices;
 mod schema;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -213,8 +214,18 @@ fn unanswered(error: HttpError) -> ModelError {
     }
 }
 
-/// An answer's body as JSON.
-pub(crate) fn json(response: &Response) -> Result<Value, ModelError> {
+/// Sets a member of an object.
+pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
+/// An answer's body as JSON, put together where it is a stream.
+pub(crate) fn json(call: &Call<'_>, response: &Response) -> Result<Value, ModelError> {
+    if stream::is_stream(response) {
+        return stream::whole(call.asked.model.provider, response);
+    }
     // Serde's message says where, and quotes nothing.
     serde_json::from_slice(&response.body).map_err(|error| ModelError::InvalidAnswer(format!("it is no JSON: {error}")))
 }

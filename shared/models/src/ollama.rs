@@ -5,7 +5,7 @@ use millrace_client::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::form::{self, Shape};
-use crate::{Call, json};
+use crate::{Call, json, set};
 
 const URL: &str = "http://127.0.0.1:11434";
 
@@ -28,12 +28,12 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
     let window = (asked.input_tokens() + u64::from(asked.max_output_tokens)).div_ceil(WINDOW_STEP) * WINDOW_STEP;
     let mut options = json!({ "num_predict": asked.max_output_tokens, "num_ctx": window });
     if let Some(temperature) = form::temperature(asked, call.form) {
-        options["temperature"] = temperature.into();
+        set(&mut options, "temperature", temperature);
     }
     let mut body =
         json!({ "model": call.asked.model.model, "messages": messages, "stream": false, "options": options });
     if let Some(schema) = asked.schema.as_ref().filter(|_| call.form.shape == Shape::Native) {
-        body["format"] = schema.schema.clone();
+        set(&mut body, "format", schema.schema.clone());
     }
     let key = call.key.as_ref().map(|key| ("authorization", format!("Bearer {}", key.expose())));
     call.post(&format!("{}/api/chat", call.base(URL)), key, &body)
@@ -41,7 +41,7 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
 
 /// What the model says.
 pub(crate) fn answer(call: &Call<'_>, response: &Response) -> Result<ChatAnswer, ModelError> {
-    let body = json(response)?;
+    let body = json(call, response)?;
     let text = body.pointer("/message/content").and_then(Value::as_str);
     let text = text.ok_or_else(|| ModelError::InvalidAnswer("it has no message".into()))?.to_owned();
     if body.get("done") == Some(&Value::Bool(false)) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::form::{self, Shape};
 use crate::schema::is_strict;
-use crate::{Call, json};
+use crate::{Call, json, set};
 
 const URL: &str = "https://api.openai.com/v1";
 
@@ -29,20 +29,21 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
     let mut body = json!({ "model": call.asked.model.model, "messages": messages });
     // Others than OpenAI know the old name only; its newer models only the new one.
     let most = if call.elsewhere() { "max_tokens" } else { "max_completion_tokens" };
-    body[most] = asked.max_output_tokens.into();
+    set(&mut body, most, asked.max_output_tokens);
     if let Some(temperature) = form::temperature(asked, call.form) {
-        body["temperature"] = temperature.into();
+        set(&mut body, "temperature", temperature);
     }
     match (&asked.schema, call.form.shape) {
         (Some(schema), Shape::Native) => {
-            let strict = is_strict(&schema.schema);
-            body["response_format"] = json!({
-                "type": "json_schema",
-                "json_schema": { "name": schema.name, "schema": schema.schema, "strict": strict },
-            });
+            let form = json!({ "name": schema.name, "schema": schema.schema, "strict": is_strict(&schema.schema) });
+            set(&mut body, "response_format", json!({ "type": "json_schema", "json_schema": form }));
         }
-        (Some(_), Shape::Second) => body["response_format"] = json!({ "type": "json_object" }),
+        (Some(_), Shape::Second) => set(&mut body, "response_format", json!({ "type": "json_object" })),
         (Some(_), Shape::Words) | (None, _) => {}
+    }
+    if call.form.stream {
+        set(&mut body, "stream", true);
+        set(&mut body, "stream_options", json!({ "include_usage": true }));
     }
     let key = call.key.as_ref().map(|key| ("authorization", format!("Bearer {}", key.expose())));
     call.post(&format!("{}/chat/completions", call.base(URL)), key, &body)
@@ -50,7 +51,7 @@ pub(crate) fn request(call: &Call<'_>) -> Result<Request, ModelError> {
 
 /// What the model says.
 pub(crate) fn answer(call: &Call<'_>, response: &Response) -> Result<ChatAnswer, ModelError> {
-    let body = json(response)?;
+    let body = json(call, response)?;
     // Some gateways answer errors with 200.
     if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
         let message = error.get("message").and_then(Value::as_str).unwrap_or("an error without words");

@@ -402,3 +402,103 @@ async fn without_a_key_nothing_is_sent_and_the_error_names_the_secret() {
     let error = models.call(&MemoryPorts::new(1), asked).await.unwrap_err();
     assert!(matches!(&error, ModelError::Unauthorized(text) if text.contains("models/gemini/api-key")), "{error:?}");
 }
+
+/// A long answer as each provider streams it, without its last event where it breaks off.
+fn streams(model: &str, whole: bool) -> Answer {
+    let events: Vec<Value> = match model.split('/').next().unwrap() {
+        "anthropic" => vec![
+            json!({ "type": "message_start", "message": { "id": "m", "model": "claude-x-1", "content": [], "stop_reason": null,
+                "usage": { "input_tokens": 23, "cache_read_input_tokens": 7, "output_tokens": 1 } } }),
+            json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "thinking", "thinking": "" } }),
+            json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "thinking_delta", "thinking": "hm" } }),
+            json!({ "type": "content_block_stop", "index": 0 }),
+            json!({ "type": "ping" }),
+            json!({ "type": "content_block_start", "index": 1, "content_block": { "type": "text", "text": "" } }),
+            json!({ "type": "content_block_delta", "index": 1, "delta": { "type": "text_delta", "text": "four is " } }),
+            json!({ "type": "content_block_delta", "index": 1, "delta": { "type": "text_delta", "text": "4" } }),
+            json!({ "type": "content_block_stop", "index": 1 }),
+            json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": { "output_tokens": 5 } }),
+            json!({ "type": "message_stop" }),
+        ],
+        "openai" => vec![
+            json!({ "model": "gpt-x-1", "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "" }, "finish_reason": null }], "usage": null }),
+            json!({ "model": "gpt-x-1", "choices": [{ "index": 0, "delta": { "content": "four is " }, "finish_reason": null }] }),
+            json!({ "model": "gpt-x-1", "choices": [{ "index": 0, "delta": { "content": "4" }, "finish_reason": null }] }),
+            json!({ "model": "gpt-x-1", "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
+            json!({ "model": "gpt-x-1", "choices": [], "usage": { "prompt_tokens": 30, "completion_tokens": 5,
+                "prompt_tokens_details": { "cached_tokens": 7 } } }),
+        ],
+        _ => vec![
+            json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "text": "four is " }] }, "index": 0 }],
+                "usageMetadata": { "promptTokenCount": 30 }, "modelVersion": "gemini-x-1" }),
+            json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "text": "4" }] }, "finishReason": "STOP", "index": 0 }],
+                "usageMetadata": { "promptTokenCount": 30, "candidatesTokenCount": 5, "cachedContentTokenCount": 7 }, "modelVersion": "gemini-x-1" }),
+        ],
+    };
+    let until = if whole {
+        events.len()
+    } else if model.starts_with("openai") {
+        3
+    } else {
+        events.len() - 1
+    };
+    let mut text: String = events[..until]
+        .iter()
+        .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or("message")))
+        .collect();
+    if whole && model.starts_with("openai") {
+        text.push_str("data: [DONE]\n\n");
+    }
+    Answer::ok(text).header("content-type", "text/event-stream; charset=utf-8")
+}
+
+#[tokio::test]
+async fn a_long_answer_is_streamed_and_half_of_one_is_none() {
+    let long = ChatRequest { max_output_tokens: 16_000, ..conversation() };
+    for model in &MODELS[..3] {
+        let whole = streams(model, true);
+        let provider = provider([whole.clone(), streams(model, false), whole.cut(200)]).await;
+        let answer = provider.ask(model, &long).await.unwrap();
+        let usage = TokenUsage { input: 30, output: 5, cached_input: 7, estimated: false };
+        assert_eq!((answer.text.as_str(), answer.finish, answer.usage), ("four is 4", Finish::Stop, usage), "{model}");
+        assert!(answer.model.ends_with("-x-1"), "{answer:?}");
+        for _ in 0..2 {
+            let error = provider.ask(model, &long).await.unwrap_err();
+            assert!(matches!(error, ModelError::Connection(_)), "{model}: {error:?}");
+        }
+        let request = &provider.seen()[0];
+        if model.starts_with("gemini") {
+            assert_eq!(request.path, "/v1beta/models/gemini-x:streamGenerateContent?alt=sse");
+        } else {
+            assert_eq!(request.json()["stream"], true);
+        }
+    }
+    // An error in the middle, and a server that streams nothing.
+    let failed = "event: error\ndata: {\"type\": \"error\", \"error\": {\"type\": \"overloaded_error\", \"message\": \"Overloaded\"}}\n\n";
+    let failed = Answer::ok(failed).header("content-type", "text/event-stream");
+    let refused = Answer::json(400, &json!({ "error": { "message": "stream_options is not supported" } }));
+    let provider = provider([failed, refused, says(MODELS[1], "4")]).await;
+    let error = provider.ask(MODELS[0], &long).await.unwrap_err();
+    assert!(matches!(&error, ModelError::Overloaded { message, .. } if message == "Overloaded"), "{error:?}");
+    assert_eq!(provider.ask(MODELS[1], &long).await.unwrap().text, "4");
+    assert!(provider.seen()[2].json().get("stream").is_none());
+}
+
+#[tokio::test]
+async fn a_streamed_tool_is_put_together() {
+    let mut open = with_schema();
+    open.schema.as_mut().unwrap().schema = json!({ "type": "object" });
+    open.max_output_tokens = 16_000;
+    let events = [
+        json!({ "type": "message_start", "message": { "model": "claude-x", "usage": { "input_tokens": 3, "output_tokens": 1 } } }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "tool_use", "id": "t", "name": "answer", "input": {} } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "input_json_delta", "partial_json": "{\"sum\"" } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "input_json_delta", "partial_json": ": 4}" } }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "tool_use" }, "usage": { "output_tokens": 9 } }),
+        json!({ "type": "message_stop" }),
+    ];
+    let text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let provider = provider([Answer::ok(text).header("content-type", "text/event-stream")]).await;
+    let answer = provider.ask(MODELS[0], &open).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.usage.output), (r#"{"sum":4}"#, 9));
+}

@@ -1,6 +1,6 @@
 //! Questions as tasks of workflows and as queued calls, with a model's server and a callback's receiver in the process.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -227,7 +227,7 @@ pub async fn create_ai_task<P: Ports, M: ModelCaller, S: CallbackSender>(
         attributes: Attributes::new(),
         priority: None,
     };
-    let before = match start_or_find(ports, start).await? {
+    let before = match Box::pin(start_or_find(ports, start)).await? {
         Started::Now(_) => false,
         Started::Before { input: known, .. } if known == input => true,
         Started::Before { .. } => return Err(Error::IdempotencyMismatch),
@@ -381,15 +381,12 @@ async fn send<P: Ports, S: CallbackSender>(
         return Ok(Err(format!("there is no secret {CALLBACK_SECRET} to sign it")));
     };
     let status = if outcome.answer.is_some() { AiTaskStatus::Succeeded } else { AiTaskStatus::Failed };
-    let mut data = json!({ "id": id, "status": status.as_str() });
-    match (&outcome.answer, &outcome.failure) {
-        (Some(answer), _) => {
-            data["result"] = answer.result.clone();
-            data["model"] = answer.model.clone().into();
-            data["usage"] = serde_json::to_value(answer.usage).map_err(Error::internal)?;
+    let data = match (&outcome.answer, &outcome.failure) {
+        (Some(SingleAnswer { result, model, usage, .. }), _) => {
+            json!({ "id": id, "status": status.as_str(), "result": result, "model": model, "usage": usage })
         }
-        (None, failure) => data["error"] = serde_json::to_value(failure).map_err(Error::internal)?,
-    }
+        (None, failure) => json!({ "id": id, "status": status.as_str(), "error": failure }),
+    };
     let kind = format!("ai.task.{}", status.as_str());
     let body = json!({ "type": kind, "timestamp": outcome.at.to_string(), "data": data }).to_string();
     let at = ports.clock().now();

@@ -61,7 +61,7 @@ pub(super) async fn settle<P: Ports>(ports: &P, stored: Stored<Project>) -> Resu
     let Some(pending) = stored.value.pending else { return Ok(stored) };
     let Some(execution) = stored.value.execution_id.clone() else { return Ok(stored) };
     let refused = match pending {
-        Pending::Start => match start_execution(ports, start_of(&stored.value, &execution)).await {
+        Pending::Start => match Box::pin(start_execution(ports, start_of(&stored.value, &execution))).await {
             Ok(_) => None,
             Err(error) if error.is_retryable() => return Err(error),
             Err(error) => Some(refusal(&error)),
@@ -110,7 +110,7 @@ pub(super) async fn settle_or_leave<P: Ports>(ports: &P, stored: Stored<Project>
 
 /// Stops an execution; one that never started or has ended is no error.
 pub(super) async fn stop<P: Ports>(ports: &P, execution: &ExecutionId, cause: &str) -> Result<(), Error> {
-    match stop_execution(ports, execution, Some(CANCELLED), Some(cause)).await {
+    match Box::pin(stop_execution(ports, execution, Some(CANCELLED), Some(cause))).await {
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }
