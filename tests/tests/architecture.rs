@@ -59,9 +59,13 @@ fn the_lambdas_do_not_compile_sqlite() {
 
 #[test]
 fn who_is_no_agent_does_without_them() {
-    for lambda in
-        ["millrace-api", "millrace-integrations-function", "millrace-functions-function", "millrace-orchestrator"]
-    {
+    for lambda in [
+        "millrace-api",
+        "millrace-integrations-function",
+        "millrace-functions-function",
+        "millrace-model-worker",
+        "millrace-orchestrator",
+    ] {
         assert_without(lambda, &["millrace-agents", "tree-sitter"]);
     }
 }
