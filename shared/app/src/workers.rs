@@ -123,7 +123,8 @@ pub async fn handle<P: Ports, E: Executor>(
     queue: Queue,
     delivery: &Delivery,
 ) -> Result<(), Error> {
-    let handled = engine::handle(ports, executor, delivery).await;
+    // Boxed: what it may come to is long, and its callers are many.
+    let handled = Box::pin(engine::handle(ports, executor, delivery)).await;
     if let Err(error) = &handled
         && delivery.receive_count >= Queue::MAX_RECEIVES
     {

@@ -364,7 +364,7 @@ impl World {
         }
         if memory.now() >= turn.next_sweep {
             // A sweep that dies is repeated at the next turn.
-            let _ = Box::pin(sweep(ports, Patience::Grace)).await;
+            let _ = sweep(ports, Patience::Grace).await;
             for queue in Queue::ALL {
                 memory.redrive(queue).await.expect("memory redrives");
             }

@@ -1,7 +1,7 @@
 //! Functions over ports in memory: what is stored when calls fail, what is counted, what is believed for how long, and
 //! functions as tasks of workflows.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -358,8 +358,11 @@ fn seeds() -> u64 {
     std::env::var("MILLRACE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(25)
 }
 
+/// What the start of this number asks for, and its input.
+type Asked = fn(u64) -> (Vec<(String, u64)>, Value);
+
 /// Starts eight executions of a case in between the turns of a world.
-async fn start_all(world: &mut World, definition: &Value, of: fn(u64) -> (Vec<(String, u64)>, Value)) -> Vec<String> {
+async fn start_all(world: &mut World, definition: &Value, of: Asked) -> Vec<String> {
     let names: Vec<String> = (0..8).map(|n| format!("e{n}")).collect();
     let mut begun = 0;
     while begun < names.len() {

@@ -54,7 +54,7 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
 /// [`Error::Store`]: the first problem; everything else was looked at all the same.
 pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepReport, Error> {
     let now = ports.clock().now();
-    let mut problem = projects::repair_due(ports, now).await.err();
+    let mut problem = Box::pin(projects::repair_due(ports, now)).await.err();
     if let Err(error) = projects::purge(ports, now).await {
         problem.get_or_insert(error);
     }
@@ -83,7 +83,7 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
             let page = ports.records().query(&query).await?;
             for found in page.items {
                 report.looked_at += 1;
-                match look_after(ports, found, now, patience).await {
+                match Box::pin(look_after(ports, found, now, patience)).await {
                     Ok(repaired) => report.repaired += repaired,
                     Err(error) => {
                         tracing::warn!(error = %error, "an execution could not be looked after");
