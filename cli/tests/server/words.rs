@@ -169,3 +169,36 @@ fn a_model_that_never_does_it_ends_with_a_cause_and_a_restart_pays_nothing_twice
     drop(server);
     drop(model.runtime);
 }
+
+#[test]
+fn a_plan_waits_for_its_owner_over_a_restart() {
+    let model = Model::start(|said, is_plan, _| {
+        if is_plan {
+            says(&plan(), "stop")
+        } else if said.contains("Make tests") {
+            says(TESTS, "stop")
+        } else {
+            says(&CODE.replace("a +", "a + b"), "stop")
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let server = model.server(dir.path());
+    let id = create(&server, &json!({ "requirements": "Add two numbers.", "approve_plan": true }));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while server.get(&format!("/api/projects/{id}"))["status"] != "awaiting_approval" {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.get(&format!("/api/projects/{id}/plan"))["files"].as_array().unwrap().len(), 3);
+    server.kill();
+    let server = model.server(dir.path());
+    let approve = format!("/api/projects/{id}/approve");
+    let (status, body) = server.call("POST", &approve, &[], Some(&json!({ "decision": "perhaps" })));
+    assert_eq!(status, 400, "{}", String::from_utf8_lossy(&body));
+    let (status, body) = server.call("POST", &approve, &[], Some(&json!({ "decision": "approve" })));
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let project = ended(&server, &id);
+    assert_eq!((project["status"].as_str(), model.calls()), (Some("completed"), 3), "{project:#}");
+    drop(server);
+    drop(model.runtime);
+}
