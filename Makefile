@@ -90,7 +90,8 @@ bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.
 	cargo bench --locked -p millrace-cli --bench engine
 	cargo bench --locked -p millrace-cli --bench functions
 	cargo bench --locked -p millrace-sandbox --bench sandbox
-	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam build
+	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 CARGO_LAMBDA_COMPILER=cargo AWS_DEFAULT_REGION=us-east-1 sam build \
+		--parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 	$(BIN)/python tests/aws/measure_init.py
 
 TEST262 := target/test262
