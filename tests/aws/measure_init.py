@@ -12,7 +12,8 @@ RUNS = 9
 
 
 # What a made-up value can't be.
-GIVEN = {"API_AUTHORIZATION": "AWS_IAM", "CORS_ORIGINS": "", "LOG_LEVEL": "warn", "SECRETS_PREFIX": "/millrace/"}
+GIVEN = {"API_AUTHORIZATION": "AWS_IAM", "CORS_ORIGINS": "", "LOG_LEVEL": "warn", "SECRETS_PREFIX": "/millrace/",
+         "MILLRACE_MODEL": "", "MILLRACE_MODEL_SINGLE": "", "MILLRACE_PRICES": ""}
 
 
 def environment(template: str) -> dict:
