@@ -284,7 +284,7 @@ pub(crate) async fn delete_project<P: Ports>(
 
 /// Request a modification of what was made
 ///
-/// A new run over the existing files, with other parameters.
+/// A new run over the existing files, as words ask for it or with other parameters.
 #[utoipa::path(
     post, path = "/api/projects/{id}/modify", tag = "projects", request_body = ModifyBody,
     params(("id" = String, Path, description = "The project's id")),

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
 
+mod rough;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,48 +17,19 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use millrace_app::executions::{
     Attributes, ExecutionStatus, ForkExecution, LogId, Patience, RedriveError, RedriveExecution, StartExecution,
-    WorkflowRun, describe_execution, fork_execution, list_one, pause_execution, redrive_execution, resume_execution,
+    describe_execution, fork_execution, list_one, pause_execution, redrive_execution, resume_execution,
     start_execution, stop_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::limits::{Figures, change_limit, describe_limit, list_limits};
 use millrace_app::ports::{Clock, ExecutionLog, Index, MessageQueues, Order, Ports, Query, Queue, Record, RecordStore};
 use millrace_app::workers::handle;
-use millrace_app::workflows::{Qualifier, WorkflowType};
 use millrace_app::{Error, PayloadLimit, Timestamp, keys};
 use millrace_simulation::world::{Fates, Script, Trouble};
 use millrace_simulation::{Call, Fate, MemoryPorts, Watched, Watcher};
 use serde_json::{Value, json};
 
 const OWNER: &str = "test";
-
-/// The finalizer of splitmix64.
-const fn mix(bits: u64) -> u64 {
-    let bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
-}
-
-fn run_of(name: &str) -> WorkflowRun {
-    let place = "arn:aws:states:us-east-1:000000000000";
-    WorkflowRun {
-        execution_arn: format!("{place}:execution:test:{name}"),
-        state_machine_arn: format!("{place}:stateMachine:test"),
-        kind: WorkflowType::Standard,
-        role_arn: String::new(),
-        revision: "r".to_owned(),
-        through: Qualifier::None,
-        trace_header: None,
-        map_run_arn: None,
-        redrives: 0,
-        redriven_at: None,
-        redrive_token: None,
-    }
-}
-
-fn id_of(name: &str) -> ExecutionId {
-    ExecutionId::derived(&run_of(name).execution_arn)
-}
 
 /// What is asked of the stores at every call.
 #[derive(Debug, Default)]
@@ -134,7 +107,7 @@ impl Watcher for Eyes {
         if !self.at_once {
             return 0;
         }
-        (mix(self.turns.fetch_add(1, Ordering::SeqCst)) % 4) as u32
+        (rough::mix(self.turns.fetch_add(1, Ordering::SeqCst)) % 4) as u32
     }
 }
 
@@ -171,12 +144,12 @@ impl World {
 
     fn draw(&mut self) -> u64 {
         self.drawn += 1;
-        mix(self.seed ^ self.drawn << 20)
+        rough::mix(self.seed ^ self.drawn << 20)
     }
 
     fn expect(&self, key: &str, limit: u64, name: &str) {
         let mut keys = self.eyes.seen.keys.lock().unwrap();
-        keys.entry(key.to_owned()).or_insert_with(|| (limit, BTreeSet::new())).1.insert(id_of(name));
+        keys.entry(key.to_owned()).or_insert_with(|| (limit, BTreeSet::new())).1.insert(rough::id(name));
     }
 
     /// Workers take up to four messages at once; where there is none time passes, to the next message or sweep.
@@ -218,7 +191,7 @@ impl World {
     }
 
     async fn status(&self, name: &str) -> ExecutionStatus {
-        list_one(&self.memory, &id_of(name)).await.unwrap().map_or(ExecutionStatus::Running, |found| found.status)
+        list_one(&self.memory, &rough::id(name)).await.unwrap().map_or(ExecutionStatus::Running, |found| found.status)
     }
 
     /// Until all records say that they have ended.
@@ -235,7 +208,7 @@ impl World {
         }
         let mut left = Vec::new();
         for name in names {
-            left.push((name, self.status(name).await, position(&self.memory, &id_of(name))));
+            left.push((name, self.status(name).await, position(&self.memory, &rough::id(name))));
         }
         unreachable!("no_waiter_is_lost: {}: {left:?}", self.eyes.name);
     }
@@ -285,14 +258,14 @@ impl World {
 
 async fn start<P: Ports>(ports: &P, name: &str, definition: &Value, input: Value, priority: Option<i32>) {
     let start = StartExecution {
-        id: id_of(name),
+        id: rough::id(name),
         owner: OWNER.into(),
         name: name.into(),
         definition: definition.to_string().into(),
         input,
         project: None,
         payload_limit: PayloadLimit::None,
-        workflow: Some(run_of(name)),
+        workflow: Some(rough::run(name)),
         waiting: None,
         attributes: Attributes::new(),
         priority,
@@ -424,7 +397,7 @@ async fn stops_pauses_and_redrives_keep_the_count() {
         let mut world = World::new(name, seed);
         let names = start_all(&mut world, &definition, of).await;
         for _ in 0..6 {
-            let one = id_of(&names[world.draw() as usize % names.len()]);
+            let one = rough::id(&names[world.draw() as usize % names.len()]);
             match world.draw() % 4 {
                 0 => while stop_execution(&world.ports, &one, None, None).await.is_err() {},
                 1 => {
@@ -444,7 +417,7 @@ async fn stops_pauses_and_redrives_keep_the_count() {
             }
         }
         for name in &names {
-            while let Err(error) = resume_execution(&world.ports, &id_of(name)).await {
+            while let Err(error) = resume_execution(&world.ports, &rough::id(name)).await {
                 if matches!(error, Error::WrongState(_)) {
                     break;
                 }
@@ -468,10 +441,10 @@ async fn the_highest_priority_comes_first_then_the_oldest() {
     }
     let (limit, running, waiting) = describe_limit(&world.memory, OWNER, "k").await.unwrap();
     assert_eq!((limit.running, limit.waiting, running.len()), (1, 5, 1));
-    let ids = |names: &[&str]| names.iter().map(|name| id_of(name)).collect::<Vec<_>>();
+    let ids = |names: &[&str]| names.iter().map(|name| rough::id(name)).collect::<Vec<_>>();
     assert_eq!(waiting.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), ids(&["e5", "e3", "e1", "e2", "e4"]));
     assert_eq!(limit.asked.concurrency, Some(1));
-    let view = describe_execution(&world.memory, &id_of("e3")).await.unwrap().unwrap();
+    let view = describe_execution(&world.memory, &rough::id("e3")).await.unwrap().unwrap();
     let queued = view.queued.unwrap();
     assert_eq!((queued.key.as_deref(), queued.priority, view.state.as_deref()), (Some("k"), 5, Some("A")));
     world.end(&names).await;
@@ -508,18 +481,18 @@ async fn what_waits_can_be_stopped_and_a_pause_keeps_the_place() {
         start(&world.ports, name, &definition, json!({}), None).await;
         world.memory.pass(Duration::from_millis(10));
     }
-    assert!(stop_execution(&world.ports, &id_of("two"), None, None).await.unwrap());
+    assert!(stop_execution(&world.ports, &rough::id("two"), None, None).await.unwrap());
     assert_eq!(world.status("two").await, ExecutionStatus::Aborted);
     assert_eq!(describe_limit(&world.memory, OWNER, "k").await.unwrap().0.waiting, 1);
-    assert!(pause_execution(&world.ports, &id_of("three")).await.unwrap());
+    assert!(pause_execution(&world.ports, &rough::id("three")).await.unwrap());
     world.end(&["one".to_owned()]).await;
     for _ in 0..20 {
         world.turn().await;
     }
-    let view = describe_execution(&world.memory, &id_of("three")).await.unwrap().unwrap();
+    let view = describe_execution(&world.memory, &rough::id("three")).await.unwrap().unwrap();
     assert!(view.paused && view.queued.is_none(), "it was let in, and is held by the pause only");
     assert_eq!(describe_limit(&world.memory, OWNER, "k").await.unwrap().0.running, 1, "a pause keeps the place");
-    assert!(resume_execution(&world.ports, &id_of("three")).await.unwrap());
+    assert!(resume_execution(&world.ports, &rough::id("three")).await.unwrap());
     world.end(&["three".to_owned()]).await;
     world.is_empty().await;
 }
@@ -559,17 +532,17 @@ async fn a_fork_needs_room_at_once() {
     let definition = chain(json!({ "concurrency": [{ "key": "k", "limit": 1 }] }));
     start(&world.ports, "one", &definition, json!({}), None).await;
     let fork = ForkExecution {
-        source: id_of("one"),
+        source: rough::id("one"),
         sequence: 0,
-        id: id_of("fork"),
+        id: rough::id("fork"),
         name: "fork".to_owned(),
         definition: None,
         input: None,
-        workflow: Some(run_of("fork")),
+        workflow: Some(rough::run("fork")),
     };
     let refused = fork_execution(&world.ports, fork.clone()).await;
     assert!(matches!(refused, Err(Error::LimitReached { key }) if key == "k"));
-    assert!(list_one(&world.memory, &id_of("fork")).await.unwrap().is_none(), "nothing is stored");
+    assert!(list_one(&world.memory, &rough::id("fork")).await.unwrap().is_none(), "nothing is stored");
     world.end(&["one".to_owned()]).await;
     fork_execution(&world.ports, fork.clone()).await.unwrap();
     fork_execution(&world.ports, fork).await.unwrap();
@@ -581,7 +554,7 @@ async fn a_fork_needs_room_at_once() {
 async fn a_key_that_cant_be_found_refuses_the_start() {
     let world = World::new("refused", 0);
     let start = StartExecution {
-        id: id_of("one"),
+        id: rough::id("one"),
         owner: OWNER.into(),
         name: "one".into(),
         definition: chain(json!({ "concurrency": [{ "key": "$.customer", "limit": 1 }] })).to_string().into(),

@@ -21,7 +21,7 @@ use serde_json::Value;
 const PLACE: &str = "arn:aws:states:us-east-1:000000000000";
 
 /// The finalizer of splitmix64.
-const fn mix(bits: u64) -> u64 {
+pub const fn mix(bits: u64) -> u64 {
     let bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ bits >> 31
