@@ -3,10 +3,9 @@
 //! Words are planned and written by models, templates without them.
 //!
 //! Each does one kind of task of a delivery workflow: it loads what it needs of the project, works, stores what it made
-//! under ids that a repeated task gives again, and answers with ids and counts. [`analysis`], [`context`], [`edit`],
-//! [`session`], [`report`] and [`package`] are the pure parts of the work; they know no ports.
+//! under ids that a repeated task gives again, and answers with ids and counts. [`context`], [`edit`],
+//! [`session`] and [`package`] are the pure parts of the work; they know no ports; [`analysis`] is a crate of its own.
 
-pub mod analysis;
 mod approval;
 pub mod context;
 mod dev;
@@ -15,7 +14,6 @@ mod ops;
 pub mod package;
 mod pm;
 mod qa;
-pub mod report;
 pub mod session;
 mod work;
 
@@ -26,6 +24,8 @@ use millrace_app::ports::Ports;
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 
 pub use dev::Dev;
+pub use millrace_analysis as analysis;
+pub use millrace_analysis::report;
 pub use ops::Ops;
 pub use pm::Pm;
 pub use qa::Qa;

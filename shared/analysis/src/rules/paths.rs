@@ -2,7 +2,7 @@
 
 use super::super::{Finding, Severity, SourceFile};
 use super::{finding, id};
-use crate::package::PathSet;
+use millrace_app::projects::paths::PathSet;
 
 /// Reports unsafe paths, equal paths and paths that differ only in case.
 pub(super) fn check(files: &[SourceFile], findings: &mut Vec<Finding>) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::score::{MINUTES_PER_LINE, Rating};
 use super::{Outcome, Report};
-use crate::analysis::{FileMetrics, Severity};
+use crate::{FileMetrics, Severity};
 
 /// Rows of a table before the rest is only counted.
 const MAX_ROWS: usize = 200;

@@ -7,6 +7,7 @@
 
 pub mod language;
 pub mod metrics;
+pub mod report;
 pub mod rules;
 mod strict;
 pub mod syntax;

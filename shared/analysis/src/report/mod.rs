@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, FileMetrics, Finding, Language, Severity, SourceFile, Totals, rules};
+use crate::{Analysis, FileMetrics, Finding, Language, Severity, SourceFile, Totals, rules};
 
 pub use junit::to_junit;
 pub use markdown::to_markdown;
@@ -322,7 +322,7 @@ fn list_of(findings: &[&Finding]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::analysis::{AnalysisOptions, analyze};
+    use crate::{AnalysisOptions, analyze};
 
     pub(crate) fn report(files: &[(&str, &str)]) -> Report {
         let files: Vec<_> = files.iter().map(|(path, text)| SourceFile::new(*path, *text)).collect();
