@@ -8,11 +8,12 @@ VENV := .venv
 TOOLS := $(VENV)/.installed
 STAND_IN := $(VENV)/ministack/.installed
 CLIENTS := $(VENV)/clients/.installed
+SITE := $(VENV)/site/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
 DATA ?= data/local
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients conformance test262
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +30,7 @@ demo: target/release/millrace ## Make a project from a template on a fresh local
 up: target/release/millrace ## Start the local server and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit docs deny template clients conformance e2e ## Set up and run everything, as CI does
+test: format lint unit docs deny template clients site conformance e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -50,6 +51,12 @@ $(STAND_IN): tests/aws/requirements.txt $(TOOLS)
 $(CLIENTS): tests/clients/requirements.txt $(TOOLS)
 	@[ -x $(VENV)/clients/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/clients)"
 	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/clients/requirements.txt
+	@touch $@
+
+# So does what builds the documentation's site.
+$(SITE): tests/site/requirements.txt $(TOOLS)
+	@[ -x $(VENV)/site/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/site)"
+	@$(VENV)/site/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/site/requirements.txt
 	@touch $@
 
 format: rust
@@ -77,6 +84,10 @@ build-release: rust
 
 clients: build-release $(CLIENTS)
 	MILLRACE=target/release/millrace $(VENV)/clients/bin/python tests/clients/test_clients.py
+
+site: build-release $(SITE) ## Run the documentation's examples and build its site below target/site/html
+	MILLRACE=target/release/millrace python3 tests/site/examples.py
+	$(VENV)/site/bin/python tests/site/build.py
 
 conformance: build-release ## Score the local server against recordings of Step Functions, where they lie beside the project
 	python3 tests/conformance/score.py target/release/millrace

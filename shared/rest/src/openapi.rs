@@ -34,8 +34,8 @@ macro_rules! routes {
         #[openapi(
             info(
                 title = "Millrace",
-                description = "Projects go in as parameters of a template and come out as tested, deployable code.",
-                license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+                description = "A workflow engine and a coding pipeline on it: projects, workflows, executions, functions and models.",
+                license(name = "MIT", identifier = "MIT"),
             ),
             paths($($module::$handler),*),
             components(schemas(ProblemBody)),
