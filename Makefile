@@ -78,6 +78,7 @@ deny: $(TOOLS)
 template: $(TOOLS)
 	$(BIN)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template-file template.yaml
+	$(BIN)/python tests/aws/test_template.py
 
 build-release: rust
 	cargo build --release --locked -p millrace-cli

@@ -51,6 +51,7 @@ class Ministack:
             "AWS_EC2_METADATA_DISABLED": "true",
             "MILLRACE_AWS_ENDPOINT": self.endpoint,
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",
         }
 
     def __enter__(self):

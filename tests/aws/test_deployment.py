@@ -141,6 +141,7 @@ class Deployment(unittest.TestCase):
             # The stand-in runs functions on this machine, so they are built with its own linker and for its processor.
             "CARGO_LAMBDA_COMPILER": "cargo",
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",
             "AWS_DEFAULT_REGION": REGION,
         }
         began = time.monotonic()
@@ -207,7 +208,7 @@ class Deployment(unittest.TestCase):
         return all(self.depth(self.queue(name)) == 0 for name in QUEUES)
 
     def mapping(self, function):
-        name = f"{STACK}-{function}"
+        name = f"{STACK}-{function}:live"
         return self.lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"][0]
 
     def enable(self, function, enabled):
@@ -308,7 +309,7 @@ class Deployment(unittest.TestCase):
 
     def test_the_sweep_runs(self):
         event = (ROOT / "events" / "orchestrator" / "sweep.json").read_bytes()
-        answer = self.lambdas.invoke(FunctionName=f"{STACK}-orchestrator", Payload=event)
+        answer = self.lambdas.invoke(FunctionName=f"{STACK}-orchestrator", Qualifier="live", Payload=event)
         report = json.loads(answer["Payload"].read())
         self.assertNotIn("FunctionError", answer, report)
         self.assertIn("looked_at", report)
@@ -377,7 +378,9 @@ class Deployment(unittest.TestCase):
             if path.name == "unknown.json":
                 continue
             with self.subTest(path.name, function=path.parent.name):
-                answer = self.lambdas.invoke(FunctionName=f"{STACK}-{path.parent.name}", Payload=path.read_bytes())
+                answer = self.lambdas.invoke(
+                    FunctionName=f"{STACK}-{path.parent.name}", Qualifier="live", Payload=path.read_bytes()
+                )
                 self.assertNotIn("FunctionError", answer, answer["Payload"].read())
 
     def test_the_contract_holds_against_the_deployed_table_and_bucket(self):

@@ -16,8 +16,9 @@ fn template() -> Value {
         .lines()
         .map(|line| {
             let mut line = line.to_owned();
-            for tag in ["!Ref ", "!Sub ", "!GetAtt ", "!If ", "!Equals ", "!Not ", "!Join "] {
-                line = line.replace(tag, "");
+            for tag in ["Ref", "Sub", "GetAtt", "If", "Equals", "Not", "And", "Or", "Condition", "Join", "FindInMap"] {
+                line = line.replace(&format!("!{tag} "), "");
+                line = line.strip_suffix(&format!("!{tag}")).map(str::to_owned).unwrap_or(line);
             }
             line
         })
