@@ -98,7 +98,7 @@ async fn from_gateway(mut request: Request) -> Request {
         let (owner, account) = iam.map(|iam| (iam.user_arn.clone(), iam.account_id.clone())).unwrap_or_default();
         let extensions = request.extensions_mut();
         address.map(|address| extensions.insert(ClientAddress(address)));
-        owner.map(|owner| extensions.insert(Caller { owner, account: account.clone() }));
+        owner.map(|owner| extensions.insert(Caller::iam(owner, account.clone())));
         account.map(|account| extensions.insert(ApiCaller { account }));
     }
     if !request.headers().contains_key(X_REQUEST_ID)

@@ -8,6 +8,7 @@ pub mod digest;
 mod error;
 pub mod executions;
 pub mod functions;
+pub mod identity;
 pub mod ids;
 pub mod keys;
 pub mod limits;

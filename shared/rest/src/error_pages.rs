@@ -22,7 +22,9 @@ macro_rules! pages {
 pages![
     "bad-json",
     "budget-exceeded",
+    "forbidden",
     "function-failed",
+    "headers-too-large",
     "idempotency-mismatch",
     "internal",
     "invalid-request",
@@ -33,9 +35,11 @@ pages![
     "not-found",
     "payload-too-large",
     "precondition-required",
+    "too-many-requests",
     "unauthorized",
     "unavailable",
     "unsupported-media-type",
+    "uri-too-long",
     "version-mismatch",
     "wrong-state",
 ];

@@ -24,6 +24,12 @@ use crate::problem::Problem;
 
 /// The header that names a request.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CROSS_ORIGIN_RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// The other header in which a caller may send an API key.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The headers in which a front tells what is left of a caller's requests.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// The header that marks an answer to a repeated request.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The header with the caller's key for a request that may be repeated.
@@ -34,6 +40,13 @@ const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbo
 
 /// The longest request id that is taken from a caller.
 const REQUEST_ID_CHARS: usize = 128;
+
+/// The longest address of a request, path and query: an API Gateway takes little more with all headers.
+const URI_BYTES: usize = 8 * 1024;
+/// The most that all headers of a request may have, names and values: room for a token of an issuer.
+const HEADER_BYTES: usize = 32 * 1024;
+/// So much of a path is told again.
+const LOGGED_PATH: usize = 1024;
 
 /// Names a request in answers and logs; in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +85,27 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IDEMPOTENCY_KEY, X_REQUEST_ID])
-        .expose_headers([ETAG, LOCATION, RETRY_AFTER, X_REQUEST_ID, IDEMPOTENCY_REPLAYED])
+        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IDEMPOTENCY_KEY, X_API_KEY, X_REQUEST_ID])
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            X_REQUEST_ID,
+            IDEMPOTENCY_REPLAYED,
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
+        ])
 }
 
 async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&app.ports));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let (method, path) = (request.method().clone(), request.uri().path().chars().take(LOGGED_PATH).collect::<String>());
+    let mut response = match too_large(&request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(cause) = problem.cause() {
             let source = cause.source().map(chain);
@@ -103,6 +127,7 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
         (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (CACHE_CONTROL, "no-store"),
         (REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE, "same-origin"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -112,6 +137,16 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), millis, "request");
     response
+}
+
+fn too_large(request: &Request) -> Option<Problem> {
+    let uri = request.uri();
+    let address = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if address > URI_BYTES {
+        return Some(Problem::uri_too_long(URI_BYTES));
+    }
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > HEADER_BYTES).then(|| Problem::headers_too_large(HEADER_BYTES))
 }
 
 /// The caller's id of the request, when it is one that logs can hold.

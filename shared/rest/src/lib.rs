@@ -5,6 +5,7 @@
 //! no server: the lambda and the local server both call [`router`]. Start reading at `openapi.rs`, which lists every
 //! route, then `projects.rs`.
 
+mod access;
 mod ai;
 mod artifacts;
 mod body;
@@ -28,6 +29,7 @@ mod versions;
 mod views;
 mod workflows;
 
+pub use access::Refusal;
 pub use ai::{Ai, ai};
 pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use millrace_app::functions::FunctionRuntime;
@@ -14,11 +15,12 @@ use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, HttpMethod, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{OpenApi, Path};
 
+use crate::access::{self, Access, guard};
 use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
-    App, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects, tasks,
-    templates, versions, views, workflows,
+    App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects,
+    tasks, templates, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -26,10 +28,11 @@ macro_rules! instance {
     ($module:ident $handler:ident [$($argument:ident),+]) => { $module::$handler::<$($argument),+> };
 }
 
-/// Names each handler once, with the description that `utoipa` made of it; makes the description and the router.
+/// Names each handler once, with the description that `utoipa` made of it and the role that it needs; makes the description and
+/// the router.
 macro_rules! routes {
     ($description:ident, $routes:ident [$($generics:tt)+] $arguments:tt, $state:ty;
-     $($module:ident :: { $handler:ident, $path:ident };)*) => {
+     $($module:ident :: { $handler:ident, $path:ident } $access:ident;)*) => {
         #[derive(OpenApi)]
         #[openapi(
             info(
@@ -54,12 +57,20 @@ macro_rules! routes {
         )]
         struct $description;
 
-        fn $routes<$($generics)+>() -> Router<$state> {
+        impl $description {
+            /// What each operation needs.
+            fn accesses() -> Vec<(String, Vec<HttpMethod>, Access)> {
+                vec![$((<$module::$path as Path>::path(), <$module::$path as Path>::methods(), Access::$access)),*]
+            }
+        }
+
+        fn $routes<$($generics)+>(mode: AuthMode) -> Router<$state> {
             Router::new()
                 $(.route(
                     // OpenAPI has no sign for a parameter with slashes in it.
                     &<$module::$path as Path>::path().replace("{path}", "{*path}"),
-                    on(filter(&<$module::$path as Path>::methods()), instance!($module $handler $arguments)),
+                    on(filter(&<$module::$path as Path>::methods()), instance!($module $handler $arguments))
+                        .route_layer(middleware::from_fn_with_state((mode, Access::$access), guard)),
                 ))*
         }
     };
@@ -67,85 +78,85 @@ macro_rules! routes {
 
 routes! {
     Description, routes [P: Ports] [P], App<P>;
-    projects::{ create_project, __path_create_project };
-    projects::{ list_projects, __path_list_projects };
-    projects::{ get_project, __path_get_project };
-    projects::{ update_project, __path_update_project };
-    projects::{ delete_project, __path_delete_project };
-    projects::{ modify_project, __path_modify_project };
-    projects::{ approve_project, __path_approve_project };
-    projects::{ cancel_project, __path_cancel_project };
-    projects::{ resume_project, __path_resume_project };
-    artifacts::{ get_plan, __path_get_plan };
-    artifacts::{ list_files, __path_list_files };
-    artifacts::{ get_file, __path_get_file };
-    artifacts::{ list_tests, __path_list_tests };
-    artifacts::{ list_deployments, __path_list_deployments };
-    artifacts::{ list_events, __path_list_events };
-    artifacts::{ get_cost, __path_get_cost };
-    tasks::{ report_task_success, __path_report_task_success };
-    tasks::{ report_task_failure, __path_report_task_failure };
-    tasks::{ report_task_heartbeat, __path_report_task_heartbeat };
-    workflows::{ create_workflow, __path_create_workflow };
-    workflows::{ list_workflows, __path_list_workflows };
-    workflows::{ validate_workflow, __path_validate_workflow };
-    workflows::{ get_workflow, __path_get_workflow };
-    workflows::{ update_workflow, __path_update_workflow };
-    workflows::{ delete_workflow, __path_delete_workflow };
-    workflows::{ get_workflow_graph, __path_get_workflow_graph };
-    versions::{ list_versions, __path_list_versions };
-    versions::{ list_aliases, __path_list_aliases };
-    versions::{ put_alias, __path_put_alias };
-    versions::{ delete_alias, __path_delete_alias };
-    executions::{ start_execution, __path_start_execution };
-    executions::{ list_executions, __path_list_executions };
-    bulk::{ act_on_executions, __path_act_on_executions };
-    executions::{ get_execution, __path_get_execution };
-    executions::{ get_execution_history, __path_get_execution_history };
-    executions::{ get_execution_graph, __path_get_execution_graph };
-    executions::{ stop_execution, __path_stop_execution };
-    control::{ redrive_execution, __path_redrive_execution };
-    control::{ fork_execution, __path_fork_execution };
-    control::{ pause_execution, __path_pause_execution };
-    control::{ resume_execution, __path_resume_execution };
-    limits::{ list_limits, __path_list_limits };
-    limits::{ get_limit, __path_get_limit };
-    limits::{ put_limit, __path_put_limit };
-    limits::{ delete_limit, __path_delete_limit };
-    ai::{ invoke_model, __path_invoke_model };
-    ai::{ create_ai_task, __path_create_ai_task };
-    ai::{ get_ai_task, __path_get_ai_task };
-    templates::{ list_templates, __path_list_templates };
-    templates::{ get_template, __path_get_template };
-    health::{ get_health, __path_get_health };
-    description::{ get_openapi, __path_get_openapi };
-    error_pages::{ get_error_page, __path_get_error_page };
+    projects::{ create_project, __path_create_project } Run;
+    projects::{ list_projects, __path_list_projects } Read;
+    projects::{ get_project, __path_get_project } Read;
+    projects::{ update_project, __path_update_project } Run;
+    projects::{ delete_project, __path_delete_project } Run;
+    projects::{ modify_project, __path_modify_project } Run;
+    projects::{ approve_project, __path_approve_project } Run;
+    projects::{ cancel_project, __path_cancel_project } Run;
+    projects::{ resume_project, __path_resume_project } Run;
+    artifacts::{ get_plan, __path_get_plan } Read;
+    artifacts::{ list_files, __path_list_files } Read;
+    artifacts::{ get_file, __path_get_file } Read;
+    artifacts::{ list_tests, __path_list_tests } Read;
+    artifacts::{ list_deployments, __path_list_deployments } Read;
+    artifacts::{ list_events, __path_list_events } Read;
+    artifacts::{ get_cost, __path_get_cost } Read;
+    tasks::{ report_task_success, __path_report_task_success } Run;
+    tasks::{ report_task_failure, __path_report_task_failure } Run;
+    tasks::{ report_task_heartbeat, __path_report_task_heartbeat } Run;
+    workflows::{ create_workflow, __path_create_workflow } Admin;
+    workflows::{ list_workflows, __path_list_workflows } Read;
+    workflows::{ validate_workflow, __path_validate_workflow } Read;
+    workflows::{ get_workflow, __path_get_workflow } Read;
+    workflows::{ update_workflow, __path_update_workflow } Admin;
+    workflows::{ delete_workflow, __path_delete_workflow } Admin;
+    workflows::{ get_workflow_graph, __path_get_workflow_graph } Read;
+    versions::{ list_versions, __path_list_versions } Read;
+    versions::{ list_aliases, __path_list_aliases } Read;
+    versions::{ put_alias, __path_put_alias } Admin;
+    versions::{ delete_alias, __path_delete_alias } Admin;
+    executions::{ start_execution, __path_start_execution } Run;
+    executions::{ list_executions, __path_list_executions } Read;
+    bulk::{ act_on_executions, __path_act_on_executions } Run;
+    executions::{ get_execution, __path_get_execution } Read;
+    executions::{ get_execution_history, __path_get_execution_history } Read;
+    executions::{ get_execution_graph, __path_get_execution_graph } Read;
+    executions::{ stop_execution, __path_stop_execution } Run;
+    control::{ redrive_execution, __path_redrive_execution } Run;
+    control::{ fork_execution, __path_fork_execution } Run;
+    control::{ pause_execution, __path_pause_execution } Run;
+    control::{ resume_execution, __path_resume_execution } Run;
+    limits::{ list_limits, __path_list_limits } Read;
+    limits::{ get_limit, __path_get_limit } Read;
+    limits::{ put_limit, __path_put_limit } Admin;
+    limits::{ delete_limit, __path_delete_limit } Admin;
+    ai::{ invoke_model, __path_invoke_model } Run;
+    ai::{ create_ai_task, __path_create_ai_task } Run;
+    ai::{ get_ai_task, __path_get_ai_task } Read;
+    templates::{ list_templates, __path_list_templates } Read;
+    templates::{ get_template, __path_get_template } Read;
+    health::{ get_health, __path_get_health } Open;
+    description::{ get_openapi, __path_get_openapi } Open;
+    error_pages::{ get_error_page, __path_get_error_page } Open;
 }
 
 routes! {
     FunctionsDescription, function_routes [P: Ports, R: FunctionRuntime] [P, R], FunctionsApp<P, R>;
-    manage::{ create_function, __path_create_function };
-    manage::{ list_functions, __path_list_functions };
-    manage::{ register_functions, __path_register_functions };
-    manage::{ read_function, __path_read_function };
-    manage::{ update_function, __path_update_function };
-    manage::{ delete_function, __path_delete_function };
-    manage::{ get_function_code, __path_get_function_code };
-    manage::{ list_project_functions, __path_list_project_functions };
-    invoke::{ get_functions_health, __path_get_functions_health };
-    invoke::{ invoke_function, __path_invoke_function };
-    invoke::{ get_function_metadata, __path_get_function_metadata };
-    invoke::{ switch_function, __path_switch_function };
-    calls::{ call_function_get, __path_call_function_get };
-    calls::{ call_function_post, __path_call_function_post };
-    calls::{ call_function_put, __path_call_function_put };
-    calls::{ call_function_patch, __path_call_function_patch };
-    calls::{ call_function_delete, __path_call_function_delete };
-    calls::{ call_function_path_get, __path_call_function_path_get };
-    calls::{ call_function_path_post, __path_call_function_path_post };
-    calls::{ call_function_path_put, __path_call_function_path_put };
-    calls::{ call_function_path_patch, __path_call_function_path_patch };
-    calls::{ call_function_path_delete, __path_call_function_path_delete };
+    manage::{ create_function, __path_create_function } Admin;
+    manage::{ list_functions, __path_list_functions } Read;
+    manage::{ register_functions, __path_register_functions } Admin;
+    manage::{ read_function, __path_read_function } Read;
+    manage::{ update_function, __path_update_function } Admin;
+    manage::{ delete_function, __path_delete_function } Admin;
+    manage::{ get_function_code, __path_get_function_code } Read;
+    manage::{ list_project_functions, __path_list_project_functions } Read;
+    invoke::{ get_functions_health, __path_get_functions_health } Read;
+    invoke::{ invoke_function, __path_invoke_function } Run;
+    invoke::{ get_function_metadata, __path_get_function_metadata } Read;
+    invoke::{ switch_function, __path_switch_function } Admin;
+    calls::{ call_function_get, __path_call_function_get } Run;
+    calls::{ call_function_post, __path_call_function_post } Run;
+    calls::{ call_function_put, __path_call_function_put } Run;
+    calls::{ call_function_patch, __path_call_function_patch } Run;
+    calls::{ call_function_delete, __path_call_function_delete } Run;
+    calls::{ call_function_path_get, __path_call_function_path_get } Run;
+    calls::{ call_function_path_post, __path_call_function_path_post } Run;
+    calls::{ call_function_path_put, __path_call_function_path_put } Run;
+    calls::{ call_function_path_patch, __path_call_function_path_patch } Run;
+    calls::{ call_function_path_delete, __path_call_function_path_delete } Run;
 }
 
 mod description {
@@ -179,7 +190,7 @@ fn filter(methods: &[HttpMethod]) -> MethodFilter {
 /// are known.
 pub fn router<P: Ports>(ports: P, config: RestConfig) -> Router {
     let app = App { ports, config: Arc::new(config) };
-    frame::surround(routes().with_state(app.clone()), &app)
+    frame::surround(routes(app.config.auth_mode).with_state(app.clone()), &app)
 }
 
 /// The functions service alone.
@@ -189,7 +200,8 @@ pub fn functions_router<P: Ports, R: FunctionRuntime>(
     config: RestConfig,
 ) -> Router {
     let app = App { ports, config: Arc::new(config) };
-    frame::surround(function_routes().with_state(FunctionsApp::new(app.clone(), service)), &app)
+    let routes = function_routes(app.config.auth_mode).with_state(FunctionsApp::new(app.clone(), service));
+    frame::surround(routes, &app)
 }
 
 /// The whole API: [`router`] and [`functions_router`] in one.
@@ -199,8 +211,9 @@ pub fn router_with_functions<P: Ports, R: FunctionRuntime>(
     config: RestConfig,
 ) -> Router {
     let app = App { ports, config: Arc::new(config) };
-    let functions = function_routes().with_state(FunctionsApp::new(app.clone(), service));
-    frame::surround(routes().with_state(app.clone()).merge(functions), &app)
+    let mode = app.config.auth_mode;
+    let functions = function_routes(mode).with_state(FunctionsApp::new(app.clone(), service));
+    frame::surround(routes(mode).with_state(app.clone()).merge(functions), &app)
 }
 
 /// The OpenAPI 3.1 description of [`router_with_functions`].
@@ -208,12 +221,23 @@ pub fn router_with_functions<P: Ports, R: FunctionRuntime>(
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Description::openapi();
     document.merge(FunctionsDescription::openapi());
+    access::describe_schemes(&mut document);
+    let accesses: Vec<_> = Description::accesses().into_iter().chain(FunctionsDescription::accesses()).collect();
     for (path, item) in &mut document.paths.paths {
-        let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
-            .into_iter()
-            .filter_map(Option::as_mut);
-        for operation in methods {
-            describe_problems(path, operation);
+        let methods = [
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Put, &mut item.put),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Patch, &mut item.patch),
+            (HttpMethod::Delete, &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            let known = accesses.iter().find(|(at, methods, _)| at == path && methods.contains(&method));
+            // Each described operation came from the same list.
+            let access = known.map_or(Access::Admin, |(_, _, access)| *access);
+            access::describe(access, operation);
+            describe_problems(path, access, operation);
             describe_as_sent(operation);
         }
     }
@@ -278,10 +302,16 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("start_execution", &[("409", "`wrong-state`: there is another of that name")]),
     ("act_on_executions", &[("404", "`not-found`: there is no such workflow")]),
     ("list_executions", &[("404", "`not-found`: there is no such workflow")]),
-    ("redrive_execution", &[("409", "`wrong-state`: it can't be redriven"), ("429", "`limit-reached`")]),
+    (
+        "redrive_execution",
+        &[("409", "`wrong-state`: it can't be redriven"), ("429", "`limit-reached`, `too-many-requests`")],
+    ),
     (
         "fork_execution",
-        &[("409", "`wrong-state`: there is another execution of that name"), ("429", "`limit-reached`")],
+        &[
+            ("409", "`wrong-state`: there is another execution of that name"),
+            ("429", "`limit-reached`, `too-many-requests`"),
+        ],
     ),
     ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
     ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
@@ -310,8 +340,9 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 
-fn describe_problems(path: &str, operation: &mut Operation) {
-    let mut problems: Vec<(&str, &str)> = Vec::new();
+fn describe_problems(path: &str, access: Access, operation: &mut Operation) {
+    let mut problems: Vec<(&str, &str)> = access::problems(access).to_vec();
+    problems.extend([("414", "`uri-too-long`"), ("431", "`headers-too-large`")]);
     if operation.request_body.is_some() {
         problems.push(("400", "`invalid-request`, `bad-json`"));
     } else if path != "/openapi.json" && path != "/health" {
@@ -325,11 +356,6 @@ fn describe_problems(path: &str, operation: &mut Operation) {
         problems.push(("413", "`payload-too-large`"));
         problems.push(("422", "`not-configured`: an environment value is not set"));
         problems.push(("502", "`function-failed`"));
-    }
-    if path.starts_with("/api/") || path.starts_with("/_functions/") {
-        problems.push(("401", "`unauthorized`"));
-        problems.push(("500", "`internal`"));
-        problems.push(("503", "`unavailable`"));
     }
     if operation.request_body.is_some() {
         problems.push(("413", "`payload-too-large`"));

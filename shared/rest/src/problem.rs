@@ -9,23 +9,30 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use millrace_app::identity::Role;
 use millrace_app::ports::StoreError;
 use millrace_app::workflows::WorkflowError;
 use millrace_app::{Error, FieldProblem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Refusal;
+
 /// The codes that HTTP adds to those of [`Error::code`].
-pub const HTTP_CODES: [&str; 9] = [
+pub const HTTP_CODES: [&str; 13] = [
     "bad-json",
     "budget-exceeded",
+    "forbidden",
     "function-failed",
+    "headers-too-large",
     "method-not-allowed",
     "model-failed",
     "payload-too-large",
     "precondition-required",
+    "too-many-requests",
     "unauthorized",
     "unsupported-media-type",
+    "uri-too-long",
 ];
 
 /// A request's failure, as its caller sees it.
@@ -140,9 +147,42 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition-required", detail)
     }
 
-    pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "the request does not say who calls")
+    pub(crate) fn unauthorized(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// What a request showed of its caller was not good.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NotValid(why) => Self::unauthorized(why),
+            Refusal::TooMany(seconds) => {
+                let detail = format!("there were too many requests: repeat it in {seconds} seconds");
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
+                    .with_header(RETRY_AFTER, HeaderValue::from(*seconds))
+            }
+            Refusal::Unavailable => {
+                let detail = "who calls can't be found out now; try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+                    .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+        }
+    }
+
+    /// The caller's role is too small.
+    pub(crate) fn forbidden(has: Role, needed: Role) -> Self {
+        let detail = format!("this needs the role {needed}, and the caller has {has}");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub(crate) fn uri_too_long(limit: usize) -> Self {
+        let detail = format!("the address has more than {limit} bytes");
+        Self::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail)
+    }
+
+    pub(crate) fn headers_too_large(limit: usize) -> Self {
+        let detail = format!("the headers have more than {limit} bytes");
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail)
     }
 
     /// A function that was to answer an HTTP request did not.
@@ -305,7 +345,9 @@ fn title(code: &str) -> &'static str {
     match code {
         "bad-json" => "The body is not JSON",
         "budget-exceeded" => "The budget does not allow the call",
+        "forbidden" => "The caller may not do this",
         "function-failed" => "The function failed",
+        "headers-too-large" => "The headers are too large",
         "idempotency-mismatch" => "The Idempotency-Key was used before",
         "internal" => "An internal error",
         "limit-reached" => "A limit leaves no room",
@@ -316,9 +358,11 @@ fn title(code: &str) -> &'static str {
         "not-found" => "There is no such thing",
         "payload-too-large" => "The body is too large",
         "precondition-required" => "A precondition is required",
+        "too-many-requests" => "There were too many requests",
         "unauthorized" => "The caller is not known",
         "unavailable" => "Not available now",
         "unsupported-media-type" => "The body's media type is not supported",
+        "uri-too-long" => "The address is too long",
         "version-mismatch" => "Changed by somebody else",
         "wrong-state" => "Not possible in this state",
         _ => "A problem",

@@ -209,7 +209,7 @@ async fn functions_are_listed_by_name_in_pages() {
 async fn functions_are_their_owners() {
     let server = Server::new();
     create(&server, "shop", "greet", "return 1").await;
-    let other = Caller { owner: "arn:aws:iam::123456789012:user/eve".into(), account: Some("123456789012".into()) };
+    let other = Caller::iam("arn:aws:iam::123456789012:user/eve", Some("123456789012".into()));
     let as_other = |method: &str, path: &str| {
         Request::builder().method(method).uri(path).extension(other.clone()).body(Body::empty()).unwrap()
     };

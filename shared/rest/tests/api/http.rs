@@ -136,6 +136,16 @@ async fn a_caller_that_nobody_knows_gets_nothing() {
 }
 
 #[tokio::test]
+async fn an_address_and_headers_have_their_limits() {
+    let server = Server::new();
+    let long = format!("/api/projects?cursor={}", "x".repeat(8 * 1024));
+    assert_eq!(server.get(&long).await.problem(414), "uri-too-long");
+    let wide = "x".repeat(33 * 1024);
+    let answer = server.call("GET", "/api/projects", &[("X-Wide", &wide)], None).await;
+    assert_eq!(answer.problem(431), "headers-too-large");
+}
+
+#[tokio::test]
 async fn only_configured_origins_may_call() {
     let origins = vec!["https://console.example.com".to_owned()];
     let server = Server::with(RestConfig { cors_origins: origins, auth_mode: AuthMode::Off, ..RestConfig::default() });

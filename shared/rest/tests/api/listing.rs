@@ -1,5 +1,6 @@
 use axum::body::Body;
 use axum::http::Request;
+use millrace_app::identity::Role;
 use millrace_app::projects::ExecutionOutcome;
 use millrace_rest::Caller;
 use serde_json::{Value, json};
@@ -91,8 +92,7 @@ async fn nobody_sees_what_belongs_to_another() {
     let server = Server::new();
     let id = server.idle_project("mine").await;
     let as_other = |method: &str, path: String, body: Option<Value>| {
-        let mut request =
-            Request::builder().method(method).uri(path).extension(Caller { owner: "other".into(), account: None });
+        let mut request = Request::builder().method(method).uri(path).extension(Caller::new("other", Role::Admin));
         if body.is_some() {
             request = request.header("content-type", "application/json").header("if-match", "*");
         }

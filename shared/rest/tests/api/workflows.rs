@@ -1,5 +1,6 @@
 use axum::body::Body;
 use axum::http::Request;
+use millrace_app::identity::Role;
 use millrace_app::workflows::{self, Configuration, CreateWorkflow, Place, WorkflowType};
 use millrace_rest::Caller;
 use serde_json::{Value, json};
@@ -176,7 +177,7 @@ async fn executions_are_found_by_what_they_are() {
     assert_eq!(find(&format!("started_from={at}")).await, ["e6", "e5", "e4", "e3"]);
     assert_eq!(find(&format!("started_before={at}")).await, ["e2", "e1", "e0"]);
     assert_eq!(find(&format!("workflow=quick&started_before={at}")).await, ["e2", "e0"]);
-    let other = Caller { owner: "other".into(), account: None };
+    let other = Caller::new("other", Role::Admin);
     let request = Request::get("/api/executions").extension(other.clone()).body(Body::empty()).unwrap();
     assert_eq!(server.send(request).await.ok(200)["items"], json!([]));
     let arn = "arn:aws:states:us-east-1:000000000000:execution:slow:e1";
