@@ -131,6 +131,8 @@ ids! {
     WorkflowId = "wfl";
     /// A function.
     FunctionId = "fnc";
+    /// An API key.
+    KeyId = "key";
     /// One invocation of a function.
     InvocationId = "inv";
 }

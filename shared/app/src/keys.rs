@@ -5,10 +5,14 @@
 //!
 //! Sort keys compare as bytes. Times in them are RFC 3339 in UTC with milliseconds, so that they sort as they pass.
 
+use std::borrow::Cow;
+
 use millrace_asl::Timestamp;
 
 use crate::digest::sha256_hex;
-use crate::ids::{AiTaskId, DeploymentId, EventId, FunctionId, ModificationId, PlanId, ProjectId, TestId, WorkflowId};
+use crate::ids::{
+    AiTaskId, DeploymentId, EventId, FunctionId, KeyId, ModificationId, PlanId, ProjectId, TestId, WorkflowId,
+};
 use crate::ports::{Index, Listing, RecordKey};
 
 /// The sort key of a thing's own record.
@@ -42,6 +46,30 @@ pub const DUE_PURGES: &str = "DUE#PURGE";
 
 fn key(partition: String, sort: impl Into<String>) -> RecordKey {
     RecordKey { partition, sort: sort.into() }
+}
+
+/// An owner within a key: a `#` ends them there, so their own are written `%23`, and `%` is `%25`. Others stay as they are.
+#[must_use]
+pub fn escaped(owner: &str) -> Cow<'_, str> {
+    if owner.contains(['#', '%']) { owner.replace('%', "%25").replace('#', "%23").into() } else { owner.into() }
+}
+
+/// An API key.
+#[must_use]
+pub fn api_key(id: &KeyId) -> RecordKey {
+    key(format!("APIKEY#{id}"), METADATA)
+}
+
+/// The index partition of an owner's API keys, by time of creation.
+#[must_use]
+pub fn owner_keys(owner: &str) -> String {
+    format!("OWNER#{}#APIKEY", escaped(owner))
+}
+
+/// Whose an account is.
+#[must_use]
+pub fn account(account: &str) -> RecordKey {
+    key(format!("ACCOUNT#{account}"), METADATA)
 }
 
 /// The partition that holds a project and all that belongs to it.
@@ -131,13 +159,13 @@ pub fn health() -> RecordKey {
 /// The index partition of an owner's projects, by time of creation.
 #[must_use]
 pub fn owner_projects(owner: &str) -> String {
-    format!("OWNER#{owner}#PROJECT")
+    format!("OWNER#{}#PROJECT", escaped(owner))
 }
 
 /// The index partition of an owner's projects of one status, by time of creation.
 #[must_use]
 pub fn owner_projects_of_status(owner: &str, status: &str) -> String {
-    format!("OWNER#{owner}#PROJECT#{status}")
+    format!("OWNER#{}#PROJECT#{status}", escaped(owner))
 }
 
 /// The index partition of a project's test reports, by time.
@@ -195,13 +223,13 @@ pub fn function_totals() -> RecordKey {
 /// The index partition of an owner's functions in a project, by name.
 #[must_use]
 pub fn project_functions(owner: &str, project: &str) -> String {
-    format!("OWNER#{owner}#FUNCTION#{project}")
+    format!("OWNER#{}#FUNCTION#{project}", escaped(owner))
 }
 
 /// The index partition of an owner's functions of one name, by project.
 #[must_use]
 pub fn owner_functions_of_name(owner: &str, name: &str) -> String {
-    format!("OWNER#{owner}#FUNCTION_NAME#{name}")
+    format!("OWNER#{}#FUNCTION_NAME#{name}", escaped(owner))
 }
 
 /// Artifacts, by kind. Each prefix ends in a slash, so that no id is the prefix of another.
@@ -320,13 +348,13 @@ pub fn activity_task(
 /// The index partition of an owner's activities in a region, by creation.
 #[must_use]
 pub fn owner_activities(owner: &str, region: &str) -> String {
-    format!("OWNER#{owner}#ACTIVITY#{region}")
+    format!("OWNER#{}#ACTIVITY#{region}", escaped(owner))
 }
 
 /// The index partition of an owner's executions, by start.
 #[must_use]
 pub fn owner_executions(owner: &str) -> String {
-    format!("OWNER#{owner}#EXECUTION")
+    format!("OWNER#{}#EXECUTION", escaped(owner))
 }
 
 /// An attribute of an execution.
@@ -338,13 +366,13 @@ pub fn execution_attribute(id: &crate::ids::ExecutionId, name: &str) -> RecordKe
 /// The index partition of an owner's executions that have this attribute, by start. Names have no `=`.
 #[must_use]
 pub fn owner_executions_of_attribute(owner: &str, name: &str, value: &str) -> String {
-    format!("OWNER#{owner}#EXECUTION#ATTRIBUTE#{name}={value}")
+    format!("OWNER#{}#EXECUTION#ATTRIBUTE#{name}={value}", escaped(owner))
 }
 
 /// The index partition of an owner's executions of one status, by start.
 #[must_use]
 pub fn owner_executions_of_status(owner: &str, status: &str) -> String {
-    format!("OWNER#{owner}#EXECUTION#{status}")
+    format!("OWNER#{}#EXECUTION#{status}", escaped(owner))
 }
 
 /// What the sort keys of the executions begin with that count against a limit's concurrency.
@@ -357,7 +385,7 @@ pub const DUE_LIMITS: &str = "DUE#LIMIT";
 /// A limit of an owner.
 #[must_use]
 pub fn limit(owner: &str, name: &str) -> RecordKey {
-    key(format!("LIMIT#{owner}#{name}"), METADATA)
+    key(format!("LIMIT#{}#{name}", escaped(owner)), METADATA)
 }
 
 /// An execution that counts against a limit's concurrency.
@@ -389,7 +417,7 @@ pub fn limit_waiter(
 /// The index partition of an owner's limits, by key.
 #[must_use]
 pub fn owner_limits(owner: &str) -> String {
-    format!("OWNER#{owner}#LIMIT")
+    format!("OWNER#{}#LIMIT", escaped(owner))
 }
 
 /// What the sort keys of a workflow's revisions begin with.
@@ -434,7 +462,7 @@ pub fn alias(id: &WorkflowId, name: &str) -> RecordKey {
 /// The index partition of an owner's workflows, by time of creation.
 #[must_use]
 pub fn owner_workflows(owner: &str) -> String {
-    format!("OWNER#{owner}#WORKFLOW")
+    format!("OWNER#{}#WORKFLOW", escaped(owner))
 }
 
 /// The index partition of the state machines of an account in a region, by name. `place` is what their ARNs begin with.
@@ -518,6 +546,30 @@ mod tests {
             artifacts::deployment(&id, "shop", "0123456789abcdef"),
             format!("deployments/{id}/shop-0123456789ab")
         );
+    }
+
+    #[test]
+    fn no_owner_reaches_into_anothers_keys() {
+        for plain in ["local", "aws:123456789012", "arn:aws:iam::1:user/a+b=c,d.e@f-g_h", "oidc:élodie"] {
+            assert_eq!(escaped(plain), plain);
+            assert_eq!(owner_projects(plain), format!("OWNER#{plain}#PROJECT"));
+        }
+        let names = ["a", "a#PROJECT", "a#EXECUTION#ATTRIBUTE", "a%23PROJECT", "a%2523PROJECT", "a#", "#a", "a%", "%"];
+        let mut partitions = Vec::new();
+        for name in names {
+            partitions.extend([
+                owner_projects(name),
+                owner_projects_of_status(name, "PROJECT"),
+                owner_executions(name),
+                owner_executions_of_attribute(name, "x", "PROJECT"),
+                project_functions(name, "x#PROJECT"),
+                owner_keys(name),
+                limit(name, "x").partition,
+                limit(name, "a#x").partition,
+            ]);
+        }
+        let distinct: std::collections::BTreeSet<_> = partitions.iter().collect();
+        assert_eq!(distinct.len(), partitions.len(), "{partitions:?}");
     }
 
     #[test]

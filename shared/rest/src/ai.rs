@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use millrace_app::Error;
 use millrace_app::ids::AiTaskId;
+use millrace_app::keys;
 use millrace_app::models::{
     self, AiTask, CallbackSender, CompleteError, ModelCaller, NoModel, Scope, SingleAnswer, SingleCall,
 };
@@ -205,7 +206,7 @@ pub(crate) async fn invoke_model<P: Ports>(
     let call = call(&mut fields);
     fields.finish()?;
     let id = match key {
-        Some(key) => AiTaskId::derived(&format!("invoke#{}#{key}", caller.owner)),
+        Some(key) => AiTaskId::derived(&format!("invoke#{}#{key}", keys::escaped(&caller.owner))),
         None => AiTaskId::new(&app.ports),
     };
     let answer = ai.0.invoke(&app.ports, id, &call).await?;

@@ -31,6 +31,8 @@ pub struct RestConfig {
     pub payload_limit: PayloadLimit,
     /// Is there a model that plans and writes? Without one, requirements and requests in words are refused.
     pub with_model: bool,
+    /// Does the front check AWS signatures made with pairs of API keys? Without that, none are made.
+    pub access_keys: bool,
 }
 
 impl Default for RestConfig {
@@ -44,6 +46,7 @@ impl Default for RestConfig {
             region: "us-east-1".to_owned(),
             payload_limit: PayloadLimit::None,
             with_model: false,
+            access_keys: false,
         }
     }
 }

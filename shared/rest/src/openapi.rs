@@ -19,8 +19,8 @@ use crate::access::{self, Access, guard};
 use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
-    App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, limits, projects,
-    tasks, templates, versions, views, workflows,
+    App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
+    projects, tasks, templates, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -52,6 +52,7 @@ macro_rules! routes {
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
+                (name = "keys", description = "API keys, and who calls"),
                 (name = "server", description = "The server itself"),
             ),
         )]
@@ -126,6 +127,12 @@ routes! {
     ai::{ invoke_model, __path_invoke_model } Run;
     ai::{ create_ai_task, __path_create_ai_task } Run;
     ai::{ get_ai_task, __path_get_ai_task } Read;
+    keys::{ create_key, __path_create_key } Admin;
+    keys::{ list_keys, __path_list_keys } Admin;
+    keys::{ get_key, __path_get_key } Admin;
+    keys::{ rotate_key, __path_rotate_key } Admin;
+    keys::{ revoke_key, __path_revoke_key } Admin;
+    keys::{ get_caller, __path_get_caller } Read;
     templates::{ list_templates, __path_list_templates } Read;
     templates::{ get_template, __path_get_template } Read;
     health::{ get_health, __path_get_health } Open;
@@ -336,6 +343,9 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
             ("503", "`model-failed`: it may answer later"),
         ],
     ),
+    ("create_key", &[("422", "`not-configured`: signatures are checked by AWS here")]),
+    ("rotate_key", &[("409", "`wrong-state`: the key is no longer valid"), ("412", "`version-mismatch`")]),
+    ("revoke_key", &[("412", "`version-mismatch`")]),
     ("create_ai_task", &[("422", "`not-configured`, `idempotency-mismatch`")]),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];

@@ -210,7 +210,7 @@ pub async fn create_ai_task<P: Ports, M: ModelCaller, S: CallbackSender>(
         )));
     }
     let id = match idempotency_key {
-        Some(key) => AiTaskId::derived(&format!("{owner}#{key}")),
+        Some(key) => AiTaskId::derived(&format!("{}#{key}", keys::escaped(owner))),
         None => AiTaskId::new(ports),
     };
     let input = json!({ "ai_task_id": id, "call": call, "callback_url": callback });

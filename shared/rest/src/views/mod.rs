@@ -4,6 +4,7 @@ mod ai;
 mod artifacts;
 mod executions;
 mod functions;
+mod keys;
 mod projects;
 mod templates;
 mod workflows;
@@ -21,6 +22,7 @@ pub(crate) use ai::{AiAnswerView, AiTaskView};
 pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanView, TestView};
 pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
 pub(crate) use functions::{CodeView, FunctionView, FunctionsHealthView, InvocationView, RegisteredView};
+pub(crate) use keys::{CallerView, IssuedKeyView, KeyView};
 pub(crate) use projects::{ModificationView, ProjectSummary, ProjectView, StatusView};
 pub(crate) use templates::{TemplateList, TemplateView};
 pub(crate) use workflows::{AliasView, ValidationView, VersionView, WorkflowSummary, WorkflowView};
@@ -79,6 +81,8 @@ macro_rules! pages {
 pages! {
     /// A page of projects, newest first.
     ProjectPage of ProjectSummary as "ProjectPage";
+    /// A page of keys, newest first.
+    KeyPage of KeyView as "KeyPage";
     /// A page of functions, by name.
     FunctionPage of FunctionView as "FunctionPage";
     /// A page of files, by path.

@@ -115,6 +115,11 @@ impl Server {
         Self { router, ports, clock, document: serde_json::to_value(openapi()).unwrap() }
     }
 
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
     /// Lets a millisecond pass; what happens in one has no order.
     pub(crate) fn tick(&self) {
         self.clock.advance(Duration::from_millis(1));
