@@ -209,7 +209,11 @@ fn write_zip(entries: &[Entry]) -> Result<Vec<u8>, PackageError> {
 mod tests {
     use std::process::Command;
 
-    use super::super::{PathError, UnpackLimits, unpack};
+    use millrace_app::archives::{ArchiveLimits, unpack, unpack_sources};
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::super::PathError;
     use super::*;
     use crate::analysis::SourceFile;
 
@@ -247,7 +251,7 @@ mod tests {
             [("docs/a b.txt", 0, "0644"), ("run.sh", 18, "0755"), ("src/app.py", 16, "0644"), ("é.txt", 1, "0644")]
         );
         assert_eq!(package.manifest.total_size, 35);
-        let unpacked = unpack(&package.bytes, &UnpackLimits::default()).unwrap();
+        let unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
         let json = unpacked.files.iter().find(|f| f.path == "manifest.json").unwrap();
         let value: Value = serde_json::from_slice(&json.contents).unwrap();
         assert_eq!(value["metadata"]["score"], 97);
@@ -314,5 +318,33 @@ mod tests {
             }
         }
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn round_trip_and_checksums() {
+        let package = package(entries()).unwrap();
+        let mut unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
+        assert_eq!(unpacked.verify("SHA256SUMS"), Ok(5));
+        if let Some(file) = unpacked.files.iter_mut().find(|file| file.path == "run.sh") {
+            file.contents.push(0);
+        }
+        assert!(unpacked.verify("SHA256SUMS").unwrap_err().to_string().contains("run.sh"));
+    }
+
+    proptest! {
+        #[test]
+        fn packing_and_unpacking_gives_the_same(files in btree_map("[a-z]{1,8}\\.txt", vec(any::<u8>(), 0..200), 1..8)) {
+            let entries: Vec<Entry> =
+                files.into_iter().map(|(path, contents)| Entry { path, contents, executable: false }).collect();
+            let package = package(entries.clone()).unwrap();
+            let unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
+            for entry in &entries {
+                let same = unpacked.files.iter().any(|file| file.path == entry.path && file.contents == entry.contents);
+                prop_assert!(same, "{}", entry.path);
+            }
+            prop_assert_eq!(unpacked.files.len(), entries.len() + 2);
+            // A project that is imported from its package has the same files, and no lists of the package's.
+            prop_assert_eq!(unpack_sources(&package.bytes, &ArchiveLimits::default()).unwrap().files.len(), entries.len());
+        }
     }
 }
