@@ -489,7 +489,9 @@ async fn an_imported_project_is_changed_as_words_ask() {
             });
             return says(plan.to_string());
         }
-        says("### edit adder.py\n```python\n<<<<<<< SEARCH\n    return a + b\n=======\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n>>>>>>> REPLACE\n```\n")
+        says(
+            "### edit adder.py\n```python\n<<<<<<< SEARCH\n    return a + b\n=======\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n>>>>>>> REPLACE\n```\n",
+        )
     });
     let new = NewProject { archive: Some(archive), ..words("Subtract too.") };
     let project = deliver(&ports, &models, new).await;
@@ -498,6 +500,10 @@ async fn an_imported_project_is_changed_as_words_ask() {
     assert!(String::from_utf8_lossy(&changed.bytes).contains("def sub"));
     assert_eq!(get_file(&ports, OWNER, &project.id, "notes.txt").await.unwrap().bytes, b"kept\n");
 
-    let change = ModifyProject { request: Some("Call it add and sub.".to_owned()), with_model: true, ..ModifyProject::default() };
+    let change = ModifyProject {
+        request: Some("Call it add and sub.".to_owned()),
+        with_model: true,
+        ..ModifyProject::default()
+    };
     assert!(modify_project(&ports, OWNER, &project.id, change).await.is_ok());
 }

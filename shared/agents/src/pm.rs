@@ -12,7 +12,9 @@ use millrace_app::models::{
 };
 use millrace_app::ports::{Ports, Queue};
 use millrace_app::projects::planning::{self, Bounds, PlanProblem};
-use millrace_app::projects::{PlanContents, Project, RunKind, Stage, plan_of_import, run_key, told_of_plan, tree, work};
+use millrace_app::projects::{
+    PlanContents, Project, RunKind, Stage, plan_of_import, run_key, told_of_plan, tree, work,
+};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::json;
 

@@ -55,9 +55,7 @@ pub(crate) fn json_object(bytes: &[u8]) -> Result<Fields, Problem> {
     }
     match serde_json::from_slice(bytes).map_err(|error| not_json(&error))? {
         Value::Object(members) => Ok(Fields::new(members)),
-        other => {
-            Err(Problem::invalid(vec![FieldProblem::new("", format!("must be an object, not {}", kind(&other)))]))
-        }
+        other => Err(Problem::invalid(vec![FieldProblem::new("", format!("must be an object, not {}", kind(&other)))])),
     }
 }
 

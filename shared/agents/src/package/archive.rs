@@ -215,11 +215,14 @@ mod tests {
 
     use super::super::PathError;
     use super::*;
-    use crate::analysis::SourceFile;
+
+    fn file(path: &str, text: &str) -> Entry {
+        Entry { path: path.to_owned(), contents: text.as_bytes().to_vec(), executable: text.starts_with("#!") }
+    }
 
     fn entries() -> Vec<Entry> {
         [("src/app.py", "print('héllo')\n"), ("run.sh", "#!/bin/sh\necho hi\n"), ("docs/a b.txt", ""), ("é.txt", "x")]
-            .map(|(path, text)| Entry::from(SourceFile::new(path, text)))
+            .map(|(path, text)| file(path, text))
             .to_vec()
     }
 
@@ -262,12 +265,12 @@ mod tests {
     #[test]
     fn names_that_the_project_uses_itself() {
         let mut all = entries();
-        all.push(SourceFile::new("Manifest.json", "{}").into());
-        all.push(SourceFile::new("SHA256SUMS", "").into());
+        all.push(file("Manifest.json", "{}"));
+        all.push(file("SHA256SUMS", ""));
         let made = package(all.clone()).unwrap();
         assert_eq!(made.manifest_path, "package-manifest.json");
         assert_eq!(made.checksums_path, "PACKAGE-SHA256SUMS");
-        all.push(SourceFile::new("package-manifest.json", "{}").into());
+        all.push(file("package-manifest.json", "{}"));
         assert!(matches!(package(all), Err(PackageError::Path { .. })));
     }
 
@@ -276,7 +279,7 @@ mod tests {
         assert!(matches!(package(Vec::new()), Err(PackageError::Empty)));
         for path in ["/a", "../a", "", "a\\b", "a\0", "C:/a", "RUN.sh", "run.sh", "src"] {
             let mut all = entries();
-            all.push(SourceFile::new(path, "").into());
+            all.push(file(path, ""));
             let error = package(all).unwrap_err();
             assert!(matches!(error, PackageError::Path { .. }), "{path:?}: {error}");
         }

@@ -7,19 +7,10 @@ mod archive;
 mod deploy;
 pub mod detect;
 
-use crate::analysis::SourceFile;
-
 pub use archive::{FORMAT_VERSION, Manifest, ManifestFile, Package, PackageLimits, Project, build, sha256_hex};
 pub use detect::{DetectedProject, ProjectKind, detect};
 pub use millrace_app::archives::ArchiveFile as Entry;
 pub use millrace_app::projects::paths::{MAX_PATH_BYTES, PathError, PathSet, check_path};
-
-impl From<SourceFile> for Entry {
-    /// Takes files that begin with `#!` for executables.
-    fn from(file: SourceFile) -> Self {
-        Self { executable: file.contents.starts_with(b"#!"), path: file.path, contents: file.contents }
-    }
-}
 
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -98,9 +98,8 @@ impl<'a> Collector<'a> {
             return Err(too_large(&path));
         }
         let left = limits.max_total_bytes.saturating_sub(self.total);
-        let by_ratio = packed.map_or(u64::MAX, |packed| {
-            packed.saturating_mul(limits.max_ratio).max(limits.ratio_free_bytes)
-        });
+        let by_ratio =
+            packed.map_or(u64::MAX, |packed| packed.saturating_mul(limits.max_ratio).max(limits.ratio_free_bytes));
         let allowed = limits.max_file_bytes.min(left).min(by_ratio);
         let mut bytes = Vec::new();
         let read = contents.take(allowed.saturating_add(1)).read_to_end(&mut bytes);

@@ -158,8 +158,7 @@ impl Unpacked {
     /// # Errors
     /// [`ArchiveError::Checksum`] when there is no such list, a line is not one of `sha256sum`, or a file is missing or differs.
     pub fn verify(&self, list: &str) -> Result<usize, ArchiveError> {
-        let failed =
-            |problem: &str| ArchiveError::Checksum { path: error::shown(list), problem: problem.to_owned() };
+        let failed = |problem: &str| ArchiveError::Checksum { path: error::shown(list), problem: problem.to_owned() };
         let file = |path: &str| self.files.iter().find(|file| file.path == path);
         let text = file(list).and_then(|file| std::str::from_utf8(&file.contents).ok());
         let text = text.ok_or_else(|| failed("is no text file of the archive"))?;

@@ -49,8 +49,25 @@ const SKIPPED_FILES: [(&str, &str); 4] =
 
 /// Folders that a project has at its top: one of them alone is not the folder round a project.
 const OWN_FOLDERS: [&str; 19] = [
-    "src", "lib", "app", "apps", "packages", "public", "static", "site", "www", "web", "test", "tests", "docs", "bin",
-    "cmd", "pkg", "scripts", "functions", ".github",
+    "src",
+    "lib",
+    "app",
+    "apps",
+    "packages",
+    "public",
+    "static",
+    "site",
+    "www",
+    "web",
+    "test",
+    "tests",
+    "docs",
+    "bin",
+    "cmd",
+    "pkg",
+    "scripts",
+    "functions",
+    ".github",
 ];
 
 /// What of a path is skipped, and why: the first folder that is, or the file.

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
 use ::tar::{Archive, EntryType};
+use flate2::read::MultiGzDecoder;
 
 use super::ArchiveError;
 use super::collect::{Collector, Kind};

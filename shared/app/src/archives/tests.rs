@@ -1,11 +1,11 @@
 use std::io::{Cursor, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use proptest::prelude::*;
 use ::tar::{Builder, EntryType, Header};
 use ::zip::write::SimpleFileOptions;
 use ::zip::{CompressionMethod, ZipWriter};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -84,13 +84,19 @@ fn every_format_gives_the_same_files() {
     let unpacked = unpack(&writer.finish().unwrap().into_inner(), &ArchiveLimits::default()).unwrap();
     assert_eq!((unpacked.files.len(), unpacked.files[0].executable), (1, true));
     // As `tar c .` writes it.
-    let dots = tar(&[("./", EntryType::Directory, b""), ("./a", EntryType::Regular, b"x"), ("./old/", EntryType::Regular, b"")]);
+    let dots = tar(&[
+        ("./", EntryType::Directory, b""),
+        ("./a", EntryType::Regular, b"x"),
+        ("./old/", EntryType::Regular, b""),
+    ]);
     assert_eq!(paths(&sources(&dots).unwrap()), ["a"]);
 }
 
 #[test]
 fn the_folder_round_a_project_is_taken_away() {
-    for bytes in all_formats(&[("repo-main/README.md", b"x"), ("repo-main/src/a.py", b""), ("repo-main/node_modules/x", b"")]) {
+    for bytes in
+        all_formats(&[("repo-main/README.md", b"x"), ("repo-main/src/a.py", b""), ("repo-main/node_modules/x", b"")])
+    {
         let unpacked = sources(&bytes).unwrap();
         assert_eq!(paths(&unpacked), ["README.md", "src/a.py"]);
         assert_eq!(unpacked.top_folder.as_deref(), Some("repo-main"));
@@ -145,8 +151,22 @@ fn what_tools_make_is_skipped_and_told() {
 #[test]
 fn unsafe_paths_are_refused_by_name() {
     for path in [
-        "../a", "/a", "a/../../b", "a\\b", "C:/a", "a//b", "a/./b", "con", "a/NUL.txt", "x?", "a\nb", "~/a", "trailing.",
-        "node_modules/../../a", ".git/../../b", "a/.",
+        "../a",
+        "/a",
+        "a/../../b",
+        "a\\b",
+        "C:/a",
+        "a//b",
+        "a/./b",
+        "con",
+        "a/NUL.txt",
+        "x?",
+        "a\nb",
+        "~/a",
+        "trailing.",
+        "node_modules/../../a",
+        ".git/../../b",
+        "a/.",
     ] {
         for bytes in all_formats(&[(path, b"x"), ("ok", b"")]) {
             let problem = sources(&bytes).unwrap_err();

@@ -142,12 +142,7 @@ pub async fn create_project<P: Ports>(
     Ok(Created { project, replayed: false })
 }
 
-fn draft<P: Ports>(
-    ports: &P,
-    owner: &str,
-    new: NewProject,
-    checked: Checked,
-) -> Project {
+fn draft<P: Ports>(ports: &P, owner: &str, new: NewProject, checked: Checked) -> Project {
     let now = ports.clock().now();
     let mut project = Project {
         id: ProjectId::new(ports),
@@ -224,7 +219,10 @@ fn check(new: &NewProject) -> Result<(Checked, Option<Unpacked>), Error> {
         )),
         (None, None) => problems.push(FieldProblem::new(
             "/template_id",
-            format!("is missing: name a template ({}), or give requirements or an archive", templates::template_names()),
+            format!(
+                "is missing: name a template ({}), or give requirements or an archive",
+                templates::template_names()
+            ),
         )),
         (Some(template), None) => parameters = check_template(template, new.parameters.as_ref(), &mut problems),
         (None, Some(_)) if new.parameters.is_some() => {

@@ -58,8 +58,12 @@ pub async fn delete_project<P: Ports>(
         // Stopping the delivery is a change of the project too.
         stored = store::load_owned(ports, owner, id).await?;
     }
-    let tombstone =
-        Tombstone { project_id: id.clone(), execution_id: stored.value.execution_id, deleted_at: ports.clock().now(), awaited: false };
+    let tombstone = Tombstone {
+        project_id: id.clone(),
+        execution_id: stored.value.execution_id,
+        deleted_at: ports.clock().now(),
+        awaited: false,
+    };
     if let Err(error) = remove_remains(ports, &tombstone).await {
         tracing::warn!(project = %id, error = &error as &dyn std::error::Error, "left to the sweeper");
     }
@@ -79,8 +83,12 @@ async fn stop<P: Ports>(ports: &P, project: &Project) -> Result<(), Error> {
 async fn bury<P: Ports>(ports: &P, stored: &Stored<Project>) -> Result<(), StoreError> {
     let id = &stored.value.id;
     let now = ports.clock().now();
-    let tombstone =
-        Tombstone { project_id: id.clone(), execution_id: stored.value.execution_id.clone(), deleted_at: now, awaited: false };
+    let tombstone = Tombstone {
+        project_id: id.clone(),
+        execution_id: stored.value.execution_id.clone(),
+        deleted_at: now,
+        awaited: false,
+    };
     let listing = keys::listing(Index::Due, keys::DUE_PURGES, now, id.as_str());
     let record = store::fresh(keys::tombstone(id), &tombstone, vec![listing])
         .map_err(|error| StoreError::corrupt("a tombstone", error))?;

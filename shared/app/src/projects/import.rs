@@ -99,7 +99,11 @@ fn size_of(bytes: &[u8]) -> u64 {
 }
 
 fn refused(problem: ArchiveError) -> Error {
-    if problem.is_size() { Error::TooLarge(problem.to_string()) } else { Error::invalid("/archive", problem.to_string()) }
+    if problem.is_size() {
+        Error::TooLarge(problem.to_string())
+    } else {
+        Error::invalid("/archive", problem.to_string())
+    }
 }
 
 /// A name for a project that has only files: that of the folder that held them, without the branch that hosts add.
@@ -156,16 +160,16 @@ pub fn plan_of_import(project: &Project, import: &Import, files: &[FileRecord]) 
     }
     let mut languages: Vec<(&str, u64)> = languages.into_iter().collect();
     languages.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
-    let description = format!(
-        "{} imported files ({}), to be checked and packaged as they are.",
-        files.len(),
-        import.format
-    );
+    let description =
+        format!("{} imported files ({}), to be checked and packaged as they are.", files.len(), import.format);
     PlanContents {
         name: slug(&project.name),
         description,
         project_type: "imported".to_owned(),
-        stack: PlanStack { languages: languages.into_iter().map(|(name, _)| name.to_owned()).collect(), tools: Vec::new() },
+        stack: PlanStack {
+            languages: languages.into_iter().map(|(name, _)| name.to_owned()).collect(),
+            tools: Vec::new(),
+        },
         ..PlanContents::default()
     }
 }

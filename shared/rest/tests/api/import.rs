@@ -59,13 +59,17 @@ async fn an_archive_by_itself_becomes_a_project() {
     assert_eq!(import["skipped"][0]["path"], ".git/");
     let id = project["id"].as_str().unwrap();
     let files = server.get(&format!("/api/projects/{id}/files")).await.ok(200);
-    let paths: Vec<&str> = files["items"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    let paths: Vec<&str> =
+        files["items"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["app.py", "logo.png"]);
     assert_eq!(files["items"][0]["language"], "python");
     let logo = server.get(&format!("/api/projects/{id}/files/logo.png")).await;
     assert_eq!((logo.status.as_u16(), logo.bytes.as_ref()), (200, &[0x89, 0, 255][..]));
     let events = server.get(&format!("/api/projects/{id}/events")).await.ok(200);
-    assert_eq!(events["items"][0]["message"], "The project was created from 2 files of an archive (2 entries skipped).");
+    assert_eq!(
+        events["items"][0]["message"],
+        "The project was created from 2 files of an archive (2 entries skipped)."
+    );
     let started = server.act(&format!("/api/projects/{id}/resume")).await.ok(200);
     assert!(started["execution_id"].is_string());
     assert_eq!(server.call("DELETE", &format!("/api/projects/{id}"), &[], None).await.status, 204);
@@ -130,7 +134,8 @@ async fn what_is_refused_stores_nothing() {
 
 #[tokio::test]
 async fn what_is_too_large_is_told_with_its_limit() {
-    let archives = ArchiveLimits { max_archive_bytes: 10_000, max_total_bytes: 2_000, max_files: 3, ..Default::default() };
+    let archives =
+        ArchiveLimits { max_archive_bytes: 10_000, max_total_bytes: 2_000, max_files: 3, ..Default::default() };
     let server = Server::with(RestConfig { archives, auth_mode: AuthMode::Off, ..RestConfig::default() });
     let answer = send(&server, "application/x-tar", "", vec![0; 10_001], None).await;
     assert_eq!(answer.problem(413), "payload-too-large");
