@@ -69,7 +69,7 @@ pub(crate) struct Up {
     pub(crate) open: bool,
 
     /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops,
-    /// integrations, functions. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
+    /// integrations, functions, models, scheduler. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
     #[arg(long, value_name = "QUEUE=NUMBER", value_parser = worker_count, value_delimiter = ',')]
     pub(crate) workers: Vec<(Queue, usize)>,
 }
@@ -116,7 +116,9 @@ fn worker_count(text: &str) -> Result<(Queue, usize), String> {
     let (name, number) = text.split_once('=').ok_or("must be QUEUE=NUMBER, for example dev=4")?;
     let queue = Queue::ALL.into_iter().find(|queue| queue.name() == name);
     let queue = queue.ok_or_else(|| {
-        format!("there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations or functions")
+        format!(
+            "there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations, functions, models or scheduler"
+        )
     })?;
     match number.parse() {
         Ok(number @ 0..=1_000) => Ok((queue, number)),

@@ -30,7 +30,7 @@ impl Default for WorkerCounts {
     fn default() -> Self {
         let number = |queue| match queue {
             Queue::Ops => 1,
-            Queue::Engine | Queue::Pm | Queue::Dev | Queue::Qa => 2,
+            Queue::Engine | Queue::Pm | Queue::Dev | Queue::Qa | Queue::Scheduler => 2,
             // A slow function must not hold up quick ones for long.
             Queue::Functions => 8,
             Queue::Models => 4,

@@ -135,6 +135,8 @@ ids! {
     KeyId = "key";
     /// One invocation of a function.
     InvocationId = "inv";
+    /// A schedule.
+    ScheduleId = "sch";
 }
 
 #[cfg(test)]

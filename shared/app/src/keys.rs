@@ -199,6 +199,21 @@ pub fn listing(index: Index, partition: impl Into<String>, at: Timestamp, id: &s
     Listing { index, partition: partition.into(), sort: by_time(at, id) }
 }
 
+/// The index partition of schedules that are waited for.
+pub const DUE_SCHEDULES: &str = "DUE#SCHEDULE";
+
+/// A schedule.
+#[must_use]
+pub fn schedule(id: &crate::ids::ScheduleId) -> RecordKey {
+    key(format!("SCHEDULE#{id}"), METADATA)
+}
+
+/// The index partition of an owner's schedules, by name.
+#[must_use]
+pub fn owner_schedules(owner: &str) -> String {
+    format!("OWNER#{}#SCHEDULE", escaped(owner))
+}
+
 /// The index partition of deleted functions of which something is left.
 pub const DUE_FUNCTIONS: &str = "DUE#FUNCTION";
 

@@ -4,7 +4,6 @@
 //! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`], [`activities`] and [`projects`].
 
 pub mod activities;
-pub mod archives;
 pub mod digest;
 mod error;
 pub mod executions;
@@ -17,6 +16,7 @@ pub mod map_runs;
 pub mod models;
 pub mod ports;
 pub mod projects;
+pub mod schedules;
 pub mod storage;
 pub mod templates;
 pub mod workers;

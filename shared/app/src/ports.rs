@@ -281,12 +281,23 @@ pub enum Queue {
     Functions,
     /// Single calls of models.
     Models,
+    /// Schedules whose time has come.
+    Scheduler,
 }
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Engine, Self::Pm, Self::Dev, Self::Qa, Self::Ops, Self::Integrations, Self::Functions, Self::Models];
+    pub const ALL: [Self; 9] = [
+        Self::Engine,
+        Self::Pm,
+        Self::Dev,
+        Self::Qa,
+        Self::Ops,
+        Self::Integrations,
+        Self::Functions,
+        Self::Models,
+        Self::Scheduler,
+    ];
 
     /// The word that names it in queue names, logs and the API.
     #[must_use]
@@ -300,6 +311,7 @@ impl Queue {
             Self::Integrations => "integrations",
             Self::Functions => "functions",
             Self::Models => "models",
+            Self::Scheduler => "scheduler",
         }
     }
 
@@ -307,7 +319,7 @@ impl Queue {
     #[must_use]
     pub const fn function_timeout(self) -> Duration {
         match self {
-            Self::Engine | Self::Functions => Duration::from_secs(60),
+            Self::Engine | Self::Functions | Self::Scheduler => Duration::from_secs(60),
             Self::Pm | Self::Ops => Duration::from_secs(300),
             Self::Dev | Self::Integrations | Self::Models => Duration::from_secs(900),
             Self::Qa => Duration::from_secs(600),

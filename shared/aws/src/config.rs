@@ -26,6 +26,8 @@ pub enum Function {
     Functions,
     /// `lambdas/model-worker`
     ModelWorker,
+    /// `lambdas/scheduler`
+    Scheduler,
     /// `lambdas/orchestrator`
     Orchestrator,
 }
@@ -71,6 +73,7 @@ const fn queue_variable(queue: Queue) -> &'static str {
         Queue::Integrations => "INTEGRATIONS_QUEUE_URL",
         Queue::Functions => "FUNCTIONS_QUEUE_URL",
         Queue::Models => "MODELS_QUEUE_URL",
+        Queue::Scheduler => "SCHEDULER_QUEUE_URL",
     }
 }
 
@@ -84,12 +87,13 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
         Queue::Integrations => "INTEGRATIONS_DLQ_URL",
         Queue::Functions => "FUNCTIONS_DLQ_URL",
         Queue::Models => "MODELS_DLQ_URL",
+        Queue::Scheduler => "SCHEDULER_DLQ_URL",
     }
 }
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -98,6 +102,7 @@ impl Function {
         Self::Integrations,
         Self::Functions,
         Self::ModelWorker,
+        Self::Scheduler,
         Self::Orchestrator,
     ];
 
@@ -113,6 +118,7 @@ impl Function {
             Self::Integrations => "integrations",
             Self::Functions => "functions",
             Self::ModelWorker => "model-worker",
+            Self::Scheduler => "scheduler",
             Self::Orchestrator => "orchestrator",
         }
     }

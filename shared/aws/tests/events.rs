@@ -8,7 +8,7 @@ use millrace_aws::Function;
 use millrace_aws::worker::handle_tasks;
 use millrace_simulation::MemoryPorts;
 
-const WORKERS: [(Function, Queue); 7] = [
+const WORKERS: [(Function, Queue); 8] = [
     (Function::PmAgent, Queue::Pm),
     (Function::DevAgent, Queue::Dev),
     (Function::QaAgent, Queue::Qa),
@@ -16,6 +16,7 @@ const WORKERS: [(Function, Queue); 7] = [
     (Function::Integrations, Queue::Integrations),
     (Function::Functions, Queue::Functions),
     (Function::ModelWorker, Queue::Models),
+    (Function::Scheduler, Queue::Scheduler),
 ];
 
 async fn failed(function: Function, queue: Queue, event: &str) -> Vec<String> {

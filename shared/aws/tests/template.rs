@@ -36,6 +36,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::Integrations => "IntegrationsFunction",
         Function::Functions => "FunctionsFunction",
         Function::ModelWorker => "ModelWorkerFunction",
+        Function::Scheduler => "SchedulerFunction",
         Function::Orchestrator => "OrchestratorFunction",
     }
 }
@@ -53,8 +54,8 @@ fn each_function_has_the_variables_that_it_reads() {
         assert_eq!(properties["CodeUri"], format!("lambdas/{}", function.name()));
         let given: BTreeSet<&str> = variables(properties).union(&global).copied().collect();
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
-        // Every function's log filter, what makes it a new version, and what only one function reads, in its own crate.
-        read.extend(["LOG_LEVEL", "REVISION"]);
+        // Every function's log filter, and what only one function reads, in its own crate.
+        read.insert("LOG_LEVEL");
         if matches!(function, Function::Api | Function::Functions) {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }
@@ -83,6 +84,7 @@ fn each_queue_is_as_the_ports_say() {
         (Queue::Integrations, "Integrations", Function::Integrations),
         (Queue::Functions, "Functions", Function::Functions),
         (Queue::Models, "Models", Function::ModelWorker),
+        (Queue::Scheduler, "Scheduler", Function::Scheduler),
     ] {
         let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
         assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");

@@ -20,7 +20,7 @@ use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, tasks, templates, versions, views, workflows,
+    projects, schedules, tasks, templates, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -47,6 +47,7 @@ macro_rules! routes {
                 (name = "workflows", description = "Definitions in the Amazon States Language"),
                 (name = "executions", description = "Workflows that run or ran"),
                 (name = "limits", description = "How many executions run and start, by key"),
+                (name = "schedules", description = "Workflows that start at times"),
                 (name = "functions", description = "Users' JavaScript"),
                 (name = "ai", description = "Single calls of models"),
                 (name = "artifacts", description = "What the agents made"),
@@ -124,6 +125,16 @@ routes! {
     limits::{ get_limit, __path_get_limit } Read;
     limits::{ put_limit, __path_put_limit } Admin;
     limits::{ delete_limit, __path_delete_limit } Admin;
+    schedules::{ create_schedule, __path_create_schedule } Admin;
+    schedules::{ list_schedules, __path_list_schedules } Read;
+    schedules::{ preview_schedule, __path_preview_schedule } Read;
+    schedules::{ get_schedule, __path_get_schedule } Read;
+    schedules::{ update_schedule, __path_update_schedule } Admin;
+    schedules::{ delete_schedule, __path_delete_schedule } Admin;
+    schedules::{ pause_schedule, __path_pause_schedule } Run;
+    schedules::{ resume_schedule, __path_resume_schedule } Run;
+    schedules::{ run_schedule, __path_run_schedule } Run;
+    schedules::{ get_next_times, __path_get_next_times } Read;
     ai::{ invoke_model, __path_invoke_model } Run;
     ai::{ create_ai_task, __path_create_ai_task } Run;
     ai::{ get_ai_task, __path_get_ai_task } Read;
@@ -271,15 +282,6 @@ fn describe_as_sent(operation: &mut Operation) {
             _ => {}
         }
     }
-    if let Some(RefOr::T(body)) = &mut operation.request_body {
-        for (kind, content) in &mut body.content {
-            if let RefOr::T(content) = content
-                && ["application/zip", "application/gzip", "application/x-tar"].contains(&kind.as_str())
-            {
-                content.schema = None;
-            }
-        }
-    }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
             && let Some(RefOr::T(content)) = response.content.get_mut("application/octet-stream")
@@ -329,6 +331,15 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
             ("429", "`limit-reached`, `too-many-requests`"),
         ],
     ),
+    (
+        "create_schedule",
+        &[("404", "`not-found`: there is no such workflow"), ("409", "`wrong-state`: there is another of that name")],
+    ),
+    ("update_schedule", &[("412", "`version-mismatch`"), ("428", "`precondition-required`")]),
+    ("delete_schedule", &[("412", "`version-mismatch`")]),
+    ("pause_schedule", &[("412", "`version-mismatch`")]),
+    ("resume_schedule", &[("412", "`version-mismatch`")]),
+    ("run_schedule", &[("409", "`wrong-state`: its workflow can't be started")]),
     ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
     ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
     ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),

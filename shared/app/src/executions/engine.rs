@@ -10,7 +10,7 @@ use super::{callbacks, close, control, load, parent, sweep};
 use crate::error::Error;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
 use crate::workers::{Executor, Task, event_of, task_of, work_task};
-use crate::{limits, map_runs};
+use crate::{limits, map_runs, schedules};
 
 /// Handles one message to its end.
 pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, delivery: &Delivery) -> Result<(), Error> {
@@ -31,6 +31,7 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
             repair_if(ports, came_before, advanced).await
         }
         Message::Admit { owner, key, at, forced } => limits::admit(ports, owner, key, at, forced || came_before).await,
+        Message::Schedule { id, edition, at } => Box::pin(schedules::wake(ports, &id, edition, at, came_before)).await,
         Message::Turn { log, fanout, children } => {
             for advanced in control::turn_children(ports, &log, fanout, &children).await? {
                 repair_if(ports, came_before, advanced).await?;
@@ -118,7 +119,7 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
         Message::Task(task) => &task.log,
         Message::Timer { log, .. } | Message::Join { log, .. } => log,
         Message::Turn { log, .. } | Message::StopNested { log, .. } | Message::AbortChildren { log, .. } => log,
-        Message::Admit { .. } => return,
+        Message::Admit { .. } | Message::Schedule { .. } => return,
     };
     let noted = async {
         let stored = record::load(ports, &log.execution).await?;

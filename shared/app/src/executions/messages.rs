@@ -11,6 +11,7 @@ use super::log::LogId;
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::functions::function_of;
+use crate::ids::ScheduleId;
 use crate::models::{MODEL_TASK, OUTCOME_TASK};
 use crate::ports::{OutgoingMessage, Queue};
 
@@ -43,6 +44,8 @@ pub(crate) enum Message {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         forced: bool,
     },
+    /// A schedule is to be looked at.
+    Schedule { id: ScheduleId, edition: u64, at: Timestamp },
     /// Pause or resume children as their parent is.
     Turn { log: LogId, fanout: u32, children: Vec<u32> },
     /// Stop an execution that was started for a task, if no task waits for it any more.

@@ -17,7 +17,7 @@ use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
 };
-use crate::{functions, limits, projects, workflows};
+use crate::{functions, limits, projects, schedules, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
@@ -47,7 +47,7 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
     now.plus_millis(GRACE_MILLIS)
 }
 
-/// Looks at every execution that is due, and at the projects, workflows and functions that are. What can't be looked after
+/// Looks at every execution that is due, and at the projects, workflows, functions, limits and schedules that are. What can't be looked after
 /// holds nothing else up.
 ///
 /// # Errors
@@ -65,6 +65,9 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
         problem.get_or_insert(error);
     }
     if let Err(error) = limits::sweep(ports, now, patience).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = schedules::sweep(ports, now, patience).await {
         problem.get_or_insert(error);
     }
     let mut report = SweepReport::default();

@@ -18,7 +18,6 @@ mod delete;
 mod delivery;
 mod ended;
 mod events;
-mod import;
 mod limits;
 mod list;
 mod model;
@@ -43,7 +42,6 @@ pub use delete::{delete_project, purge};
 pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
 pub use ended::{BUDGET_EXCEEDED, ExecutionOutcome, execution_ended};
 pub use events::{EventsPage, list_events};
-pub use import::{Import, NewArchive, plan_of_import};
 pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{

@@ -19,6 +19,11 @@ async fn the_examples_of_limit_executions_work() {
     assert_eq!(run("limit-executions").await, 9);
 }
 
+#[tokio::test]
+async fn the_examples_of_schedules_work() {
+    assert_eq!(run("schedules").await, 7);
+}
+
 /// Runs the examples of a page. Answers how many calls there were.
 async fn run(page: &str) -> usize {
     let server = Server::new();

@@ -122,7 +122,12 @@ impl Server {
 
     /// Lets a millisecond pass; what happens in one has no order.
     pub(crate) fn tick(&self) {
-        self.clock.advance(Duration::from_millis(1));
+        self.advance(Duration::from_millis(1));
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.clock.advance(time);
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

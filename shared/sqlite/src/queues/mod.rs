@@ -68,6 +68,7 @@ const fn number(queue: Queue) -> i64 {
         Queue::Integrations => 5,
         Queue::Functions => 6,
         Queue::Models => 7,
+        Queue::Scheduler => 8,
     }
 }
 
