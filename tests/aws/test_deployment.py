@@ -373,6 +373,33 @@ class Deployment(unittest.TestCase):
         self.assertEqual(status, 204)
         self.assertEqual([key for key in self.objects() if key.startswith(f"functions/{function['id']}/")], [])
 
+    def script(self, name, *arguments):
+        """A script of a deployment, as the workflows run it."""
+        return run([sys.executable, ROOT / "scripts" / name, *arguments], env=self.environment)
+
+    def test_the_smoke_test_passes(self):
+        told = self.script("smoke.py", STACK, "--url", self.api.base)
+        self.assertIn("healthy", told)
+        self.assertIn("a package in", told)
+
+    def test_functions_go_back_to_the_version_before(self):
+        name = f"{STACK}-qa-agent"
+        alias = lambda: self.lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"]  # noqa: E731
+        first = alias()
+        with tempfile.TemporaryDirectory() as folder:
+            saved = f"{folder}/versions.json"
+            self.assertIn("functions saved", self.script("versions.py", "save", STACK, saved))
+            self.lambdas.update_function_configuration(FunctionName=name, Description="a new version")
+            second = self.lambdas.publish_version(FunctionName=name)["Version"]
+            self.assertNotEqual(second, first)
+            try:
+                for command in [["back", STACK], ["restore", STACK, saved]]:
+                    self.lambdas.update_alias(FunctionName=name, Name="live", FunctionVersion=second)
+                    self.assertIn(f"{name}: {second} -> {first}", self.script("versions.py", *command))
+                    self.assertEqual(alias(), first)
+            finally:
+                self.lambdas.update_alias(FunctionName=name, Name="live", FunctionVersion=first)
+
     def test_every_sample_event_is_handled(self):
         for path in sorted((ROOT / "events").glob("*/*.json")):
             if path.name == "unknown.json":

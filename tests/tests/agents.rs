@@ -458,3 +458,52 @@ async fn whatever_a_model_does_every_project_ends() {
         assert!(models.calls() < 60, "{number}: {} calls", models.calls());
     }
 }
+
+#[tokio::test]
+async fn an_imported_project_is_changed_as_words_ask() {
+    let ports = MemoryPorts::new(31);
+    let entry = |path: &str, text: &str| millrace_agents::package::Entry {
+        path: path.to_owned(),
+        contents: text.as_bytes().to_vec(),
+        executable: false,
+    };
+    let entries = vec![entry("adder.py", "def add(a, b):\n    return a + b\n"), entry("notes.txt", "kept\n")];
+    let packaged = millrace_agents::package::build(
+        entries,
+        millrace_agents::package::Project::default(),
+        serde_json::Map::new(),
+        &millrace_agents::package::PackageLimits::default(),
+    );
+    let archive = projects::NewArchive::new(packaged.unwrap().bytes);
+    let models = Scripted::new(|request, _| {
+        let is_plan = request.schema.is_some();
+        let asked = said(request);
+        assert!(asked.contains("add"), "the model is shown what was imported: {asked}");
+        if is_plan {
+            let plan = json!({
+                "name": "adder", "description": "Adds.", "project_type": "cli", "languages": ["python"], "tools": [],
+                "files": [{ "path": "adder.py", "purpose": "subtracts too", "change": "write" }],
+                "tasks": [{ "id": "code", "title": "Subtract", "description": "sub(a, b)", "depends_on": [],
+                            "acceptance": ["it subtracts"], "files": ["adder.py"] }],
+                "commands": { "test": [], "build": [], "run": [], "deploy": [] },
+            });
+            return says(plan.to_string());
+        }
+        says(
+            "### edit adder.py\n```python\n<<<<<<< SEARCH\n    return a + b\n=======\n    return a + b\n\n\ndef sub(a, b):\n    return a - b\n>>>>>>> REPLACE\n```\n",
+        )
+    });
+    let new = NewProject { archive: Some(archive), ..words("Subtract too.") };
+    let project = deliver(&ports, &models, new).await;
+    assert_eq!(project.status, ProjectStatus::Completed, "{:?}", project.failure);
+    let changed = get_file(&ports, OWNER, &project.id, "adder.py").await.unwrap();
+    assert!(String::from_utf8_lossy(&changed.bytes).contains("def sub"));
+    assert_eq!(get_file(&ports, OWNER, &project.id, "notes.txt").await.unwrap().bytes, b"kept\n");
+
+    let change = ModifyProject {
+        request: Some("Call it add and sub.".to_owned()),
+        with_model: true,
+        ..ModifyProject::default()
+    };
+    assert!(modify_project(&ports, OWNER, &project.id, change).await.is_ok());
+}

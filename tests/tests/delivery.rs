@@ -82,7 +82,7 @@ async fn every_template_becomes_a_package_and_the_same_request_the_same_bytes() 
             assert_eq!(stages, ["planning", "developing", "testing", "packaging"], "{}", template.id);
         }
         assert_eq!(packages[0], packages[1], "{}", template.id);
-        let unpacked = millrace_agents::package::unpack(&packages[0], &Default::default()).unwrap();
+        let unpacked = millrace_app::archives::unpack(&packages[0], &Default::default()).unwrap();
         let made: Vec<&str> = unpacked.files.iter().map(|entry| entry.path.as_str()).collect();
         for wanted in ["README.md", "DEPLOY.md"] {
             assert!(made.contains(&wanted), "{}: {made:?}", template.id);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use millrace_agents::package::{Entry, UnpackLimits, unpack};
+use millrace_app::archives::{ArchiveFile, ArchiveLimits, unpack};
 
 use super::show::Show;
 use crate::exit::TestsFailed;
@@ -32,12 +32,12 @@ pub(crate) enum Tests {
 
 /// How many files a package holds.
 pub(crate) fn count(zip: &[u8]) -> anyhow::Result<usize> {
-    Ok(unpack(zip, &UnpackLimits::default()).context("the package can't be unpacked")?.files.len())
+    Ok(unpack(zip, &ArchiveLimits::of_packages()).context("the package can't be unpacked")?.files.len())
 }
 
 /// Unpacks the package into a temporary folder, checks its checksums and runs its test commands there.
 pub(crate) fn test(zip: &[u8], commands: &[String], tools: &[String], show: &mut Show) -> anyhow::Result<Tests> {
-    let unpacked = unpack(zip, &UnpackLimits::default()).context("the package can't be unpacked")?;
+    let unpacked = unpack(zip, &ArchiveLimits::of_packages()).context("the package can't be unpacked")?;
     let checked = unpacked.verify("SHA256SUMS").context("the package's checksums")?;
     let folder = tempfile::tempdir().context("a temporary folder can't be made")?;
     unpacked.files.iter().try_for_each(|file| write(folder.path(), file)).context("the package can't be unpacked")?;
@@ -60,7 +60,7 @@ pub(crate) fn test(zip: &[u8], commands: &[String], tools: &[String], show: &mut
 }
 
 /// Writes a file whose path was checked when it was unpacked.
-fn write(folder: &Path, file: &Entry) -> std::io::Result<()> {
+fn write(folder: &Path, file: &ArchiveFile) -> std::io::Result<()> {
     let path = folder.join(&file.path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -141,7 +141,7 @@ mod tests {
     use millrace_agents::package::{PackageLimits, Project, build};
 
     fn package() -> Vec<u8> {
-        let file = |path: &str, contents: &str, executable| Entry {
+        let file = |path: &str, contents: &str, executable| ArchiveFile {
             path: path.to_owned(),
             contents: contents.as_bytes().to_vec(),
             executable,

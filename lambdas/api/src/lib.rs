@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+use millrace_app::archives::ArchiveLimits;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
@@ -19,6 +20,9 @@ use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 const X_REQUEST_ID: &str = "x-request-id";
 /// The gateway gives up after 30 seconds.
 const LONGEST_POLL: Duration = Duration::from_secs(25);
+
+/// The largest archive: Lambda takes 6 MB, and API Gateway sends bytes as base64.
+const ARCHIVE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What the function is told beside the names of the stack's parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +85,7 @@ pub fn rest_config(config: ApiConfig, place: &StepFunctionsConfig) -> RestConfig
         account: place.account.clone(),
         region: place.region.clone(),
         payload_limit: place.payload_limit,
+        archives: ArchiveLimits { max_archive_bytes: ARCHIVE_BYTES, ..ArchiveLimits::default() },
         ..RestConfig::default()
     }
 }

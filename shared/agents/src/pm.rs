@@ -1,6 +1,6 @@
 //! The PM agent: from a request to a plan.
 //!
-//! A project made from a template has the template's plan. Requirements, and requests in words, are planned by a model:
+//! A project made from a template has the template's plan; one that was imported is taken as it is. Requirements, and requests in words, are planned by a model:
 //! its plan is checked, and given back once with what is wrong.
 
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use millrace_app::models::{
 };
 use millrace_app::ports::{Ports, Queue};
 use millrace_app::projects::planning::{self, Bounds, PlanProblem};
-use millrace_app::projects::{PlanContents, Project, RunKind, Stage, run_key, told_of_plan, tree, work};
+use millrace_app::projects::{
+    PlanContents, Project, RunKind, Stage, plan_of_import, run_key, told_of_plan, tree, work,
+};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::json;
 
@@ -57,7 +59,13 @@ impl<M: ModelCaller> Executor for Pm<M> {
             None => {
                 let contents = match words_of(&project) {
                     Some(words) => self.plan(ports, task, &input, &project, words).await?,
-                    None => from_template(&project)?,
+                    None => match &project.import {
+                        Some(import) if project.template_id.is_none() => {
+                            let files = work::load_file_records(ports, id).await.map_err(refused)?;
+                            plan_of_import(&project, import, &files)
+                        }
+                        _ => from_template(&project)?,
+                    },
                 };
                 work::save_plan(ports, id, run, &plan_id, contents).await.map_err(refused)?
             }

@@ -54,6 +54,9 @@ pub enum Error {
     /// The same idempotency key came with another request.
     #[error("this Idempotency-Key was used with another request")]
     IdempotencyMismatch,
+    /// What was sent is larger or more than allowed; the text says what and how much would be right.
+    #[error("{0}")]
+    TooLarge(String),
     /// Something is needed that is not configured; the text names it and what to do.
     #[error("{0}")]
     NotConfigured(String),
@@ -79,6 +82,7 @@ impl Error {
             Self::VersionMismatch { .. } | Self::Store(StoreError::Conflict) => "version-mismatch",
             Self::IdempotencyMismatch => "idempotency-mismatch",
             Self::NotConfigured(_) => "not-configured",
+            Self::TooLarge(_) => "payload-too-large",
             Self::Store(StoreError::Unavailable { .. }) => "unavailable",
             Self::Store(StoreError::Corrupt { .. }) | Self::Internal(_) => "internal",
         }

@@ -4,6 +4,7 @@
 //! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`], [`activities`] and [`projects`].
 
 pub mod activities;
+pub mod archives;
 pub mod digest;
 mod error;
 pub mod executions;

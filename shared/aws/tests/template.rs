@@ -54,8 +54,8 @@ fn each_function_has_the_variables_that_it_reads() {
         assert_eq!(properties["CodeUri"], format!("lambdas/{}", function.name()));
         let given: BTreeSet<&str> = variables(properties).union(&global).copied().collect();
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
-        // Every function's log filter, and what only one function reads, in its own crate.
-        read.insert("LOG_LEVEL");
+        // Every function's log filter, what makes it a new version, and what only one function reads, in its own crate.
+        read.extend(["LOG_LEVEL", "REVISION"]);
         if matches!(function, Function::Api | Function::Functions) {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -28,31 +28,38 @@ impl<S: Send + Sync, const BYTES: usize> FromRequest<S> for JsonObject<BYTES> {
         if !is_json(request.headers()) {
             return Err(Problem::unsupported_media_type());
         }
-        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > BYTES as u64) {
-            return Err(Problem::payload_too_large(BYTES));
-        }
-        let bytes = to_bytes(request.into_body(), BYTES).await.map_err(|error| {
-            if std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
-                Problem::payload_too_large(BYTES)
-            } else {
-                Problem::bad_json("the body ended before it was complete")
-            }
-        })?;
-        if bytes.is_empty() {
-            return Err(Problem::bad_json("the body is empty: send a JSON object"));
-        }
-        let value: Value = serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?;
-        match value {
-            Value::Object(members) => Ok(Self(Fields::new(members))),
-            other => {
-                Err(Problem::invalid(vec![FieldProblem::new("", format!("must be an object, not {}", kind(&other)))]))
-            }
-        }
+        let bytes = read(request, BYTES).await?;
+        json_object(&bytes).map(Self)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Reads a body of at most so many bytes.
+pub(crate) async fn read(request: Request, most: usize) -> Result<Bytes, Problem> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > most as u64) {
+        return Err(Problem::payload_too_large(most));
+    }
+    to_bytes(request.into_body(), most).await.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
+            Problem::payload_too_large(most)
+        } else {
+            Problem::bad_json("the body ended before it was complete")
+        }
+    })
+}
+
+/// The members of a body that is a JSON object.
+pub(crate) fn json_object(bytes: &[u8]) -> Result<Fields, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::bad_json("the body is empty: send a JSON object"));
+    }
+    match serde_json::from_slice(bytes).map_err(|error| not_json(&error))? {
+        Value::Object(members) => Ok(Fields::new(members)),
+        other => Err(Problem::invalid(vec![FieldProblem::new("", format!("must be an object, not {}", kind(&other)))])),
+    }
+}
+
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(given)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
     let kind = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
@@ -99,6 +106,11 @@ impl Fields {
     fn wrong(&mut self, name: &str, wanted: &str, value: &Value) {
         let message = format!("must be {wanted}, not {}", kind(value));
         self.problems.push(FieldProblem::new(pointer(&self.base, name), message));
+    }
+
+    /// Is there such a member?
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
     }
 
     /// A text; null is as good as nothing.

@@ -1,6 +1,7 @@
 //! What the API is told at start.
 
 use millrace_app::PayloadLimit;
+use millrace_app::archives::ArchiveLimits;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +30,8 @@ pub struct RestConfig {
     pub region: String,
     /// How large the data of executions may be, where neither their definition nor their start says it.
     pub payload_limit: PayloadLimit,
+    /// What an imported archive may hold.
+    pub archives: ArchiveLimits,
     /// Is there a model that plans and writes? Without one, requirements and requests in words are refused.
     pub with_model: bool,
     /// Does the front check AWS signatures made with pairs of API keys? Without that, none are made.
@@ -45,6 +48,7 @@ impl Default for RestConfig {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             payload_limit: PayloadLimit::None,
+            archives: ArchiveLimits::default(),
             with_model: false,
             access_keys: false,
         }

@@ -18,6 +18,7 @@ mod executions;
 mod frame;
 mod functions;
 mod health;
+mod import;
 mod keys;
 mod limits;
 mod openapi;

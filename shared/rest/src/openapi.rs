@@ -282,6 +282,15 @@ fn describe_as_sent(operation: &mut Operation) {
             _ => {}
         }
     }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for (kind, content) in &mut body.content {
+            if let RefOr::T(content) = content
+                && ["application/zip", "application/gzip", "application/x-tar"].contains(&kind.as_str())
+            {
+                content.schema = None;
+            }
+        }
+    }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
             && let Some(RefOr::T(content)) = response.content.get_mut("application/octet-stream")

@@ -138,7 +138,11 @@ impl Problem {
     }
 
     pub(crate) fn unsupported_media_type() -> Self {
-        let detail = "the body must be JSON with the header Content-Type: application/json";
+        Self::unsupported_media_type_for("the body must be JSON with the header Content-Type: application/json")
+    }
+
+    /// The body is neither JSON nor what else the route takes.
+    pub(crate) fn unsupported_media_type_for(detail: &str) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
     }
 
@@ -275,6 +279,7 @@ impl From<Error> for Problem {
             }
             Error::NotFound { .. } => StatusCode::NOT_FOUND,
             Error::WrongState(_) => StatusCode::CONFLICT,
+            Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::VersionMismatch { .. } | Error::Store(StoreError::Conflict) => StatusCode::PRECONDITION_FAILED,
             Error::IdempotencyMismatch | Error::NotConfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,

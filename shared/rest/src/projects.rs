@@ -1,12 +1,12 @@
 //! The routes of projects.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use millrace_app::Error;
 use millrace_app::ids::ProjectId;
 use millrace_app::ports::Ports;
-use millrace_app::projects::{self, Budget, Decision, ModifyProject, NewProject, ProjectChanges, ProjectStatus};
+use millrace_app::projects::{self, Budget, Decision, ModifyProject, ProjectChanges, ProjectStatus};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -14,11 +14,13 @@ use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
 use crate::frame::IDEMPOTENCY_REPLAYED;
+use crate::import;
 use crate::params::{IfMatch, PathParams, QueryParams, idempotency_key, if_match};
 use crate::problem::Problem;
 use crate::views::{self, ModificationView, ProjectPage, ProjectSummary, ProjectView};
 
-/// What a project is made from: a template with parameters, or requirements in words (which need a model).
+/// What a project is made from: a template with parameters, requirements in words (which need a model), or an archive, alone or
+/// with requirements that say how to change it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body that `NewProject` is read from")]
 #[schema(as = CreateProject, example = json!({
@@ -40,6 +42,9 @@ pub(crate) struct CreateBody {
     /// The template's parameters.
     #[schema(value_type = Option<Object>)]
     parameters: Option<Map<String, Value>>,
+    /// A zip, tar or tar.gz in base64. The body may also be the archive by itself.
+    #[schema(content_encoding = "base64", value_type = Option<String>)]
+    archive: Option<String>,
     /// A delivery workflow of its own, in the Amazon States Language as JSON or YAML.
     workflow: Option<String>,
     /// What it may use.
@@ -100,7 +105,7 @@ pub(crate) struct ModifyBody {
     parameters: Option<Map<String, Value>>,
 }
 
-fn budget(fields: &mut Fields) -> Option<Budget> {
+pub(crate) fn budget(fields: &mut Fields) -> Option<Budget> {
     let read = |budget: &mut Fields| Budget {
         usd: budget.number("usd"),
         tokens: budget.count("tokens"),
@@ -112,11 +117,32 @@ fn budget(fields: &mut Fields) -> Option<Budget> {
 
 /// Create a project
 ///
-/// Starts its delivery unless `start` is false. With an `Idempotency-Key` the same request within 24 hours answers
+/// Starts its delivery unless `start` is false. An archive (zip, tar or tar.gz) comes in base64 as `archive`, or by itself as the
+/// body, with what else is to be said in the query; its files are checked and packaged as they are, and changed first where
+/// `requirements` are given. An archive that is refused stores nothing: 400 or 413 name the entry and the limit. With an `Idempotency-Key` the same request within 24 hours answers
 /// with the same project and the header `Idempotency-Replayed: true`.
 #[utoipa::path(
-    post, path = "/api/projects", tag = "projects", request_body = CreateBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
+    post, path = "/api/projects", tag = "projects",
+    request_body(content(
+        (CreateBody = "application/json"),
+        (Vec<u8> = "application/zip"),
+        (Vec<u8> = "application/gzip"),
+        (Vec<u8> = "application/x-tar"),
+    )),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters"),
+        ("name" = Option<String>, Query, description = "With an archive as the body: what people call the project"),
+        ("description" = Option<String>, Query, description = "With an archive as the body: what it is"),
+        (
+            "requirements" = Option<String>, Query,
+            description = "With an archive as the body: how it is to be changed, in words; needs a model",
+        ),
+        ("start" = Option<bool>, Query, description = "With an archive as the body: is the delivery to be started at once?"),
+        (
+            "approve_plan" = Option<bool>, Query,
+            description = "With an archive as the body: does each delivery wait for its owner after the plan?",
+        ),
+    ),
     responses((status = 201, description = "The project was created", body = ProjectView, headers(
         ("Location" = String, description = "Where the project is"),
         ("ETag" = String, description = "Its version"),
@@ -127,24 +153,10 @@ pub(crate) async fn create_project<P: Ports>(
     State(app): State<App<P>>,
     caller: Caller,
     query: QueryParams,
-    headers: HeaderMap,
-    JsonObject(mut fields): JsonObject,
+    request: Request,
 ) -> Result<Response, Problem> {
-    query.finish()?;
-    let key = idempotency_key(&headers)?;
-    let new = NewProject {
-        name: fields.text("name"),
-        description: fields.text("description"),
-        requirements: fields.text("requirements"),
-        template_id: fields.text("template_id"),
-        parameters: fields.object("parameters"),
-        workflow: fields.text("workflow"),
-        budget: budget(&mut fields).unwrap_or_default(),
-        start: fields.boolean("start").unwrap_or(true),
-        approve_plan: fields.boolean("approve_plan").unwrap_or_default(),
-        with_model: app.config.with_model,
-    };
-    fields.finish()?;
+    let key = idempotency_key(request.headers())?;
+    let new = import::new_project(&app.config, query, request).await?;
     let created = projects::create_project(&app.ports, &caller.owner, new, key.as_deref()).await?;
     let location = app.config.link(&format!("/api/projects/{}", created.project.value.id));
     let mut response = views::with_location(views::project(StatusCode::CREATED, created.project), &location);

@@ -209,13 +209,20 @@ fn write_zip(entries: &[Entry]) -> Result<Vec<u8>, PackageError> {
 mod tests {
     use std::process::Command;
 
-    use super::super::{PathError, UnpackLimits, unpack};
+    use millrace_app::archives::{ArchiveLimits, unpack, unpack_sources};
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::super::PathError;
     use super::*;
-    use crate::analysis::SourceFile;
+
+    fn file(path: &str, text: &str) -> Entry {
+        Entry { path: path.to_owned(), contents: text.as_bytes().to_vec(), executable: text.starts_with("#!") }
+    }
 
     fn entries() -> Vec<Entry> {
         [("src/app.py", "print('héllo')\n"), ("run.sh", "#!/bin/sh\necho hi\n"), ("docs/a b.txt", ""), ("é.txt", "x")]
-            .map(|(path, text)| Entry::from(SourceFile::new(path, text)))
+            .map(|(path, text)| file(path, text))
             .to_vec()
     }
 
@@ -247,7 +254,7 @@ mod tests {
             [("docs/a b.txt", 0, "0644"), ("run.sh", 18, "0755"), ("src/app.py", 16, "0644"), ("é.txt", 1, "0644")]
         );
         assert_eq!(package.manifest.total_size, 35);
-        let unpacked = unpack(&package.bytes, &UnpackLimits::default()).unwrap();
+        let unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
         let json = unpacked.files.iter().find(|f| f.path == "manifest.json").unwrap();
         let value: Value = serde_json::from_slice(&json.contents).unwrap();
         assert_eq!(value["metadata"]["score"], 97);
@@ -258,12 +265,12 @@ mod tests {
     #[test]
     fn names_that_the_project_uses_itself() {
         let mut all = entries();
-        all.push(SourceFile::new("Manifest.json", "{}").into());
-        all.push(SourceFile::new("SHA256SUMS", "").into());
+        all.push(file("Manifest.json", "{}"));
+        all.push(file("SHA256SUMS", ""));
         let made = package(all.clone()).unwrap();
         assert_eq!(made.manifest_path, "package-manifest.json");
         assert_eq!(made.checksums_path, "PACKAGE-SHA256SUMS");
-        all.push(SourceFile::new("package-manifest.json", "{}").into());
+        all.push(file("package-manifest.json", "{}"));
         assert!(matches!(package(all), Err(PackageError::Path { .. })));
     }
 
@@ -272,7 +279,7 @@ mod tests {
         assert!(matches!(package(Vec::new()), Err(PackageError::Empty)));
         for path in ["/a", "../a", "", "a\\b", "a\0", "C:/a", "RUN.sh", "run.sh", "src"] {
             let mut all = entries();
-            all.push(SourceFile::new(path, "").into());
+            all.push(file(path, ""));
             let error = package(all).unwrap_err();
             assert!(matches!(error, PackageError::Path { .. }), "{path:?}: {error}");
         }
@@ -314,5 +321,33 @@ mod tests {
             }
         }
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn round_trip_and_checksums() {
+        let package = package(entries()).unwrap();
+        let mut unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
+        assert_eq!(unpacked.verify("SHA256SUMS"), Ok(5));
+        if let Some(file) = unpacked.files.iter_mut().find(|file| file.path == "run.sh") {
+            file.contents.push(0);
+        }
+        assert!(unpacked.verify("SHA256SUMS").unwrap_err().to_string().contains("run.sh"));
+    }
+
+    proptest! {
+        #[test]
+        fn packing_and_unpacking_gives_the_same(files in btree_map("[a-z]{1,8}\\.txt", vec(any::<u8>(), 0..200), 1..8)) {
+            let entries: Vec<Entry> =
+                files.into_iter().map(|(path, contents)| Entry { path, contents, executable: false }).collect();
+            let package = package(entries.clone()).unwrap();
+            let unpacked = unpack(&package.bytes, &ArchiveLimits::of_packages()).unwrap();
+            for entry in &entries {
+                let same = unpacked.files.iter().any(|file| file.path == entry.path && file.contents == entry.contents);
+                prop_assert!(same, "{}", entry.path);
+            }
+            prop_assert_eq!(unpacked.files.len(), entries.len() + 2);
+            // A project that is imported from its package has the same files, and no lists of the package's.
+            prop_assert_eq!(unpack_sources(&package.bytes, &ArchiveLimits::default()).unwrap().files.len(), entries.len());
+        }
     }
 }

@@ -1,48 +1,18 @@
-//! Delivery packages: a reproducible zip with a manifest and checksums, and its reverse.
+//! Delivery packages: a reproducible zip with a manifest and checksums.
 //!
-//! [`build()`] gives the same bytes for the same files in any order, on any day. [`unpack()`] trusts
-//! nothing in an archive. [`detect()`] says what kind of project the files are and how to deploy it.
-//! This module reads and writes no disk.
+//! [`build()`] gives the same bytes for the same files in any order, on any day; `millrace_app::archives` reads them again.
+//! [`detect()`] says what kind of project the files are and how to deploy it. This module reads and writes no disk.
 
 mod archive;
 mod deploy;
 pub mod detect;
-mod unpack;
-
-use crate::analysis::SourceFile;
 
 pub use archive::{FORMAT_VERSION, Manifest, ManifestFile, Package, PackageLimits, Project, build, sha256_hex};
 pub use detect::{DetectedProject, ProjectKind, detect};
+pub use millrace_app::archives::ArchiveFile as Entry;
 pub use millrace_app::projects::paths::{MAX_PATH_BYTES, PathError, PathSet, check_path};
-pub use unpack::{UnpackLimits, Unpacked, unpack};
 
-/// A file of a package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Path with `/`, relative to the package's root.
-    pub path: String,
-    /// The bytes.
-    pub contents: Vec<u8>,
-    /// Stored with mode 0755 instead of 0644.
-    pub executable: bool,
-}
-
-impl Entry {
-    /// Unix permissions.
-    #[must_use]
-    pub const fn mode(&self) -> u32 {
-        if self.executable { 0o755 } else { 0o644 }
-    }
-}
-
-impl From<SourceFile> for Entry {
-    /// Takes files that begin with `#!` for executables.
-    fn from(file: SourceFile) -> Self {
-        Self { executable: file.contents.starts_with(b"#!"), path: file.path, contents: file.contents }
-    }
-}
-
-/// Why a package could not be made or read.
+/// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// A path that is not safe or not unique.
@@ -78,38 +48,11 @@ pub enum PackageError {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The archive itself above its limit.
-    #[error("the archive has {size} bytes, more than the {limit} allowed")]
-    ArchiveTooLarge {
-        /// Bytes given.
-        size: u64,
-        /// Bytes allowed.
-        limit: u64,
-    },
-    /// An entry that expands so far that it looks like an attack.
-    #[error("entry `{path}` expands more than {limit} times; it looks like a zip bomb")]
-    Ratio {
-        /// The entry.
-        path: String,
-        /// Expansion allowed.
-        limit: u64,
-    },
-    /// An entry that is neither file nor folder, or is encrypted, or a broken set of entries.
-    #[error("the archive is refused: {0}")]
-    Refused(String),
-    /// Contents and checksum differ.
-    #[error("file `{path}` does not match its checksum in {list}; the package was changed or damaged")]
-    Checksum {
-        /// The file.
-        path: String,
-        /// The list of checksums.
-        list: String,
-    },
-    /// The zip library could not write or read.
-    #[error("the archive cannot be read or written")]
+    /// The zip library could not write.
+    #[error("the archive cannot be written")]
     Zip(#[from] zip::result::ZipError),
-    /// The compressed data is broken.
-    #[error("the archive's data is damaged")]
+    /// The zip's bytes could not be written.
+    #[error("the archive's data cannot be written")]
     Data(#[from] std::io::Error),
     /// The manifest could not be written as JSON.
     #[error("the manifest cannot be written")]

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::delivery;
+use super::import::{self, Import, NewArchive};
 use super::limits;
 use super::model::{Budget, Project, ProjectStatus, RunKind, Stored, rfc3339};
 use super::store::{self, Happening};
+use crate::archives::Unpacked;
 use crate::digest::sha256_hex;
 use crate::error::{Error, FieldProblem};
 use crate::executions::check_definition;
@@ -25,7 +27,8 @@ const REMEMBERED_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 /// The longest idempotency key.
 const KEY_CHARS: usize = 255;
 
-/// What a project is created from: a template with parameters, or requirements in words.
+/// What a project is created from: a template with parameters, requirements in words, or an archive, which requirements may say
+/// how to change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NewProject {
     /// What people call it; without one the template's parameter `name` is taken.
@@ -38,6 +41,9 @@ pub struct NewProject {
     pub template_id: Option<String>,
     /// The template's parameters.
     pub parameters: Option<Map<String, Value>>,
+    /// The archive to take its files from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<NewArchive>,
     /// Its own delivery workflow as ASL text.
     pub workflow: Option<String>,
     /// What it may use.
@@ -59,6 +65,7 @@ impl Default for NewProject {
             requirements: None,
             template_id: None,
             parameters: None,
+            archive: None,
             workflow: None,
             budget: Budget::default(),
             start: true,
@@ -105,17 +112,16 @@ pub async fn create_project<P: Ports>(
             Known::Nothing(free) => condition = free,
         }
     }
-    let (name, parameters) = check(&new)?;
-    let project = draft(ports, owner, new, name, parameters);
-    let origin = match &project.template_id {
-        Some(template) => format!("the template {template}"),
-        None => "requirements".to_owned(),
-    };
+    let (checked, unpacked) = check(&new)?;
+    let project = draft(ports, owner, new, checked);
     let event = Happening {
-        data: json!({ "template_id": project.template_id }),
-        ..Happening::new("project.created", format!("The project was created from {origin}."))
+        data: json!({ "template_id": project.template_id, "import": project.import }),
+        ..Happening::new("project.created", format!("The project was created from {}.", origin(&project)))
     };
     let mut writes = vec![store::event_write(ports, &project, 1, event)?];
+    if let Some(unpacked) = unpacked {
+        writes.push(import::store_files(ports, &project, unpacked.files).await?);
+    }
     writes.push(Write::Put(store::project_record(&project)?, Condition::Absent));
     if let Some(key) = idempotency_key {
         writes.push(remember(ports, owner, key, digest.clone(), &project, condition)?);
@@ -136,23 +142,18 @@ pub async fn create_project<P: Ports>(
     Ok(Created { project, replayed: false })
 }
 
-fn draft<P: Ports>(
-    ports: &P,
-    owner: &str,
-    new: NewProject,
-    name: String,
-    parameters: Option<Map<String, Value>>,
-) -> Project {
+fn draft<P: Ports>(ports: &P, owner: &str, new: NewProject, checked: Checked) -> Project {
     let now = ports.clock().now();
     let mut project = Project {
         id: ProjectId::new(ports),
         owner: owner.to_owned(),
-        name,
+        name: checked.name,
         description: new.description.unwrap_or_default(),
         requirements: new.requirements,
         request: None,
         template_id: new.template_id,
-        parameters,
+        parameters: checked.parameters,
+        import: checked.import,
         workflow: new.workflow,
         status: ProjectStatus::Created,
         stage: None,
@@ -177,18 +178,51 @@ fn draft<P: Ports>(
     project
 }
 
-/// The project's name and complete parameters.
-fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error> {
+/// What the project is made from, in words.
+fn origin(project: &Project) -> String {
+    match (&project.template_id, &project.import) {
+        (Some(template), _) => format!("the template {template}"),
+        (None, Some(import)) => {
+            let skipped = match import.skipped_entries {
+                0 => String::new(),
+                skipped => format!(" ({skipped} entries skipped)"),
+            };
+            format!("{} files of an archive{skipped}", import.files)
+        }
+        (None, None) => "requirements".to_owned(),
+    }
+}
+
+/// What a checked request says beyond its own fields.
+struct Checked {
+    name: String,
+    /// The template's, complete.
+    parameters: Option<Map<String, Value>>,
+    import: Option<Import>,
+}
+
+fn check(new: &NewProject) -> Result<(Checked, Option<Unpacked>), Error> {
     let mut problems = Vec::new();
     let mut parameters = None;
     match (&new.template_id, &new.requirements) {
+        _ if new.archive.is_some() => {
+            if new.template_id.is_some() {
+                problems.push(FieldProblem::new("/template_id", "can't be combined with an archive: give one of them"));
+            }
+            if new.parameters.is_some() {
+                problems.push(FieldProblem::new("/parameters", "belong to a template, and this is an archive"));
+            }
+        }
         (Some(_), Some(_)) => problems.push(FieldProblem::new(
             "/requirements",
             "can't be combined with template_id: give a template with parameters, or requirements",
         )),
         (None, None) => problems.push(FieldProblem::new(
             "/template_id",
-            format!("is missing: name a template ({}), or give requirements", templates::template_names()),
+            format!(
+                "is missing: name a template ({}), or give requirements or an archive",
+                templates::template_names()
+            ),
         )),
         (Some(template), None) => parameters = check_template(template, new.parameters.as_ref(), &mut problems),
         (None, Some(_)) if new.parameters.is_some() => {
@@ -202,6 +236,8 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
     });
     let name = name.or_else(|| new.requirements.as_deref().map(name_of));
     match &name {
+        // The archive may say it.
+        None if new.archive.is_some() => {}
         Some(name) => limits::name(name, &mut problems),
         // A missing parameter `name` has its own problem.
         None if new.template_id.is_some() && parameters.is_none() => {}
@@ -224,7 +260,10 @@ fn check(new: &NewProject) -> Result<(String, Option<Map<String, Value>>), Error
     if new.requirements.is_some() && !new.with_model {
         return Err(words_need_a_model());
     }
-    Ok((name.unwrap_or_default(), parameters))
+    // At last, since it is the most work.
+    let (import, unpacked) = new.archive.as_ref().map(import::read).transpose()?.unzip();
+    let name = name.or_else(|| import.as_ref().map(import::name_of)).unwrap_or_default();
+    Ok((Checked { name, parameters, import }, unpacked))
 }
 
 /// A name for what was asked for in words: the beginning of its first line.

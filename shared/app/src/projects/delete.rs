@@ -24,6 +24,8 @@ const RECORD_PAGES: usize = 200;
 const BLOBS: usize = 2_000;
 /// How many tombstones one call of the sweeper looks at.
 const PURGE_PAGE: usize = 25;
+/// How long an import may take, in milliseconds: longer than any function runs.
+const AWAITED_MILLIS: i64 = 30 * 60 * 1_000;
 /// How often a deletion is decided again.
 const ATTEMPTS: usize = 12;
 
@@ -56,8 +58,12 @@ pub async fn delete_project<P: Ports>(
         // Stopping the delivery is a change of the project too.
         stored = store::load_owned(ports, owner, id).await?;
     }
-    let tombstone =
-        Tombstone { project_id: id.clone(), execution_id: stored.value.execution_id, deleted_at: ports.clock().now() };
+    let tombstone = Tombstone {
+        project_id: id.clone(),
+        execution_id: stored.value.execution_id,
+        deleted_at: ports.clock().now(),
+        awaited: false,
+    };
     if let Err(error) = remove_remains(ports, &tombstone).await {
         tracing::warn!(project = %id, error = &error as &dyn std::error::Error, "left to the sweeper");
     }
@@ -77,14 +83,46 @@ async fn stop<P: Ports>(ports: &P, project: &Project) -> Result<(), Error> {
 async fn bury<P: Ports>(ports: &P, stored: &Stored<Project>) -> Result<(), StoreError> {
     let id = &stored.value.id;
     let now = ports.clock().now();
-    let tombstone =
-        Tombstone { project_id: id.clone(), execution_id: stored.value.execution_id.clone(), deleted_at: now };
+    let tombstone = Tombstone {
+        project_id: id.clone(),
+        execution_id: stored.value.execution_id.clone(),
+        deleted_at: now,
+        awaited: false,
+    };
     let listing = keys::listing(Index::Due, keys::DUE_PURGES, now, id.as_str());
     let record = store::fresh(keys::tombstone(id), &tombstone, vec![listing])
         .map_err(|error| StoreError::corrupt("a tombstone", error))?;
     let writes =
         vec![Write::Put(record, Condition::Any), Write::Delete(keys::project(id), Condition::Version(stored.version))];
     ports.records().write(writes).await
+}
+
+/// Marks a project that is about to be stored, so that what was stored for it goes if it never comes. The answer belongs into
+/// the transaction that stores the project, which fails when its time has passed.
+pub(super) async fn guard<P: Ports>(ports: &P, id: &ProjectId) -> Result<Write, Error> {
+    let now = ports.clock().now();
+    let tombstone = Tombstone { project_id: id.clone(), execution_id: None, deleted_at: now, awaited: true };
+    let due = now.plus_millis(AWAITED_MILLIS);
+    let listing = keys::listing(Index::Due, keys::DUE_PURGES, due, id.as_str());
+    let record = store::fresh(keys::tombstone(id), &tombstone, vec![listing])?;
+    ports.records().write(vec![Write::Put(record, Condition::Absent)]).await?;
+    Ok(Write::Delete(keys::tombstone(id), Condition::Version(1)))
+}
+
+/// Ends the time of a project that was to come; false when it has come.
+async fn give_up<P: Ports>(ports: &P, tombstone: &Tombstone) -> Result<bool, Error> {
+    let key = keys::tombstone(&tombstone.project_id);
+    // The index may be behind; the table decides.
+    let Some(record) = ports.records().get(&key).await? else { return Ok(false) };
+    let now = ports.clock().now();
+    let buried = Tombstone { deleted_at: now, awaited: false, ..tombstone.clone() };
+    let listing = keys::listing(Index::Due, keys::DUE_PURGES, now, tombstone.project_id.as_str());
+    let fresh = store::fresh(key, &buried, vec![listing])?;
+    match ports.records().write(vec![Write::Put(fresh, Condition::Version(record.version))]).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Removes what is left of deleted projects. The sweeper calls it. Answers how many projects are gone for good.
@@ -116,6 +154,10 @@ pub async fn purge<P: Ports>(ports: &P, now: Timestamp) -> Result<usize, Error> 
 
 /// Removes remains; true when nothing can come any more and the tombstone is gone too.
 async fn lay_to_rest<P: Ports>(ports: &P, tombstone: &Tombstone, now: Timestamp) -> Result<bool, Error> {
+    if tombstone.awaited && !give_up(ports, tombstone).await? {
+        return Ok(false);
+    }
+    let tombstone = &Tombstone { awaited: false, ..tombstone.clone() };
     if let Some(execution) = &tombstone.execution_id {
         delivery::stop(ports, execution, "the project was deleted").await?;
     }

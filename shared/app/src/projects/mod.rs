@@ -18,6 +18,7 @@ mod delete;
 mod delivery;
 mod ended;
 mod events;
+mod import;
 mod limits;
 mod list;
 mod model;
@@ -42,6 +43,7 @@ pub use delete::{delete_project, purge};
 pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
 pub use ended::{BUDGET_EXCEEDED, ExecutionOutcome, execution_ended};
 pub use events::{EventsPage, list_events};
+pub use import::{Import, NewArchive, plan_of_import};
 pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{

@@ -6,6 +6,7 @@ use millrace_asl::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::import::Import;
 pub use super::plan::{Plan, PlanCommands, PlanContents, PlanFile, PlanStack, PlanTask};
 use crate::ids::{DeploymentId, EventId, ExecutionId, ModificationId, PlanId, ProjectId, TestId};
 
@@ -234,6 +235,9 @@ pub struct Project {
     /// The template's parameters, with every default filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Map<String, Value>>,
+    /// The archive that its first files came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<Import>,
     /// Its own delivery workflow as ASL text; `None` takes the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
@@ -448,6 +452,9 @@ pub(super) struct Tombstone {
     pub(super) execution_id: Option<ExecutionId>,
     #[serde(with = "rfc3339")]
     pub(super) deleted_at: Timestamp,
+    /// Is it of a project that is being imported, and may still come?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) awaited: bool,
 }
 
 /// Timestamps as RFC 3339 text.

@@ -146,11 +146,11 @@ impl PathSet {
     }
 }
 
-/// Can a file of this path be made beside the files that are there? A path that is there already can.
+/// May a project have a file of this path, whatever else it has?
 ///
 /// # Errors
 /// Why not, in words to be read after the path.
-pub fn check_beside<'a>(existing: impl Iterator<Item = &'a String>, path: &str) -> Result<(), String> {
+pub fn check_new(path: &str) -> Result<(), String> {
     work::check_path(path).map_err(str::to_owned)?;
     for part in path.split('/') {
         let stem = part.split('.').next().unwrap_or(part).trim_end().to_ascii_lowercase();
@@ -164,6 +164,15 @@ pub fn check_beside<'a>(existing: impl Iterator<Item = &'a String>, path: &str) 
             return Err(format!("has a part of more than {PART_BYTES} bytes"));
         }
     }
+    Ok(())
+}
+
+/// Can a file of this path be made beside the files that are there? A path that is there already can.
+///
+/// # Errors
+/// Why not, in words to be read after the path.
+pub fn check_beside<'a>(existing: impl Iterator<Item = &'a String>, path: &str) -> Result<(), String> {
+    check_new(path)?;
     // Whatever is wrong among the files that are there is not this path's fault.
     let mut beside = PathSet::default();
     for existing in existing {
@@ -173,6 +182,49 @@ pub fn check_beside<'a>(existing: impl Iterator<Item = &'a String>, path: &str) 
         let _ = beside.insert(existing);
     }
     beside.insert(path).map_err(|problem| format!("can't stand beside the other files: {problem}"))
+}
+
+/// The language of a file in lower case, by its name: what a file's record says before anybody has read it. `text` when it has
+/// none.
+#[must_use]
+pub fn language_of(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    match name.as_str() {
+        "dockerfile" | "containerfile" => return "dockerfile",
+        "makefile" => return "makefile",
+        "gemfile" | "rakefile" => return "ruby",
+        "cargo.lock" | "poetry.lock" | "uv.lock" | "pipfile" => return "toml",
+        _ => {}
+    }
+    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, extension)| extension);
+    match extension {
+        "sh" | "bash" => "bash",
+        "c" | "h" => "c",
+        "cc" | "cpp" | "cxx" | "hh" | "hpp" => "c++",
+        "cs" => "c#",
+        "css" => "css",
+        "go" => "go",
+        "html" | "htm" => "html",
+        "java" => "java",
+        "js" | "mjs" | "cjs" | "jsx" => "javascript",
+        "json" | "jsonc" | "webmanifest" => "json",
+        "kt" | "kts" => "kotlin",
+        "md" | "markdown" => "markdown",
+        "php" => "php",
+        "py" | "pyi" => "python",
+        "rb" | "erb" => "ruby",
+        "rs" => "rust",
+        "sql" => "sql",
+        "svelte" => "svelte",
+        "swift" => "swift",
+        "toml" => "toml",
+        "ts" | "mts" | "cts" => "typescript",
+        "tsx" => "tsx",
+        "vue" => "vue",
+        "xml" | "csproj" | "svg" => "xml",
+        "yaml" | "yml" => "yaml",
+        _ => "text",
+    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,58 @@ impl From<Failure> for FailureView {
     }
 }
 
+/// An archive that was imported.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Import)]
+pub(crate) struct ImportView {
+    /// `zip`, `tar` or `tar.gz`.
+    format: String,
+    /// SHA-256 of the archive in lower-case hexadecimal.
+    sha256: String,
+    /// The archive's size in bytes.
+    size: u64,
+    /// How many files were taken.
+    files: u64,
+    /// Their bytes together.
+    bytes: u64,
+    /// The folder that held everything and was taken away.
+    #[schema(required = true)]
+    top_folder: Option<String>,
+    /// What was left out: at most 50 files and folders.
+    skipped: Vec<SkippedView>,
+    /// How many entries were left out, also those that are not named.
+    skipped_entries: u64,
+}
+
+/// Entries of an archive that were left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Skipped)]
+pub(crate) struct SkippedView {
+    /// A file, or a folder with all that is in it, which then ends with `/`.
+    path: String,
+    /// Why.
+    reason: String,
+    /// How many files and links.
+    entries: u64,
+}
+
+impl From<projects::Import> for ImportView {
+    fn from(import: projects::Import) -> Self {
+        let skipped = import.skipped.into_iter();
+        let skipped = skipped.map(|one| SkippedView { path: one.path, reason: one.reason, entries: one.entries });
+        Self {
+            format: import.format,
+            sha256: import.sha256,
+            size: import.size,
+            files: import.files,
+            bytes: import.bytes,
+            top_folder: import.top_folder,
+            skipped: skipped.collect(),
+            skipped_entries: import.skipped_entries,
+        }
+    }
+}
+
 /// A project.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Project)]
@@ -134,6 +186,9 @@ pub(crate) struct ProjectView {
     /// The template's parameters, with every default filled in.
     #[schema(required = true, value_type = Option<Object>)]
     parameters: Option<Map<String, Value>>,
+    /// The archive that its first files came from.
+    #[schema(required = true)]
+    import: Option<ImportView>,
     /// Its own delivery workflow; null for the built-in one.
     #[schema(required = true)]
     workflow: Option<String>,
@@ -176,6 +231,7 @@ impl From<Stored<Project>> for ProjectView {
             requirements: project.requirements,
             template_id: project.template_id,
             parameters: project.parameters,
+            import: project.import.map(Into::into),
             workflow: project.workflow,
             status: project.status.into(),
             stage: project.stage.map(Into::into),

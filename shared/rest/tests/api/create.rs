@@ -58,7 +58,7 @@ async fn every_problem_of_a_body_is_told() {
         (json!({ "template_id": "nope" }), &["/template_id: there is no such template; there are: "]),
         (json!({ "template_id": "python-rest-api" }), &["/parameters"]),
         (json!({ "template": "x" }), &["/template: is unknown; did you mean template_id?"]),
-        (json!({ "archive": "x" }), &["/archive: is unknown"]),
+        (json!({ "archive": "x" }), &["/archive: must be an archive in base64"]),
         (
             json!({ "name": 7, "start": "yes", "budget": { "usd": "1", "eur": 2 }, "parameters": [] }),
             &[

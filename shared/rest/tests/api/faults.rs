@@ -10,6 +10,7 @@ use millrace_app::{keys, projects};
 use millrace_simulation::watched::{Call, Fate, Watcher};
 use serde_json::Value;
 
+use crate::import;
 use crate::support::{Server, from_template};
 
 /// More calls than any of these requests makes.
@@ -177,4 +178,29 @@ async fn a_server_whose_stores_are_down_says_so() {
     assert_eq!(answer.problem(503), "unavailable");
     assert!(!String::from_utf8_lossy(&answer.bytes).contains("planned"), "no internals");
     server.get("/api/templates").await.ok(200);
+}
+
+/// An import that fails at any of its calls leaves nothing for good, and the same request again makes one whole project.
+#[tokio::test]
+async fn an_import_is_whole_or_not_there() {
+    at_each_call(async |server, fault, number| {
+        fault.arm(number);
+        let key = Some("import");
+        let first = import::send(server, "application/x-tar", "?start=false", import::shop(), key).await;
+        fault.disarm();
+        let again = import::send(server, "application/x-tar", "?start=false", import::shop(), key).await;
+        assert_eq!(again.status.as_u16(), 201, "{number}: {} then {}", first.json(), again.json());
+        let id = again.json()["id"].as_str().unwrap().to_owned();
+        for _ in 0..3 {
+            projects::purge(&server.ports, server.ports.clock().now().plus_millis(86_400_000)).await.unwrap();
+        }
+        let files = server.get(&format!("/api/projects/{id}/files")).await.ok(200);
+        assert_eq!(files["items"].as_array().unwrap().len(), 2, "{number}");
+        assert_eq!(server.get(&format!("/api/projects/{id}/files/app.py")).await.bytes, b"print('hello')\n");
+        assert_eq!(server.get("/api/projects").await.ok(200)["items"].as_array().unwrap().len(), 1);
+        let blobs = server.ports.blobs().list("", None, 100).await.unwrap().items;
+        assert_eq!(blobs.len(), 2, "{number}: {blobs:?}");
+        assert!(blobs.iter().all(|blob| blob.key.contains(&id)), "{number}: {blobs:?}");
+    })
+    .await;
 }

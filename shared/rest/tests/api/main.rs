@@ -16,6 +16,7 @@ mod faults;
 mod functions;
 mod how_to;
 mod http;
+mod import;
 mod keys;
 mod lifecycle;
 mod listing;
