@@ -59,7 +59,9 @@ impl Executor for Ops {
 fn package(plan: &PlanContents, mut entries: Vec<Entry>) -> Result<(Package, String, String), TaskError> {
     let sources: Vec<SourceFile> =
         entries.iter().map(|entry| SourceFile::new(entry.path.clone(), entry.contents.clone())).collect();
-    let detected = detect(&sources);
+    let (added, detected) =
+        detect(&sources).configured(|path| entries.iter().any(|entry| entry.path.eq_ignore_ascii_case(path)));
+    entries.extend(added);
     let instructions = detected.instructions(&plan.name);
     if !entries.iter().any(|entry| entry.path.eq_ignore_ascii_case(INSTRUCTIONS)) {
         let contents = instructions.clone().into_bytes();
@@ -67,6 +69,7 @@ fn package(plan: &PlanContents, mut entries: Vec<Entry>) -> Result<(Package, Str
     }
     let mut metadata = Map::new();
     metadata.insert("project_type".to_owned(), json!(detected.kind.as_str()));
+    metadata.insert("stack".to_owned(), json!(detected.stack.as_ref().map(|stack| &stack.name)));
     metadata.insert("template".to_owned(), json!(plan.template));
     metadata.insert("tools".to_owned(), json!(plan.stack.tools));
     metadata.insert("commands".to_owned(), json!(plan.commands));

@@ -1,6 +1,7 @@
 //! The text of `DEPLOY.md` for each kind of project.
 
 use super::detect::{DetectedProject, ProjectKind, ProjectTraits};
+use super::stack::{Stack, Target};
 
 /// A name that stacks, images and buckets accept: a letter, then letters, digits and single dashes,
 /// at most 60 characters.
@@ -78,7 +79,26 @@ pub(super) fn instructions(project: &DetectedProject, name: &str) -> String {
     }
     let slug = slug(name);
     let traits = &project.traits;
+    if let Some(stack) = &project.stack {
+        out.push_str(&here(stack, &project.root));
+    }
     out.push_str(&match project.kind {
+        ProjectKind::Container if project.template.is_some() => {
+            let text = container(project, &slug);
+            let on_lambda =
+                DetectedProject { main_file: project.template.clone().unwrap_or_default(), ..project.clone() };
+            format!("{text}\n# As a function, by the same image\n{}", sam(&on_lambda, &slug))
+        }
+        ProjectKind::StaticSite if project.template.is_some() => site(project, &slug),
+        ProjectKind::Serverless => section(
+            "Deploy",
+            "Sign in to the account and region to use. Deploying creates resources that cost money.",
+            &lines(&["npx serverless deploy"]),
+        ),
+        // What is said of testing and building is all.
+        ProjectKind::Go | ProjectKind::Java | ProjectKind::Dotnet | ProjectKind::Ruby | ProjectKind::Php => {
+            String::new()
+        }
         ProjectKind::Sam => sam(project, &slug),
         ProjectKind::StaticSite => traits.site_template.as_ref().map_or_else(
             || static_site(&slug),
@@ -123,7 +143,13 @@ fn sam(project: &DetectedProject, slug: &str) -> String {
         "Install the AWS CLI and the AWS SAM CLI, and sign in to the account and region to use. Deploying creates resources that cost money.",
         &lines(&["sam --version", "aws sts get-caller-identity"]),
     );
-    out.push_str(&section("Build", "", &[format!("sam validate --lint{template}"), format!("sam build{template}")]));
+    // The builder of Rust functions is a preview.
+    let beta = if is_rust(project) { " --beta-features" } else { "" };
+    out.push_str(&section(
+        "Build",
+        "",
+        &[format!("sam validate --lint{template}"), format!("sam build{template}{beta}")],
+    ));
     if traits.has_samconfig {
         let (text, short) = if traits.open_parameters.is_empty() {
             let text = "`samconfig.toml` holds the parameters, so the short form is enough. The long form works without that file.";
@@ -155,6 +181,66 @@ fn sam(project: &DetectedProject, slug: &str) -> String {
         "This deletes the stack's resources, except those that the template retains. Buckets must be empty before.",
         &[format!("sam delete --stack-name {slug}")],
     ));
+    out
+}
+
+fn is_rust(project: &DetectedProject) -> bool {
+    project.stack.as_ref().is_some_and(|stack| stack.name == "rust-lambda")
+}
+
+/// What can be done without a cloud. Each block runs in the folder in which the one before ended.
+fn here(stack: &Stack, root: &str) -> String {
+    let mut out = String::new();
+    let steps = [
+        ("Install what it needs", "This takes the network.", &stack.install),
+        ("Test here", "", &stack.test),
+        ("Build here", "", &stack.build),
+    ];
+    let below = stack.root.strip_prefix(root).map_or("", |rest| rest.trim_start_matches('/'));
+    for (heading, text, commands) in steps.into_iter().filter(|(_, _, commands)| !commands.is_empty()) {
+        let mut commands = commands.clone();
+        if !below.is_empty() {
+            commands = vec![format!("(cd {} && {})", quote(below), commands.join(" && "))];
+        }
+        out.push_str(&section(heading, text, &commands));
+    }
+    out
+}
+
+/// A site whose template was written for it.
+fn site(project: &DetectedProject, slug: &str) -> String {
+    let template = project.template.as_deref().unwrap_or("template.yaml");
+    let folder = match project.stack.as_ref().map(|stack| &stack.target) {
+        Some(Target::Site { folder, .. }) if !folder.is_empty() => quote(folder),
+        _ => ".".to_owned(),
+    };
+    let output = |name: &str| {
+        format!(
+            "$(aws cloudformation describe-stacks --stack-name {slug} --query \"Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue\" --output text)"
+        )
+    };
+    let mut out = section(
+        "Before the first time",
+        "Install the AWS CLI, and sign in to the account and region to use. Deploying creates resources that cost money.",
+        &lines(&["aws sts get-caller-identity"]),
+    );
+    out.push_str(&section(
+        "Deploy",
+        "The template makes a private bucket and a CloudFront distribution that reads it. Pages are checked for changes on each visit, \
+         everything else is kept for a day. `--delete` removes what is no longer there.",
+        &[
+            format!("aws cloudformation deploy --stack-name {slug} --template-file {} --no-fail-on-empty-changeset", quote(template)),
+            format!("export BUCKET={}", output("BucketName")),
+            format!(
+                "aws s3 sync {folder} \"s3://$BUCKET\" --delete --exclude '*.html' --exclude '*.md' --exclude 'SHA256SUMS' --exclude 'manifest.json' --exclude {} --exclude '.*' --cache-control 'public,max-age=86400'",
+                quote(template)
+            ),
+            format!("aws s3 sync {folder} \"s3://$BUCKET\" --exclude '*' --include '*.html' --cache-control 'no-cache'"),
+            format!("aws cloudfront create-invalidation --distribution-id \"{}\" --paths '/*'", output("DistributionId")),
+        ],
+    ));
+    let text = "The bucket stays: empty and delete it when its files are needed no more.";
+    out.push_str(&section("Remove", text, &[format!("aws cloudformation delete-stack --stack-name {slug}")]));
     out
 }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::deploy;
+use super::configure::configure;
+use super::files::{Files, folder, join};
+use super::stack::{self, Stack, Target};
+use super::{Entry, deploy};
 use crate::analysis::SourceFile;
 
 /// The kinds of projects that can be told apart.
@@ -20,6 +23,18 @@ pub enum ProjectKind {
     PythonPackage,
     /// A Node.js package or application.
     NodePackage,
+    /// A Go module.
+    Go,
+    /// A Maven or Gradle build.
+    Java,
+    /// A .NET project.
+    Dotnet,
+    /// A Ruby application.
+    Ruby,
+    /// A PHP application.
+    Php,
+    /// A configuration of the Serverless Framework.
+    Serverless,
     /// HTML files that need no server of their own.
     StaticSite,
     /// Files of no known kind.
@@ -36,6 +51,12 @@ impl ProjectKind {
             Self::Cargo => "cargo",
             Self::PythonPackage => "python-package",
             Self::NodePackage => "node-package",
+            Self::Go => "go",
+            Self::Java => "java",
+            Self::Dotnet => "dotnet",
+            Self::Ruby => "ruby",
+            Self::Php => "php",
+            Self::Serverless => "serverless",
             Self::StaticSite => "static-site",
             Self::Files => "files",
         }
@@ -55,6 +76,12 @@ pub struct DetectedProject {
     pub evidence: Vec<String>,
     /// What the instructions depend on besides the kind.
     pub traits: ProjectTraits,
+    /// What it is written with.
+    #[serde(default)]
+    pub stack: Option<Stack>,
+    /// The template that was written for it, relative to the root.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// Details that change the commands.
@@ -107,54 +134,49 @@ impl DetectedProject {
     }
 }
 
-/// Files by path.
-struct Files<'a>(&'a [SourceFile]);
-
-impl<'a> Files<'a> {
-    fn text(&self, path: &str) -> Option<&'a str> {
-        let file = self.0.iter().find(|file| file.path == path)?;
-        std::str::from_utf8(&file.contents).ok()
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.0.iter().any(|file| file.path == path)
-    }
-
-    /// The file of one of these names that is nearest to the top and passes the test.
-    fn nearest(&self, names: &[&str], test: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
-        let mut found: Vec<(usize, &str, &str)> = self
-            .0
-            .iter()
-            .filter(|file| names.contains(&file.path.rsplit('/').next().unwrap_or(&file.path)))
-            .filter(|file| !file.path.split('/').any(|part| part == "node_modules" || part.starts_with(".aws")))
-            .filter_map(|file| {
-                let text = std::str::from_utf8(&file.contents).ok()?;
-                let depth = file.path.matches('/').count();
-                test(text).then_some((depth, file.path.as_str(), text))
-            })
-            .collect();
-        found.sort_unstable();
-        found.first().map(|&(_, path, text)| (path, text))
+impl DetectedProject {
+    /// The configuration that is missing, for the caller to add, and the project as it then is. What has a configuration of its
+    /// own (a template, a Dockerfile, a `serverless.yml`) keeps it and gets none.
+    #[must_use]
+    pub fn configured(mut self, is_taken: impl Fn(&str) -> bool) -> (Vec<Entry>, Self) {
+        let has_its_own = matches!(self.kind, ProjectKind::Sam | ProjectKind::Container | ProjectKind::Serverless)
+            || self.traits.site_template.is_some();
+        let Some(stack) = self.stack.clone().filter(|_| !has_its_own) else { return (Vec::new(), self) };
+        let (files, template) = configure(&stack, is_taken);
+        let Some(template) = template else { return (files, self) };
+        self.kind = match stack.target {
+            Target::Function { .. } => ProjectKind::Sam,
+            Target::Server { .. } => ProjectKind::Container,
+            Target::Site { .. } => ProjectKind::StaticSite,
+            Target::Program => return (files, self),
+        };
+        let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        self.main_file.clone_from(&template);
+        self.traits = ProjectTraits::default();
+        if self.kind == ProjectKind::Container {
+            self.main_file = files.first().map(|file| file.path.clone()).unwrap_or_default();
+            self.traits.port = Some(8080);
+        }
+        self.root.clone_from(&stack.root);
+        self.evidence.push(format!("{}: {}", stack.name, stack.evidence));
+        self.evidence.push(format!("`{template}` was written for it"));
+        self.template = Some(name(&template));
+        (files, self)
     }
 }
 
-fn folder(path: &str) -> String {
-    path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
-/// Says what kind of project these files are. The first of these that fits: SAM, container, Cargo,
-/// Python, static site, Node, files. A package.json without a start command, `main`, `bin` or
+/// Says what kind of project these files are: its deployment configuration decides (SAM, container, Serverless Framework),
+/// otherwise what it is written with (Rust, Go, Java, .NET, Ruby, PHP, Python, a static site, Node). A package.json without a start command, `main`, `bin` or
 /// dependencies does not make a static site a Node project.
 #[must_use]
 pub fn detect(files: &[SourceFile]) -> DetectedProject {
     let files = Files(files);
-    sam(&files)
+    let stack = stack::stack(&files);
+    let found = sam(&files)
         .or_else(|| container(&files))
+        .or_else(|| serverless(&files))
         .or_else(|| cargo(&files))
+        .or_else(|| other_language(stack.as_ref()))
         .or_else(|| python(&files))
         .or_else(|| static_site(&files))
         .or_else(|| node(&files))
@@ -164,11 +186,50 @@ pub fn detect(files: &[SourceFile]) -> DetectedProject {
             main_file: String::new(),
             evidence: vec!["no template, manifest, Dockerfile or index.html was found".to_owned()],
             traits: ProjectTraits::default(),
-        })
+            stack: None,
+            template: None,
+        });
+    DetectedProject { stack, ..found }
+}
+
+fn serverless(files: &Files<'_>) -> Option<DetectedProject> {
+    let names = ["serverless.yml", "serverless.yaml"];
+    let (path, _) = files.nearest(&names, |text| text.contains("provider:"))?;
+    let evidence = format!("`{path}` configures the Serverless Framework");
+    Some(found(ProjectKind::Serverless, path, evidence, ProjectTraits::default()))
+}
+
+fn other_language(stack: Option<&Stack>) -> Option<DetectedProject> {
+    let stack = stack?;
+    let kind = match stack.name.split('-').next()? {
+        "go" => ProjectKind::Go,
+        "java" => ProjectKind::Java,
+        "dotnet" => ProjectKind::Dotnet,
+        "ruby" => ProjectKind::Ruby,
+        "php" => ProjectKind::Php,
+        _ => return None,
+    };
+    Some(DetectedProject {
+        kind,
+        root: stack.root.clone(),
+        main_file: String::new(),
+        evidence: vec![stack.evidence.clone()],
+        traits: ProjectTraits::default(),
+        stack: None,
+        template: None,
+    })
 }
 
 fn found(kind: ProjectKind, path: &str, evidence: String, traits: ProjectTraits) -> DetectedProject {
-    DetectedProject { kind, root: folder(path), main_file: path.to_owned(), evidence: vec![evidence], traits }
+    DetectedProject {
+        kind,
+        root: folder(path),
+        main_file: path.to_owned(),
+        evidence: vec![evidence],
+        traits,
+        stack: None,
+        template: None,
+    }
 }
 
 fn sam(files: &Files<'_>) -> Option<DetectedProject> {
@@ -327,6 +388,8 @@ fn static_site(files: &Files<'_>) -> Option<DetectedProject> {
             main_file: path.to_owned(),
             evidence,
             traits,
+            stack: None,
+            template: None,
         });
     }
     match package_json(files) {
@@ -347,6 +410,8 @@ fn static_site(files: &Files<'_>) -> Option<DetectedProject> {
         main_file: path.to_owned(),
         evidence,
         traits: ProjectTraits::default(),
+        stack: None,
+        template: None,
     })
 }
 

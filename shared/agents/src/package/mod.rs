@@ -1,11 +1,15 @@
 //! Delivery packages: a reproducible zip with a manifest and checksums.
 //!
 //! [`build()`] gives the same bytes for the same files in any order, on any day; `millrace_app::archives` reads them again.
-//! [`detect()`] says what kind of project the files are and how to deploy it. This module reads and writes no disk.
+//! [`detect()`] says what kind of project the files are, writes the configuration that
+//! is missing, and says how to deploy it. This module reads and writes no disk.
 
 mod archive;
+mod configure;
 mod deploy;
 pub mod detect;
+mod files;
+pub mod stack;
 
 pub use archive::{FORMAT_VERSION, Manifest, ManifestFile, Package, PackageLimits, Project, build, sha256_hex};
 pub use detect::{DetectedProject, ProjectKind, detect};
