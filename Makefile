@@ -81,9 +81,10 @@ deny: $(TOOLS)
 	PATH="$(BIN):$$PATH" cargo deny --log-level error check bans licenses sources
 
 template: $(TOOLS)
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml scripts/github-role.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template-file template.yaml
 	$(BIN)/python tests/aws/test_template.py
+	$(BIN)/python scripts/cost.py --check docs/how-to/deploy.md
 
 build-release: rust
 	cargo build --release --locked -p millrace-cli

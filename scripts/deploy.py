@@ -5,7 +5,8 @@
 
 STAGE is a section of samconfig.toml: dev, staging or production. PARAMETERS in the environment adds to the section's
 `parameter_overrides` and goes before them, as Name=value pairs of a shell: `AlarmEmail=ops@example.com Model="a b"`. SAM by
-itself would take either the section's or those of the command line. `--print` shows the command instead.
+itself would take either the section's or those of the command line. STACK_ROLE_ARN is the role that CloudFormation works as,
+instead of the caller's. `--print` shows the command instead.
 
 SAM publishes a function's new version when its code or its properties change as they are written, so a new value of a
 parameter would stay without effect behind the alias. A hash of code and parameters in the variable REVISION makes it a
@@ -79,7 +80,9 @@ def command(stage, values):
     overrides = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     # Where nobody can answer, the approval was given before.
     asked = ["--no-confirm-changeset"] if os.environ.get("CI") else []
-    return ["sam", "deploy", "--config-env", stage, *asked, "--parameter-overrides", *overrides]
+    role = os.environ.get("STACK_ROLE_ARN")
+    made = ["--role-arn", role] if role else []
+    return ["sam", "deploy", "--config-env", stage, *asked, *made, "--parameter-overrides", *overrides]
 
 
 def main():
