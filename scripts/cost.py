@@ -3,6 +3,7 @@
 
     cost.py                  print the table
     cost.py --check FILE     fail unless the file has it
+    cost.py --write FILE     put it into the file, in place of the one that is there
 
 Requests are those that tests/aws/count_requests.py counted at the deployed functions (scripts/project-requests.json); alarms, queues
 and functions are counted in template.yaml. Everything else is below, named.
@@ -10,6 +11,7 @@ and functions are counted in template.yaml. Everything else is below, named.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -127,13 +129,20 @@ def table():
 
 def main():
     made = table()
-    if sys.argv[1:2] == ["--check"] and len(sys.argv) == 3:
-        if made not in Path(sys.argv[2]).read_text():
-            sys.exit(f"{sys.argv[2]} does not have this table; paste it:\n\n{made}")
-    elif len(sys.argv) == 1:
+    if len(sys.argv) == 1:
         print(made, end="")
-    else:
+        return
+    if len(sys.argv) != 3 or sys.argv[1] not in {"--check", "--write"}:
         sys.exit(__doc__)
+    page = Path(sys.argv[2])
+    text = page.read_text()
+    found = re.search(r"^\|  \| idle \|.*?(?=^$)", text, re.M | re.S)
+    if not found:
+        sys.exit(f"{page} has no table of costs")
+    if sys.argv[1] == "--write":
+        page.write_text(text[: found.start()] + made + text[found.end() :])
+    elif found[0] != made:
+        sys.exit(f"what it costs has changed: scripts/cost.py --write {page}, which now begins\n{made[:600]}")
 
 
 if __name__ == "__main__":
