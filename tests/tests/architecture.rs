@@ -26,7 +26,7 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 9] = [
+const LAMBDAS: [&str; 11] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
@@ -36,6 +36,8 @@ const LAMBDAS: [&str; 9] = [
     "millrace-functions-function",
     "millrace-model-worker",
     "millrace-orchestrator",
+    "millrace-webhook",
+    "millrace-trigger",
 ];
 
 #[test]

@@ -130,8 +130,10 @@ impl Server {
             region: step_functions.region.clone(),
             payload_limit: step_functions.payload_limit,
             with_model: models.plan_and_write(),
+            webhook_owner: Some(Caller::LOCAL.to_owned()),
             ..RestConfig::default()
         };
+        let config = config.with_webhooks_from_env();
         let service = FunctionsService { functions: functions.clone(), patience: None };
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
             .layer(Extension(ClientAddress(options.host.to_string())))

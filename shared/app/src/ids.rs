@@ -137,6 +137,10 @@ ids! {
     InvocationId = "inv";
     /// A schedule.
     ScheduleId = "sch";
+    /// An event that a webhook delivered.
+    WebhookEventId = "whe";
+    /// A rule that starts workflows for events of webhooks.
+    WebhookRuleId = "whr";
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use millrace_asl::Timestamp;
 
 use crate::digest::sha256_hex;
 use crate::ids::{
-    AiTaskId, DeploymentId, EventId, FunctionId, KeyId, ModificationId, PlanId, ProjectId, TestId, WorkflowId,
+    AiTaskId, DeploymentId, EventId, FunctionId, KeyId, ModificationId, PlanId, ProjectId, TestId, WebhookEventId,
+    WebhookRuleId, WorkflowId,
 };
 use crate::ports::{Index, Listing, RecordKey};
 
@@ -247,6 +248,41 @@ pub fn owner_functions_of_name(owner: &str, name: &str) -> String {
     format!("OWNER#{}#FUNCTION_NAME#{name}", escaped(owner))
 }
 
+/// The index partition of events of webhooks that nobody has dispatched.
+pub const DUE_WEBHOOKS: &str = "DUE#WEBHOOK";
+/// What the sort keys of an owner's rules for webhooks begin with.
+pub const WEBHOOK_RULE: &str = "RULE#";
+
+/// An event that a webhook delivered.
+#[must_use]
+pub fn webhook_event(id: &WebhookEventId) -> RecordKey {
+    key(format!("WEBHOOK#{id}"), METADATA)
+}
+
+/// The index partition of an owner's events of webhooks, by receipt.
+#[must_use]
+pub fn owner_webhook_events(owner: &str) -> String {
+    format!("OWNER#{}#WEBHOOK", escaped(owner))
+}
+
+/// The index partition of an owner's events of one source, by receipt.
+#[must_use]
+pub fn owner_webhook_events_of_source(owner: &str, source: &str) -> String {
+    format!("OWNER#{}#WEBHOOK#{source}", escaped(owner))
+}
+
+/// The partition that holds an owner's rules for webhooks.
+#[must_use]
+pub fn webhook_rules(owner: &str) -> String {
+    format!("WEBHOOKRULES#{}", escaped(owner))
+}
+
+/// A rule for webhooks.
+#[must_use]
+pub fn webhook_rule(owner: &str, id: &WebhookRuleId) -> RecordKey {
+    key(webhook_rules(owner), format!("{WEBHOOK_RULE}{id}"))
+}
+
 /// Artifacts, by kind. Each prefix ends in a slash, so that no id is the prefix of another.
 pub mod artifacts {
     use crate::ids::{FunctionId, PlanId, ProjectId, TestId};
@@ -319,6 +355,17 @@ pub mod artifacts {
     #[must_use]
     pub fn function_code(id: &FunctionId, sha256: &str) -> String {
         format!("functions/{id}/{sha256}")
+    }
+
+    /// What the keys of webhooks' bodies begin with, before the day.
+    pub const WEBHOOKS: &str = "webhooks/";
+
+    /// The body of a webhook: the day of its receipt, so that the oldest come first, and the SHA-256 of its bytes in lower-case
+    /// hexadecimal.
+    #[must_use]
+    pub fn webhook_body(received_at: millrace_asl::Timestamp, sha256: &str) -> String {
+        let day: String = received_at.to_string().chars().take(10).collect();
+        format!("{WEBHOOKS}{day}/{sha256}")
     }
 
     /// All prefixes under which a project has artifacts.

@@ -15,11 +15,14 @@ pub mod keys;
 pub mod limits;
 pub mod map_runs;
 pub mod models;
+pub mod patterns;
 pub mod ports;
 pub mod projects;
 pub mod schedules;
 pub mod storage;
 pub mod templates;
+pub mod triggers;
+pub mod webhooks;
 pub mod workers;
 pub mod workflows;
 

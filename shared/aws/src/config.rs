@@ -30,6 +30,10 @@ pub enum Function {
     Scheduler,
     /// `lambdas/orchestrator`
     Orchestrator,
+    /// `lambdas/webhook`
+    Webhook,
+    /// `lambdas/trigger`
+    Trigger,
 }
 
 /// The environment can't be used; every problem of it.
@@ -93,7 +97,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -104,6 +108,8 @@ impl Function {
         Self::ModelWorker,
         Self::Scheduler,
         Self::Orchestrator,
+        Self::Webhook,
+        Self::Trigger,
     ];
 
     /// The word that names it: the folder under `lambdas/` and the end of the function's name.
@@ -120,11 +126,13 @@ impl Function {
             Self::ModelWorker => "model-worker",
             Self::Scheduler => "scheduler",
             Self::Orchestrator => "orchestrator",
+            Self::Webhook => "webhook",
+            Self::Trigger => "trigger",
         }
     }
 
-    /// Who asks models reads their keys, who calls endpoints their connections, who runs functions their environment; who
-    /// shows the stack's health looks at dead letters.
+    /// Who asks models reads their keys, who calls endpoints their connections, who runs functions their environment, who
+    /// receives webhooks their secrets; who shows the stack's health looks at dead letters.
     #[must_use]
     pub const fn needs(self) -> Needs {
         Needs {
@@ -137,6 +145,7 @@ impl Function {
                     | Self::Integrations
                     | Self::Functions
                     | Self::ModelWorker
+                    | Self::Webhook
             ),
             dead_letters: matches!(self, Self::Api),
         }

@@ -38,6 +38,8 @@ fn logical_id(function: Function) -> &'static str {
         Function::ModelWorker => "ModelWorkerFunction",
         Function::Scheduler => "SchedulerFunction",
         Function::Orchestrator => "OrchestratorFunction",
+        Function::Webhook => "WebhookFunction",
+        Function::Trigger => "TriggerFunction",
     }
 }
 
@@ -56,7 +58,13 @@ fn each_function_has_the_variables_that_it_reads() {
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
         // Every function's log filter, what makes it a new version, and what only one function reads, in its own crate.
         read.extend(["LOG_LEVEL", "REVISION"]);
-        if matches!(function, Function::Api | Function::Functions) {
+        if function == Function::Webhook {
+            read.extend(["WEBHOOK_OWNER", "VERIFY_WEBHOOK_SIGNATURE"]);
+        }
+        if function == Function::Trigger {
+            read.extend(["TRIGGER_OWNER"]);
+        }
+        if matches!(function, Function::Api | Function::Functions | Function::Trigger) {
             read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
         }
         if matches!(function, Function::Api | Function::ModelWorker) {
@@ -98,6 +106,16 @@ fn each_queue_is_as_the_ports_say() {
         assert_eq!(mapping["Properties"]["Queue"], format!("{name}Queue.Arn"));
         assert_eq!(mapping["Properties"]["FunctionResponseTypes"][0], "ReportBatchItemFailures");
     }
+}
+
+/// A body is there for as long as the event whose it is, and a day longer.
+#[test]
+fn bodies_of_webhooks_outlive_their_events() {
+    let template = template();
+    let rules = template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"].clone();
+    let rules = rules.as_array().expect("there are rules").clone();
+    let rule = rules.iter().find(|rule| rule["Prefix"] == "webhooks/").expect("there is one for webhooks");
+    assert_eq!(rule["ExpirationInDays"], millrace_app::webhooks::KEPT_DAYS + 1);
 }
 
 #[test]

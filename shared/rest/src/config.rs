@@ -2,6 +2,9 @@
 
 use millrace_app::PayloadLimit;
 use millrace_app::archives::ArchiveLimits;
+use millrace_app::webhooks::Receiver;
+
+use crate::caller::Caller;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +39,10 @@ pub struct RestConfig {
     pub with_model: bool,
     /// Does the front check AWS signatures made with pairs of API keys? Without that, none are made.
     pub access_keys: bool,
+    /// Whose the events of webhooks are; where nothing is said the account's, or everybody's where nobody is asked.
+    pub webhook_owner: Option<String>,
+    /// Must webhooks be signed?
+    pub verify_webhooks: bool,
 }
 
 impl Default for RestConfig {
@@ -51,11 +58,33 @@ impl Default for RestConfig {
             archives: ArchiveLimits::default(),
             with_model: false,
             access_keys: false,
+            webhook_owner: None,
+            verify_webhooks: true,
         }
     }
 }
 
 impl RestConfig {
+    /// The same as `WEBHOOK_OWNER` and `VERIFY_WEBHOOK_SIGNATURE` in the environment have it.
+    #[must_use]
+    pub fn with_webhooks_from_env(self) -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        Self {
+            webhook_owner: variable("WEBHOOK_OWNER").or(self.webhook_owner),
+            verify_webhooks: Receiver::is_to_verify(variable("VERIFY_WEBHOOK_SIGNATURE").as_deref()),
+            ..self
+        }
+    }
+
+    /// Who receives webhooks.
+    pub(crate) fn receiver(&self) -> Receiver {
+        let owner = self.webhook_owner.clone().unwrap_or_else(|| match self.auth_mode {
+            AuthMode::Off => Caller::LOCAL.to_owned(),
+            AuthMode::Required => format!("aws:{}", self.account),
+        });
+        Receiver::new(owner, self.verify_webhooks)
+    }
+
     /// An address of this server: what begins with `/` gets the base URL before it.
     pub(crate) fn link(&self, target: &str) -> String {
         if target.starts_with('/') { format!("{}{target}", self.base_url) } else { target.to_owned() }

@@ -35,6 +35,7 @@ pages![
     "not-found",
     "payload-too-large",
     "precondition-required",
+    "signature-invalid",
     "too-many-requests",
     "unauthorized",
     "unavailable",

@@ -28,8 +28,10 @@ mod projects;
 mod schedules;
 mod tasks;
 mod templates;
+mod triggers;
 mod versions;
 mod views;
+mod webhooks;
 mod workflows;
 
 pub use access::Refusal;
@@ -38,14 +40,23 @@ pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};
 pub use frame::RequestId;
 pub use functions::{ClientAddress, FunctionsService};
-pub use openapi::{functions_router, openapi, router, router_with_functions};
+pub use openapi::{functions_router, openapi, router, router_with_functions, trigger_router, webhook_router};
 pub use problem::{HTTP_CODES, Problem};
 
 use std::sync::Arc;
+
+use millrace_app::webhooks::Receiver;
 
 /// What every handler sees.
 #[derive(Debug, Clone)]
 struct App<P> {
     ports: P,
     config: Arc<RestConfig>,
+    webhooks: Receiver,
+}
+
+impl<P> App<P> {
+    fn new(ports: P, config: RestConfig) -> Self {
+        Self { ports, webhooks: config.receiver(), config: Arc::new(config) }
+    }
 }

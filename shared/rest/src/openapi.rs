@@ -1,7 +1,5 @@
 //! Every route, and the OpenAPI 3.1 description that is made from the same list.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,9 +16,10 @@ use utoipa::{OpenApi, Path};
 use crate::access::{self, Access, guard};
 use crate::functions::{FunctionsApp, FunctionsService, calls, invoke, manage};
 use crate::problem::ProblemBody;
+use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, schedules, tasks, templates, versions, views, workflows,
+    projects, schedules, tasks, templates, triggers, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -53,6 +52,7 @@ macro_rules! routes {
                 (name = "artifacts", description = "What the agents made"),
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
+                (name = "webhooks", description = "Events that others send, and the workflows that they start"),
                 (name = "keys", description = "API keys, and who calls"),
                 (name = "server", description = "The server itself"),
             ),
@@ -144,6 +144,16 @@ routes! {
     keys::{ rotate_key, __path_rotate_key } Admin;
     keys::{ revoke_key, __path_revoke_key } Admin;
     keys::{ get_caller, __path_get_caller } Read;
+    rules::{ create_rule, __path_create_rule } Admin;
+    rules::{ list_rules, __path_list_rules } Read;
+    rules::{ test_rule, __path_test_rule } Read;
+    rules::{ get_rule, __path_get_rule } Read;
+    rules::{ update_rule, __path_update_rule } Admin;
+    rules::{ delete_rule, __path_delete_rule } Admin;
+    events::{ list_events, __path_list_events } Read;
+    events::{ replay_events, __path_replay_events } Run;
+    events::{ get_event, __path_get_event } Read;
+    events::{ replay_event, __path_replay_event } Run;
     templates::{ list_templates, __path_list_templates } Read;
     templates::{ get_template, __path_get_template } Read;
     health::{ get_health, __path_get_health } Open;
@@ -177,6 +187,17 @@ routes! {
     calls::{ call_function_path_delete, __path_call_function_path_delete } Run;
 }
 
+routes! {
+    ReceiverDescription, receiver_routes [P: Ports] [P], App<P>;
+    receive::{ receive_webhook, __path_receive_webhook } Open;
+    receive::{ receive_webhook_of, __path_receive_webhook_of } Open;
+}
+
+routes! {
+    TriggerDescription, trigger_routes [P: Ports] [P], App<P>;
+    triggers::{ trigger_workflow, __path_trigger_workflow } Run;
+}
+
 mod description {
     use super::*;
 
@@ -204,11 +225,23 @@ fn filter(methods: &[HttpMethod]) -> MethodFilter {
     methods.iter().map(one).reduce(MethodFilter::or).unwrap_or(MethodFilter::GET)
 }
 
-/// The API over these ports, but for the functions service. A front may add routes of its own; `config` says how callers
+/// The API over these ports, but for the functions service, the receivers of webhooks and the trigger. A front may add routes of its own; `config` says how callers
 /// are known.
 pub fn router<P: Ports>(ports: P, config: RestConfig) -> Router {
-    let app = App { ports, config: Arc::new(config) };
+    let app = App::new(ports, config);
     frame::surround(routes(app.config.auth_mode).with_state(app.clone()), &app)
+}
+
+/// The receivers of webhooks alone.
+pub fn webhook_router<P: Ports>(ports: P, config: RestConfig) -> Router {
+    let app = App::new(ports, config);
+    frame::surround(receiver_routes(app.config.auth_mode).with_state(app.clone()), &app)
+}
+
+/// The trigger of workflows alone.
+pub fn trigger_router<P: Ports>(ports: P, config: RestConfig) -> Router {
+    let app = App::new(ports, config);
+    frame::surround(trigger_routes(app.config.auth_mode).with_state(app.clone()), &app)
 }
 
 /// The functions service alone.
@@ -217,21 +250,22 @@ pub fn functions_router<P: Ports, R: FunctionRuntime>(
     service: FunctionsService<R>,
     config: RestConfig,
 ) -> Router {
-    let app = App { ports, config: Arc::new(config) };
+    let app = App::new(ports, config);
     let routes = function_routes(app.config.auth_mode).with_state(FunctionsApp::new(app.clone(), service));
     frame::surround(routes, &app)
 }
 
-/// The whole API: [`router`] and [`functions_router`] in one.
+/// The whole API: all of these in one.
 pub fn router_with_functions<P: Ports, R: FunctionRuntime>(
     ports: P,
     service: FunctionsService<R>,
     config: RestConfig,
 ) -> Router {
-    let app = App { ports, config: Arc::new(config) };
+    let app = App::new(ports, config);
     let mode = app.config.auth_mode;
     let functions = function_routes(mode).with_state(FunctionsApp::new(app.clone(), service));
-    frame::surround(routes(mode).with_state(app.clone()).merge(functions), &app)
+    let own = routes(mode).merge(receiver_routes(mode)).merge(trigger_routes(mode)).with_state(app.clone());
+    frame::surround(own.merge(functions), &app)
 }
 
 /// The OpenAPI 3.1 description of [`router_with_functions`].
@@ -239,8 +273,16 @@ pub fn router_with_functions<P: Ports, R: FunctionRuntime>(
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Description::openapi();
     document.merge(FunctionsDescription::openapi());
+    document.merge(ReceiverDescription::openapi());
+    document.merge(TriggerDescription::openapi());
     access::describe_schemes(&mut document);
-    let accesses: Vec<_> = Description::accesses().into_iter().chain(FunctionsDescription::accesses()).collect();
+    let accesses: Vec<_> = [
+        Description::accesses(),
+        FunctionsDescription::accesses(),
+        ReceiverDescription::accesses(),
+        TriggerDescription::accesses(),
+    ]
+    .concat();
     for (path, item) in &mut document.paths.paths {
         let methods = [
             (HttpMethod::Get, &mut item.get),
@@ -299,6 +341,10 @@ fn describe_as_sent(operation: &mut Operation) {
         }
     }
 }
+
+/// What a receiver of webhooks can answer.
+const RECEIVER_PROBLEMS: &[(&str, &str)] =
+    &[("401", "`signature-invalid`"), ("500", "`internal`"), ("503", "`unavailable`: send it again")];
 
 /// Problems that an operation can answer with, beyond those that follow from its shape.
 const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
@@ -376,6 +422,20 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("rotate_key", &[("409", "`wrong-state`: the key is no longer valid"), ("412", "`version-mismatch`")]),
     ("revoke_key", &[("412", "`version-mismatch`")]),
     ("create_ai_task", &[("422", "`not-configured`, `idempotency-mismatch`")]),
+    ("test_webhook_rule", &[("404", "`not-found`: there is no such event")]),
+    ("create_webhook_rule", &[("409", "`wrong-state`: there are too many rules")]),
+    ("update_webhook_rule", &[("412", "`version-mismatch`")]),
+    ("delete_webhook_rule", &[("412", "`version-mismatch`")]),
+    ("replay_webhook_event", &[("409", "`wrong-state`: it waits to be matched with the rules")]),
+    ("receive_webhook", RECEIVER_PROBLEMS),
+    ("receive_webhook_of", RECEIVER_PROBLEMS),
+    (
+        "trigger_workflow",
+        &[
+            ("404", "`not-found`: there is no such workflow"),
+            ("409", "`wrong-state`: there is another execution of that name"),
+        ],
+    ),
     ("resume_project", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
 ];
 

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::access::Refusal;
 
 /// The codes that HTTP adds to those of [`Error::code`].
-pub const HTTP_CODES: [&str; 13] = [
+pub const HTTP_CODES: [&str; 14] = [
     "bad-json",
     "budget-exceeded",
     "forbidden",
@@ -29,6 +29,7 @@ pub const HTTP_CODES: [&str; 13] = [
     "model-failed",
     "payload-too-large",
     "precondition-required",
+    "signature-invalid",
     "too-many-requests",
     "unauthorized",
     "unsupported-media-type",
@@ -187,6 +188,11 @@ impl Problem {
     pub(crate) fn headers_too_large(limit: usize) -> Self {
         let detail = format!("the headers have more than {limit} bytes");
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", detail)
+    }
+
+    /// A webhook is not proven to be its source's.
+    pub(crate) fn signature_invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "signature-invalid", detail)
     }
 
     /// A function that was to answer an HTTP request did not.
@@ -364,6 +370,7 @@ fn title(code: &str) -> &'static str {
         "payload-too-large" => "The body is too large",
         "precondition-required" => "A precondition is required",
         "too-many-requests" => "There were too many requests",
+        "signature-invalid" => "The webhook is not proven to be its source's",
         "unauthorized" => "The caller is not known",
         "unavailable" => "Not available now",
         "unsupported-media-type" => "The body's media type is not supported",

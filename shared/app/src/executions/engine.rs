@@ -10,7 +10,7 @@ use super::{callbacks, close, control, load, parent, sweep};
 use crate::error::Error;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
 use crate::workers::{Executor, Task, event_of, task_of, work_task};
-use crate::{limits, map_runs, schedules};
+use crate::{limits, map_runs, schedules, webhooks};
 
 /// Handles one message to its end.
 pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, delivery: &Delivery) -> Result<(), Error> {
@@ -38,6 +38,8 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
             }
             Ok(())
         }
+        // Boxed: it may start executions.
+        Message::Webhook { event, replay } => Box::pin(webhooks::dispatch(ports, &event, replay)).await,
         Message::StopNested { execution, .. } => parent::stop_unawaited(ports, &parent::id_of(&execution)).await,
         Message::AbortChildren { log, fanout, children, failure, after } => {
             control::abort_children(ports, &log, fanout, &children, &failure, after).await
@@ -120,6 +122,7 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
         Message::Timer { log, .. } | Message::Join { log, .. } => log,
         Message::Turn { log, .. } | Message::StopNested { log, .. } | Message::AbortChildren { log, .. } => log,
         Message::Admit { .. } | Message::Schedule { .. } => return,
+        Message::Webhook { event, replay } => return webhooks::give_up(ports, event, *replay, error).await,
     };
     let noted = async {
         let stored = record::load(ports, &log.execution).await?;

@@ -11,7 +11,7 @@ use super::log::LogId;
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::functions::function_of;
-use crate::ids::ScheduleId;
+use crate::ids::{ScheduleId, WebhookEventId};
 use crate::models::{MODEL_TASK, OUTCOME_TASK};
 use crate::ports::{OutgoingMessage, Queue};
 
@@ -48,6 +48,13 @@ pub(crate) enum Message {
     Schedule { id: ScheduleId, edition: u64, at: Timestamp },
     /// Pause or resume children as their parent is.
     Turn { log: LogId, fanout: u32, children: Vec<u32> },
+    /// Match an event of a webhook with the rules, and start what they name.
+    Webhook {
+        event: WebhookEventId,
+        /// 0 for the receipt, then one more for each replay.
+        #[serde(default)]
+        replay: u32,
+    },
     /// Stop an execution that was started for a task, if no task waits for it any more.
     StopNested { log: LogId, execution: String },
     /// Stop children that nobody waits for any more.

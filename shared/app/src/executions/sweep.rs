@@ -17,7 +17,7 @@ use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
 };
-use crate::{functions, limits, projects, schedules, workflows};
+use crate::{functions, limits, projects, schedules, webhooks, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
@@ -62,6 +62,12 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
         problem.get_or_insert(error);
     }
     if let Err(error) = functions::purge_due(ports, now).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = webhooks::send_due(ports, now, patience).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = webhooks::purge_bodies(ports, now).await {
         problem.get_or_insert(error);
     }
     if let Err(error) = limits::sweep(ports, now, patience).await {

@@ -18,6 +18,8 @@ use millrace_app::projects::{Project, Stored};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::webhooks::WebhookEventView;
+
 pub(crate) use ai::{AiAnswerView, AiTaskView};
 pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanView, TestView};
 pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
@@ -99,6 +101,8 @@ pages! {
     AliasPage of AliasView as "AliasPage";
     /// A page of executions, newest first. It may have fewer items than asked for, or none, before the last one.
     ExecutionPage of ExecutionSummary as "ExecutionPage";
+    /// A page of events of webhooks, newest first. It may have fewer items than asked for, or none, before the last one.
+    WebhookEventPage of WebhookEventView as "WebhookEventPage";
     /// A page of a history.
     HistoryPage of EventItemView as "HistoryPage";
     /// A page of events in order of time.

@@ -34,7 +34,7 @@ async fn what_is_described_is_served_and_nothing_else() {
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         let real = path.replace("{id}", "x").replace("{path}", "a/b").replace("{code}", "x").replace("{name}", "x");
-        let real = real.replace("{projectId}", "x");
+        let real = real.replace("{projectId}", "x").replace("{source}", "x");
         let answer = server.call("TRACE", &real, &[], None).await;
         assert_eq!(answer.problem(405), "method-not-allowed", "{path}");
         let mut served: BTreeSet<String> =

@@ -23,5 +23,7 @@ mod listing;
 mod schedules;
 mod support;
 mod tasks;
+mod triggers;
+mod webhooks;
 mod work;
 mod workflows;
