@@ -17,7 +17,7 @@ DATA ?= data/local
 STAGE ?= $(or $(ENV),dev)
 STACK ?= millrace$(if $(filter-out production,$(STAGE)),-$(STAGE))
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262 \
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262 webhook-payloads \
 	actions commits functions deploy-built save-versions restore-versions smoke release-ready release-notes sbom dist checksums publish
 
 help: ## Say what there is
@@ -35,7 +35,7 @@ demo: target/release/millrace ## Make a project from a template on a fresh local
 up: target/release/millrace ## Start the local server and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit docs deny template actions clients site conformance e2e ## Set up and run everything, as CI does
+test: format lint unit webhook-payloads docs deny template actions clients site conformance e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -118,6 +118,13 @@ test262: rust ## Run the parser tests of Test262 against the sandbox (needs npm)
 	cd $(TEST262) && npm pack --silent test262-parser-tests@0.0.5 >/dev/null
 	cd $(TEST262) && echo "001e57f1ab29cebd9e7ea37054b127571fa8002b7df5321bfc129e8532095cee  test262-parser-tests-0.0.5.tgz" | sha256sum --check --quiet && tar xzf test262-parser-tests-0.0.5.tgz
 	MILLRACE_TEST262=$(CURDIR)/$(TEST262)/package cargo test --locked -p millrace-sandbox --test test262_parser -- --ignored --nocapture
+
+PAYLOADS := target/webhook-payloads
+webhook-payloads: rust ## Run GitHub's example payloads through the receiver of webhooks (needs npm)
+	@mkdir -p $(PAYLOADS)
+	cd $(PAYLOADS) && npm pack --silent @octokit/webhooks-examples@7.6.1 >/dev/null
+	cd $(PAYLOADS) && echo "89e6cb1c6345d32e3dd775617fa54effbdc26c859e514898d7728e95e9738280  octokit-webhooks-examples-7.6.1.tgz" | sha256sum --check --quiet && tar xzf octokit-webhooks-examples-7.6.1.tgz
+	MILLRACE_WEBHOOK_EXAMPLES=$(CURDIR)/$(PAYLOADS)/package cargo test --locked -p millrace-simulation --test webhook_payloads -- --ignored --nocapture
 
 # ---- Delivery: what .github/workflows run, step by step (docs/how-to/deploy.md, docs/how-to/release.md) ----------------
 
