@@ -1,8 +1,7 @@
 //! What the Ops agent detects, writes and says, held against the tools themselves: `sam validate --lint` over every template that it
 //! writes, and the local part of its instructions in a shell.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
-#![expect(clippy::print_stderr, reason = "a test that skips a tool says so")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::Path;
 use std::process::Command;
