@@ -163,15 +163,16 @@ actions: $(RELEASE) $(ACTIONLINT) ## Check the workflows, and run what their ste
 	$(VENV)/release/bin/zizmor --offline --no-progress --quiet .github/workflows
 	$(VENV)/release/bin/python tests/release/test_release.py
 
+# RANGE and TAG come from outside: the shell reads them, since make would run what they may hold.
 commits: $(RELEASE) ## Are the commits of RANGE conventional?
-	@$(VENV)/release/bin/python scripts/release.py commits "$(RANGE)"
+	@$(VENV)/release/bin/python scripts/release.py commits "$$RANGE"
 
 release-ready: $(RELEASE) ## May TAG be released?
-	@$(VENV)/release/bin/python scripts/release.py check "$(TAG)"
+	@$(VENV)/release/bin/python scripts/release.py check "$$TAG"
 
 release-notes: $(RELEASE) ## Write target/release-notes.md for TAG
 	@mkdir -p target
-	@$(VENV)/release/bin/python scripts/release.py notes "$(TAG)" >target/release-notes.md
+	@$(VENV)/release/bin/python scripts/release.py notes "$$TAG" >target/release-notes.md
 
 sbom: $(RELEASE) rust ## Write bills of materials below target/dist
 	@$(VENV)/release/bin/python scripts/sbom.py target/dist
@@ -183,8 +184,8 @@ checksums:
 	@cd target/dist && rm -f SHA256SUMS && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS . && cat SHA256SUMS
 
 publish:
-	gh release create "$(TAG)" --verify-tag --title "Millrace $(TAG:v%=%)" --notes-file target/release-notes.md \
-		$(if $(findstring -,$(TAG)),--prerelease) target/dist/*
+	gh release create "$$TAG" --verify-tag --title "Millrace $${TAG#v}" --notes-file target/release-notes.md \
+		$$(case "$$TAG" in *-*) echo --prerelease;; esac) target/dist/*
 
 clean: ## Remove what was built and the local server's data
 	rm -rf target .aws-sam data
