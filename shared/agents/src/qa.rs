@@ -9,7 +9,7 @@ use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Value, json};
 
 use crate::analysis::{AnalysisOptions, Finding, SourceFile, analyze};
-use crate::report::{Report, to_json, to_junit, to_markdown};
+use crate::report::{Report, to_json, to_junit, to_markdown, to_sarif};
 use crate::work::{WorkInput, count, input, plan_of, refused, waves};
 
 /// Checks code.
@@ -32,13 +32,15 @@ impl Executor for Qa {
         let report = check(&plan.contents, &sources);
         let summary = summary(&report);
         let test_id = TestId::derived(&format!("{} test {}", task.execution, input.round));
-        let json = to_json(&report).map_err(|problem| TaskError::Unable(millrace_app::Error::internal(problem)))?;
+        let internal = |problem| TaskError::Unable(millrace_app::Error::internal(problem));
+        let json = to_json(&report).map_err(internal)?;
         let new = work::NewReport {
             id: test_id.clone(),
             summary: summary.clone(),
             json: json.into_bytes(),
             markdown: to_markdown(&report).into_bytes(),
             junit: to_junit(&report).into_bytes(),
+            sarif: to_sarif(&report).map_err(internal)?.into_bytes(),
         };
         work::save_report(ports, id, run, new).await.map_err(refused)?;
         let event = work::NewEvent {

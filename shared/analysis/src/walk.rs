@@ -86,6 +86,19 @@ impl<'a> Lines<'a> {
         let column = head.iter().filter(|&&b| b & 0xc0 != 0x80).count() + 1;
         (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
     }
+
+    /// The line of a byte offset, from 1, without the way to its column.
+    pub(crate) fn line(&self, byte: usize) -> u32 {
+        u32::try_from(self.starts.partition_point(|&start| start <= byte)).unwrap_or(u32::MAX)
+    }
+
+    /// The byte offset of a line and column, both from 1; the nearest one where there is no such place.
+    pub(crate) fn byte(&self, line: usize, column: usize) -> usize {
+        let Some(&start) = self.starts.get(line.saturating_sub(1)) else { return self.text.len() };
+        let rest = self.text.get(start..).unwrap_or("");
+        let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
+        start + within
+    }
 }
 
 #[cfg(test)]

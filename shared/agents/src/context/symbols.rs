@@ -1,14 +1,17 @@
 //! What a file defines and what it uses, by tree-sitter.
 //!
 //! Grammars name alike what they have alike: a definition is a node with a `name` whose kind ends in `_definition`,
-//! `_declaration` or `_item`. So a grammar that is added to the analysis is understood here without more.
+//! `_declaration` or `_item`. So a grammar that is added to the analysis is understood here without more. Definitions of
+//! languages whose grammars are large are found by patterns.
+
+mod patterns;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tree_sitter::Node;
 
-use crate::analysis::{AnalysisOptions, SourceFile, syntax};
+use crate::analysis::outline;
 
 /// What a file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +57,13 @@ impl Symbols {
 /// Reads a file. What can't be parsed has names and no definitions.
 #[must_use]
 pub fn symbols(path: &str, contents: &[u8]) -> Symbols {
-    let file = SourceFile::new(path, contents);
-    let parsed = syntax::parse(&file, &AnalysisOptions::default());
+    let parsed = outline(path, contents);
     let Some(text) = parsed.text.filter(|text| !text.contains('\0')) else { return Symbols::default() };
     let mut symbols = Symbols { definitions: Vec::new(), references: words(text) };
-    let Some(tree) = &parsed.tree else { return symbols };
+    let Some(tree) = &parsed.tree else {
+        symbols.definitions = patterns::definitions(parsed.language, text);
+        return symbols;
+    };
     let mut cursor = tree.walk();
     // The ends of the definitions around the node, with whether something may be defined in them for others.
     let mut around: Vec<(usize, bool)> = Vec::new();
@@ -184,6 +189,26 @@ pub(super) fn words(text: &str) -> BTreeMap<String, u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn definitions_by_patterns_and_new_grammars() {
+        let names = |path: &str, text: &str| -> Vec<(usize, String)> {
+            symbols(path, text.as_bytes()).definitions.into_iter().map(|it| (it.depth, it.name)).collect()
+        };
+        let expect = |names: &[(usize, &str)]| -> Vec<(usize, String)> {
+            names.iter().map(|(depth, name)| (*depth, (*name).to_owned())).collect()
+        };
+        let ruby = "module Shop\n  class Cart < Base\n    def total(a)\n      a\n    end\n\n    def self.of(b) = b\n  end\nend\n";
+        assert_eq!(names("a.rb", ruby), expect(&[(0, "Shop"), (1, "Cart"), (2, "total"), (2, "self.of")]));
+        let php = "<?php\nfinal class Cart extends Base\n{\n    public static function total(int $a): int\n    {\n        return f($a);\n    }\n}\nfunction f() {}\n";
+        assert_eq!(names("a.php", php), expect(&[(0, "Cart"), (1, "total"), (0, "f")]));
+        let csharp = "namespace Shop;\n\npublic class Cart : Base\n{\n    public int Total { get; }\n    private static async Task<int> Sum(int a)\n    {\n        return await F(a);\n    }\n}\n";
+        assert_eq!(names("a.cs", csharp), expect(&[(0, "Shop"), (0, "Cart"), (1, "Sum")]));
+        let cpp = "namespace shop {\nclass Cart : public Base {\n public:\n  int total(int a) const {\n    if (a) { return f(a); }\n  }\n};\n}\nint shop::Cart::sum(int a)\n{\n  return f(a);\n}\n";
+        assert_eq!(names("a.cpp", cpp), expect(&[(0, "shop"), (0, "Cart"), (1, "total"), (0, "shop::Cart::sum")]));
+        assert_eq!(names("a.go", "package a\n\ntype T struct{}\n\nfunc (t T) F() {}\n").len(), 2);
+        assert_eq!(names("A.java", "class A {\n  int f() { return 1; }\n}\n"), expect(&[(0, "A"), (1, "f")]));
+    }
 
     fn names(path: &str, text: &str) -> Vec<(usize, String)> {
         symbols(path, text.as_bytes()).definitions.into_iter().map(|it| (it.depth, it.signature)).collect()

@@ -132,7 +132,8 @@ impl<'t> Counter<'_, 't> {
         if self.kinds.decisions.contains(&kind) && self.is_decision(node, kind) {
             self.decide();
         }
-        let is_else = self.kinds.else_clauses.contains(&kind);
+        let is_else = self.kinds.else_clauses.contains(&kind)
+            && !self.parent(1).is_some_and(|parent| self.kinds.plain_else.contains(&parent.kind()));
         if is_else || self.kinds.elif_clauses.contains(&kind) {
             // `else if` counts once, here; the `if` below adds neither nesting nor a point.
             self.add_flat();
@@ -155,7 +156,7 @@ impl<'t> Counter<'_, 't> {
         if !self.kinds.structural.contains(&kind) {
             return false;
         }
-        if kind.starts_with("if_") && self.is_else_if() {
+        if kind.starts_with("if_") && self.is_else_if(node) {
             return false;
         }
         let nesting = self.nesting;
@@ -168,8 +169,12 @@ impl<'t> Counter<'_, 't> {
     }
 
     /// Whether the node about to be entered is the `if` of an `else if`.
-    fn is_else_if(&self) -> bool {
-        self.parent(1).is_some_and(|parent| self.kinds.else_clauses.contains(&parent.kind()))
+    fn is_else_if(&self, node: Node<'t>) -> bool {
+        self.parent(1).is_some_and(|parent| {
+            self.kinds.else_clauses.contains(&parent.kind())
+                || self.kinds.else_parents.contains(&parent.kind())
+                    && parent.child_by_field_name("alternative") == Some(node)
+        })
     }
 
     /// Leaves out the catch-alls and the declarations without `else`.
@@ -179,6 +184,10 @@ impl<'t> Counter<'_, 't> {
             "let_declaration" => node.child_by_field_name("alternative").is_some(),
             "match_pattern" => node.child_by_field_name("condition").is_some(),
             "match_arm" => node.child_by_field_name("pattern").is_none_or(|p| text_of(p) != "_"),
+            // C's `default`.
+            "case_statement" => node.child_by_field_name("value").is_some(),
+            "switch_label" | "switch_section" => !text_of(node).starts_with("default"),
+            "switch_expression_arm" => node.named_child(0).is_none_or(|pattern| text_of(pattern) != "_"),
             "case_item" => node.child_by_field_name("value").is_none_or(|v| text_of(v) != "*"),
             "case_clause" => {
                 let mut cursor = node.walk();
@@ -230,7 +239,7 @@ impl<'t> Counter<'_, 't> {
     }
 
     fn name_of(&self, node: Node<'t>) -> String {
-        let own = node.child_by_field_name("name");
+        let own = node.child_by_field_name("name").or_else(|| declared(node));
         let given = own.or_else(|| {
             let parent = self.parent(1)?;
             match parent.kind() {
@@ -262,6 +271,9 @@ impl<'t> Counter<'_, 't> {
             return;
         }
         *self.operators.entry(token).or_default() += 1;
+        if kind == "else" && self.parent(1).is_some_and(|parent| self.kinds.else_parents.contains(&parent.kind())) {
+            self.add_flat();
+        }
         if !self.kinds.logical.contains(&kind) {
             return;
         }
@@ -353,6 +365,18 @@ impl<'t> Counter<'_, 't> {
                 Some(maintainability_index(metrics.halstead_volume, metrics.cyclomatic, metrics.sloc));
         }
     }
+}
+
+/// The name inside the declarators of C and C++.
+fn declared(node: Node<'_>) -> Option<Node<'_>> {
+    let mut name = node.child_by_field_name("declarator")?;
+    for _ in 0..16 {
+        match name.child_by_field_name("declarator") {
+            Some(inner) => name = inner,
+            None => break,
+        }
+    }
+    Some(name)
 }
 
 /// Marks the lines of a node that are not blank.

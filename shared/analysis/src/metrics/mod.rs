@@ -6,6 +6,7 @@
 
 mod count;
 mod kinds;
+mod sql;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -181,6 +182,7 @@ pub fn measure(file: &SourceFile, parsed: &Parsed<'_>) -> Measured {
     match (parsed.text, &parsed.tree) {
         (Some(text), Some(tree)) => count::count(text, tree, kinds::of(parsed.language), &mut measured),
         (Some(text), None) if parsed.language == Language::Yaml => yaml::count(text, &mut measured),
+        (Some(text), None) if parsed.language == Language::Sql => sql::count(text, &mut measured),
         (Some(text), None) if parsed.language.is_judged() => {
             let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
             measured.metrics.sloc = u32::try_from(lines).unwrap_or(u32::MAX);
@@ -258,6 +260,69 @@ mod tests {
         let text = "f() {\n if a && b; then\n  c\n elif d; then\n  e\n else\n  g\n fi\n case $1 in\n  a) ;;\n  *) ;;\n esac\n}\n";
         // if, &&, elif, case item. Cognitive: if 1, && 1, elif 1, else 1, case 1.
         assert_eq!(of("a.sh", text), (5, 5));
+    }
+
+    #[test]
+    fn go() {
+        let text = "package a\nfunc (t *T) f(x int) int {\n\tif x > 1 && t.ok {\n\t\treturn 1\n\t} else if x < 0 {\n\t\treturn 2\n\t} else {\n\t\tfor i := range x {\n\t\t\tprintln(i)\n\t\t}\n\t}\n\tswitch x {\n\tcase 1:\n\tdefault:\n\t}\n\treturn 0\n}\n";
+        // if, &&, else-if, for, case. Cognitive: if 1, && 1, else if 1, else 1, for 2, switch 1.
+        assert_eq!(of("a.go", text), (6, 7));
+    }
+
+    #[test]
+    fn java() {
+        let text = "class A {\n int f(int x) {\n  if (x > 1 || x < -5) { return 1; } else if (x == 0) { return 2; } else { x++; }\n  switch (x) { case 1: return 3; default: break; }\n  try { g(); } catch (E e) { for (int i : xs) { x += i > 1 ? 1 : 2; } }\n  return x;\n }\n}\n";
+        // if, ||, else-if, case, catch, for, ternary.
+        // Cognitive: if 1, || 1, else if 1, else 1, switch 1, catch 1, for 2, ternary 3.
+        assert_eq!(of("A.java", text), (8, 11));
+    }
+
+    #[test]
+    fn c_and_cpp() {
+        let text = "int f(int x) {\n  if (x) { return 1; } else if (x > 2) { goto end; } else { x = 3; }\n  while (x && x < 9) { x++; }\n  switch (x) { case 1: break; default: break; }\nend:\n  return x ? 1 : f(2);\n}\n";
+        // if, else-if, while, &&, case, ?:.
+        // Cognitive: if 1, else if 1, goto 1, else 1, while 1, && 1, switch 1, ?: 1, recursion 1.
+        assert_eq!(of("a.c", text), (7, 9));
+        let m = metrics(
+            "a.cpp",
+            "namespace n { void A::g(int& x) { for (auto y : z) { auto h = [&] { if (y) x++; }; } } }\n",
+        );
+        let names: Vec<_> = m.functions.iter().map(|f| (f.name.as_str(), f.cyclomatic, f.cognitive)).collect();
+        // for 1, if in a lambda in the loop 3.
+        assert_eq!(names, [("A::g", 3, 4)]);
+    }
+
+    #[test]
+    fn csharp() {
+        let text = "class A {\n int F(int x) {\n  if (x > 1 && x < 5) { return 1; } else if (x == 0) { return 2; } else { x++; }\n  foreach (var y in z) { if (y is null) continue; }\n  return x switch { 1 => 2, _ => 3 };\n }\n}\n";
+        // if, &&, else-if, foreach, if, arm. Cognitive: if 1, && 1, else if 1, else 1, foreach 1, if 2, switch 1.
+        assert_eq!(of("A.cs", text), (7, 8));
+    }
+
+    #[test]
+    fn ruby() {
+        let text = "def f(x)\n  if x && y\n    1\n  elsif z\n    2\n  else\n    3\n  end\n  case x\n  when 1 then 2\n  else 4\n  end\n  xs.each { |a| return a if a }\nrescue E => e\n  nil\nend\n";
+        // if, &&, elsif, when, modifier, rescue. Cognitive: if 1, && 1, elsif 1, else 1, case 1, modifier in a block 2, rescue 1.
+        assert_eq!(of("a.rb", text), (7, 8));
+    }
+
+    #[test]
+    fn php() {
+        let text = "<?php\nfunction f($x) {\n  if ($x && $y) { return 1; } elseif ($z) { return 2; } else { foreach ($a as $b) { echo $b; } }\n  return match (true) { $x > 1 => 1, default => 2 };\n}\n";
+        // if, &&, elseif, foreach, arm. Cognitive: if 1, && 1, elseif 1, else 1, foreach 2, match 1.
+        assert_eq!(of("a.php", text), (6, 7));
+    }
+
+    #[test]
+    fn sql() {
+        let m = metrics(
+            "a.sql",
+            "-- one\nSELECT a, -- two\n  CASE WHEN b > 1 THEN 1 WHEN c THEN 2 ELSE CASE WHEN d THEN 3 END END\nFROM e;\n/* x\n */\n",
+        );
+        assert_eq!((m.lines, m.sloc, m.comment_lines), (6, 3, 3));
+        // Three WHEN. Cognitive: CASE 1, ELSE 1, CASE in CASE 2.
+        assert_eq!((m.cyclomatic, m.cognitive), (4, 4));
+        assert!(m.maintainability_index.is_some());
     }
 
     #[test]

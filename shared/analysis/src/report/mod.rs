@@ -1,11 +1,12 @@
 //! The report on a project: summary, score, checks, findings and metrics.
 //!
 //! [`Report::new`] builds one from an [`Analysis`]; [`Report::add_check`] adds results from
-//! elsewhere, such as a run of the tests. [`to_json`], [`to_markdown`] and [`to_junit`] write it.
+//! elsewhere, such as a run of the tests. [`to_json`], [`to_markdown`], [`to_junit`] and [`to_sarif`] write it.
 //! The same input gives the same text. How the score is made is written in [`score`].
 
 mod junit;
 mod markdown;
+mod sarif;
 pub mod score;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::{Analysis, FileMetrics, Finding, Language, Severity, SourceFile, Tota
 
 pub use junit::to_junit;
 pub use markdown::to_markdown;
+pub use sarif::to_sarif;
 pub use score::{Rating, Score};
 
 /// The version of the report's format.

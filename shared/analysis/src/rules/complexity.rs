@@ -5,21 +5,15 @@ use super::super::metrics::FileMetrics;
 use super::super::{AnalysisOptions, Finding, Severity};
 use super::{finding, id};
 
-/// Minutes for a complex function as `SonarQube` counts them: five, and one for each point over
-/// the limit.
-fn minutes(value: u32, limit: u32) -> u32 {
-    5_u32.saturating_add(value.saturating_sub(limit))
-}
-
 pub(super) fn check(file: &FileMetrics, options: &AnalysisOptions, findings: &mut Vec<Finding>) {
     for function in &file.functions {
         let name = &function.name;
         let place = (function.line, 0);
         let is_tangled = function.own_cognitive > options.max_cognitive;
         if function.cyclomatic > options.max_cyclomatic || is_tangled {
-            let over_cyclomatic = minutes(function.cyclomatic, options.max_cyclomatic);
-            let over_cognitive = minutes(function.own_cognitive, options.max_cognitive);
-            findings.push(finding(
+            let over_cyclomatic = function.cyclomatic.saturating_sub(options.max_cyclomatic);
+            let over_cognitive = function.own_cognitive.saturating_sub(options.max_cognitive);
+            let mut complex = finding(
                 id::FUNCTION_TOO_COMPLEX,
                 // Many paths that are easy to read, as in a table of cases, matter less.
                 if is_tangled { Severity::Major } else { Severity::Minor },
@@ -29,8 +23,11 @@ pub(super) fn check(file: &FileMetrics, options: &AnalysisOptions, findings: &mu
                     "`{name}` has cyclomatic complexity {} (at most {}) and cognitive complexity {} (at most {}); split it",
                     function.cyclomatic, options.max_cyclomatic, function.own_cognitive, options.max_cognitive
                 ),
-                over_cyclomatic.max(over_cognitive),
-            ));
+            );
+            // As `SonarQube` counts: a minute more for each point over the limit.
+            let over = over_cyclomatic.max(over_cognitive);
+            complex.remediation_minutes = complex.remediation_minutes.saturating_add(over);
+            findings.push(complex);
         }
         if function.lines > options.max_function_lines {
             findings.push(finding(
@@ -39,7 +36,6 @@ pub(super) fn check(file: &FileMetrics, options: &AnalysisOptions, findings: &mu
                 &file.path,
                 place,
                 format!("`{name}` has {} lines (at most {}); split it", function.lines, options.max_function_lines),
-                20,
             ));
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn check(path: &str, language: Language, text: &str, measured: &Measu
         if indent.contains('\t') && indent.contains(' ') {
             let message = "tabs and spaces in one indentation: use four spaces a level".to_owned();
             let severity = Severity::Major;
-            findings.push(finding(id::MIXED_INDENTATION, severity, path, (number, 1), message, 5));
+            findings.push(finding(id::MIXED_INDENTATION, severity, path, (number, 1), message));
             return;
         }
         let tabs = indent.contains('\t');
@@ -32,7 +32,7 @@ pub(super) fn check(path: &str, language: Language, text: &str, measured: &Measu
     }
     if let Some(number) = other {
         let message = "some lines are indented with tabs and some with spaces: use four spaces a level".to_owned();
-        findings.push(finding(id::MIXED_INDENTATION, Severity::Minor, path, (number, 1), message, 5));
+        findings.push(finding(id::MIXED_INDENTATION, Severity::Minor, path, (number, 1), message));
     }
 }
 

@@ -1,6 +1,15 @@
-//! Dependency manifests: package.json, pyproject.toml, Cargo.toml and requirements files.
+//! Dependency manifests: package.json, pyproject.toml, Cargo.toml, requirements files, go.mod, pom.xml, Gemfile and
+//! composer.json.
 //!
 //! Syntax errors are reported elsewhere; these rules look at manifests that parse.
+
+mod go;
+mod maven;
+mod php;
+mod ruby;
+mod versions;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
@@ -13,23 +22,30 @@ use super::{finding, id, requirements};
 #[must_use]
 pub fn is_manifest(path: &str) -> bool {
     let name = file_name(path);
-    matches!(name, "package.json" | "pyproject.toml" | "Cargo.toml") || is_requirements(name)
+    matches!(
+        name,
+        "package.json" | "pyproject.toml" | "Cargo.toml" | "go.mod" | "pom.xml" | "Gemfile" | "composer.json"
+    ) || is_requirements(name)
 }
 
-fn is_requirements(name: &str) -> bool {
+pub(super) fn is_requirements(name: &str) -> bool {
     name.starts_with("requirements") && name.ends_with(".txt")
 }
 
 pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
     // Third-party code that was copied in is not the project's to declare.
-    if path.split('/').any(|part| part == "node_modules") {
+    if path.split('/').any(|part| matches!(part, "node_modules" | "vendor")) {
         return;
     }
-    let mut check = Check { path, findings };
+    let mut check = Check { path, text, findings };
     match file_name(path) {
         "package.json" => check.package_json(text),
         "pyproject.toml" => check.toml(text, Check::pyproject),
         "Cargo.toml" => check.toml(text, Check::cargo),
+        "go.mod" => check.go_mod(),
+        "pom.xml" => check.pom(),
+        "Gemfile" => check.gemfile(),
+        "composer.json" => check.composer(),
         name if is_requirements(name) => requirements::check(path, text, check.findings),
         _ => {}
     }
@@ -37,23 +53,42 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
 
 struct Check<'a> {
     path: &'a str,
+    text: &'a str,
     findings: &'a mut Vec<Finding>,
 }
 
 impl Check<'_> {
     fn invalid(&mut self, place: (u32, u32), message: String) {
-        self.findings.push(finding(id::MANIFEST_INVALID, Severity::Blocker, self.path, place, message, 20));
+        self.findings.push(finding(id::MANIFEST_INVALID, Severity::Blocker, self.path, place, message));
     }
 
     fn incomplete(&mut self, key: &str) {
         let message = format!("no `{key}`: add it");
-        self.findings.push(finding(id::MANIFEST_INCOMPLETE, Severity::Minor, self.path, (0, 0), message, 5));
+        self.findings.push(finding(id::MANIFEST_INCOMPLETE, Severity::Minor, self.path, (0, 0), message));
     }
 
     fn unpinned(&mut self, line: u32, name: &str, version: &str) {
         let column = u32::from(line > 0);
         let message = format!("`{name}` accepts any version (`{version}`): give a version");
-        self.findings.push(finding(id::UNPINNED, Severity::Minor, self.path, (line, column), message, 5));
+        self.findings.push(finding(id::UNPINNED, Severity::Minor, self.path, (line, column), message));
+    }
+
+    fn bad_version(&mut self, line: u32, name: &str, version: &str, form: &str) {
+        let shown: String = version.chars().take(40).collect();
+        let message = format!("`{shown}` is no version that can be resolved for `{name}`: write it as {form}");
+        self.findings.push(finding(id::BAD_VERSION, Severity::Major, self.path, (line, u32::from(line > 0)), message));
+    }
+
+    fn duplicate(&mut self, line: u32, name: &str, other: &str) {
+        let message = format!("`{name}` is declared {other} too: keep one");
+        let place = (line, u32::from(line > 0));
+        self.findings.push(finding(id::DUPLICATE_DEPENDENCY, Severity::Major, self.path, place, message));
+    }
+
+    /// The first line that holds a text; 0 without one.
+    fn line_of(&self, needle: &str) -> u32 {
+        let at = self.text.lines().position(|line| line.contains(needle));
+        at.map_or(0, |at| u32::try_from(at + 1).unwrap_or(0))
     }
 
     fn package_json(&mut self, text: &str) {
@@ -81,6 +116,12 @@ impl Check<'_> {
                 Some(_) => self.invalid((0, 0), format!("`{section}` must be an object")),
             }
         }
+        let names = |section: &str| package.get(section).and_then(Json::as_object).into_iter().flat_map(Map::keys);
+        let main: BTreeMap<&String, ()> = names("dependencies").map(|name| (name, ())).collect();
+        for name in names("devDependencies").filter(|name| main.contains_key(name)) {
+            let line = self.line_of(&format!("\"{name}\""));
+            self.duplicate(line, name, "among the other dependencies");
+        }
     }
 
     fn package_section(&mut self, section: &str, entries: &Map<String, Json>) {
@@ -90,8 +131,14 @@ impl Check<'_> {
                 continue;
             };
             let open = matches!(text.trim(), "" | "*" | "x" | "latest" | "next");
-            if open && section != "scripts" && section != "peerDependencies" {
-                self.unpinned(0, name, text);
+            if section == "scripts" {
+                continue;
+            }
+            let line = self.line_of(&format!("\"{name}\""));
+            if open && section != "peerDependencies" {
+                self.unpinned(line, name, text);
+            } else if !open && !versions::is_npm(text) {
+                self.bad_version(line, name, text, "`^1.2.3`");
             }
         }
     }
@@ -163,8 +210,16 @@ impl Check<'_> {
                 }
                 Value::Array(_) | Value::Other(_) => None,
             };
-            if version.is_some_and(|version| matches!(version.trim(), "*" | "")) && name != "python" {
-                self.unpinned(line, name, version.unwrap_or(""));
+            match version {
+                Some(open) if matches!(open.trim(), "*" | "") => {
+                    if name != "python" {
+                        self.unpinned(line, name, open);
+                    }
+                }
+                Some(given) if file_name(self.path) == "Cargo.toml" && !versions::is_cargo(given) => {
+                    self.bad_version(line, name, given, "`1.2.3`");
+                }
+                _ => {}
             }
         }
     }

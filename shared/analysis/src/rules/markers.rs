@@ -22,7 +22,7 @@ pub(super) fn conflicts(path: &str, language: Language, text: &str, findings: &m
         if is_marker(line, "<<<<<<<") || is_marker(line, ">>>>>>>") {
             let place = (number, 1);
             let message = "merge conflict marker: resolve the conflict and delete the marker lines".to_owned();
-            findings.push(finding(id::CONFLICT, Severity::Blocker, path, place, message, 20));
+            findings.push(finding(id::CONFLICT, Severity::Blocker, path, place, message));
         }
     }
 }
@@ -34,15 +34,17 @@ pub(super) fn todos(path: &str, text: &str, measured: &Measured, findings: &mut 
         let Some(body) = text.get(comment.start..comment.end) else {
             continue;
         };
-        for (word, severity, minutes) in
-            [("TODO", Severity::Info, 5), ("FIXME", Severity::Minor, 20), ("XXX", Severity::Minor, 20)]
-        {
+        for (word, rule, severity) in [
+            ("TODO", id::TODO, Severity::Info),
+            ("FIXME", id::FIXME, Severity::Minor),
+            ("XXX", id::FIXME, Severity::Minor),
+        ] {
             let Some(at) = find_word(body, word) else {
                 continue;
             };
             let place = lines.position(comment.start + at);
             let message = format!("{word} comment: do the work or track it outside of the code");
-            findings.push(finding(id::TODO, severity, path, place, message, minutes));
+            findings.push(finding(rule, severity, path, place, message));
         }
     }
 }
@@ -76,9 +78,9 @@ mod tests {
     #[test]
     fn unfinished_work() {
         let text = "x = 1  # TODO(me): more\n# FIXME now\ny = 'TODO'\n# TODOS, AUTODOC\n";
-        let found = found(id::TODO, "a.py", text);
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|f| f.starts_with("info 1 TODO")));
-        assert!(found.iter().any(|f| f.starts_with("minor 2 FIXME")));
+        let todo = found(id::TODO, "a.py", text);
+        assert!(todo.len() == 1 && todo[0].starts_with("info 1 TODO"), "{todo:?}");
+        let fixme = found(id::FIXME, "a.py", text);
+        assert!(fixme.len() == 1 && fixme[0].starts_with("minor 2 FIXME"), "{fixme:?}");
     }
 }

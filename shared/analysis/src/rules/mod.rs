@@ -3,7 +3,11 @@
 //! Each file of this folder holds one rule or one family. A rule is a function that pushes
 //! findings; it never fails.
 
+pub mod catalogue;
+mod code;
 mod complexity;
+mod dependencies;
+mod imports;
 mod indentation;
 mod manifests;
 mod markers;
@@ -42,14 +46,58 @@ pub mod id {
     pub const MANIFEST_INCOMPLETE: &str = "manifest-incomplete";
     /// A dependency without a version.
     pub const UNPINNED: &str = "unpinned-dependency";
+    /// A version that the package manager does not understand.
+    pub const BAD_VERSION: &str = "bad-version";
+    /// A dependency that is declared twice.
+    pub const DUPLICATE_DEPENDENCY: &str = "duplicate-dependency";
+    /// A package that is imported and not declared.
+    pub const MISSING_DEPENDENCY: &str = "missing-dependency";
     /// A function with too many lines.
     pub const FUNCTION_TOO_LONG: &str = "function-too-long";
     /// A function that is too complex.
     pub const FUNCTION_TOO_COMPLEX: &str = "function-too-complex";
-    /// A TODO or FIXME in a comment.
+    /// A TODO in a comment.
     pub const TODO: &str = "todo-comment";
+    /// A FIXME or XXX in a comment.
+    pub const FIXME: &str = "fixme-comment";
+    /// Code that only says that it is not implemented.
+    pub const UNFINISHED: &str = "unfinished-code";
     /// Tabs and spaces mixed in Python's indentation.
     pub const MIXED_INDENTATION: &str = "mixed-indentation";
+    /// A statement after one that never goes on.
+    pub const UNREACHABLE: &str = "unreachable-code";
+    /// An error that is caught and dropped.
+    pub const SWALLOWED_ERROR: &str = "swallowed-error";
+    /// Python's `except:` without a class.
+    pub const BARE_EXCEPT: &str = "bare-except";
+    /// A mutable default of a Python parameter.
+    pub const MUTABLE_DEFAULT: &str = "mutable-default";
+    /// An assertion of a tuple.
+    pub const ASSERT_TUPLE: &str = "assert-tuple";
+    /// Comparison with a literal by identity.
+    pub const LITERAL_IDENTITY: &str = "literal-identity";
+    /// A key that stands twice in one literal.
+    pub const DUPLICATE_KEY: &str = "duplicate-key";
+    /// A condition that assigns a constant.
+    pub const ASSIGNMENT_IN_CONDITION: &str = "assignment-in-condition";
+    /// A breakpoint that was left in.
+    pub const DEBUGGER: &str = "debugger";
+    /// Text that is run as code.
+    pub const EVAL: &str = "eval";
+    /// An import of which nothing is used.
+    pub const UNUSED_IMPORT: &str = "unused-import";
+    /// A C function that cannot be used safely.
+    pub const UNSAFE_FUNCTION: &str = "unsafe-function";
+    /// A function that the language no longer has.
+    pub const REMOVED_FUNCTION: &str = "removed-function";
+    /// A public Java class in a file of another name.
+    pub const CLASS_FILE: &str = "class-file-name";
+    /// An HTML id that stands twice.
+    pub const DUPLICATE_ID: &str = "duplicate-id";
+    /// An image without `alt`.
+    pub const MISSING_ALT: &str = "missing-alt";
+    /// An HTML page without `lang`.
+    pub const MISSING_LANG: &str = "missing-lang";
     /// A project without a README.
     pub const MISSING_README: &str = "missing-readme";
     /// A project without tests.
@@ -75,6 +123,10 @@ pub fn check_file(
     indentation::check(&file.path, parsed.language, text, measured, findings);
     let has_syntax_error = parsed.findings.iter().any(|finding| finding.rule == id::SYNTAX);
     if !has_syntax_error {
+        if let Some(tree) = &parsed.tree {
+            code::check(&file.path, parsed.language, text, tree, findings);
+            imports::unused(&file.path, parsed.language, text, tree, findings);
+        }
         manifests::check(&file.path, text, findings);
     }
 }
@@ -84,17 +136,18 @@ pub fn check_project(files: &[SourceFile], metrics: &[FileMetrics], findings: &m
     paths::check(files, findings);
     project::readme(files, findings);
     project::tests(files, metrics, findings);
+    dependencies::check(files, findings);
 }
 
-/// A finding at a place.
+/// A finding at a place, with the minutes of the catalogue.
 pub(crate) fn finding(
     rule: &str,
     severity: Severity,
     path: &str,
     (line, column): (u32, u32),
     message: String,
-    remediation_minutes: u32,
 ) -> Finding {
+    let remediation_minutes = catalogue::minutes(rule, severity);
     Finding { rule: rule.to_owned(), severity, path: path.to_owned(), line, column, message, remediation_minutes }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn check(files: &[SourceFile], findings: &mut Vec<Finding>) {
         if let Err(error) = set.insert(path) {
             let shown: String = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
             let message = format!("{error}; rename the file");
-            findings.push(finding(id::UNSAFE_PATH, Severity::Blocker, &shown, (0, 0), message, 10));
+            findings.push(finding(id::UNSAFE_PATH, Severity::Blocker, &shown, (0, 0), message));
         }
     }
 }

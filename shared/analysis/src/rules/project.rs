@@ -13,7 +13,7 @@ pub(super) fn readme(files: &[SourceFile], findings: &mut Vec<Finding>) {
     });
     if !has && !files.is_empty() {
         let message = "no README at the top: say what the project does and how to run it".to_owned();
-        findings.push(finding(id::MISSING_README, Severity::Minor, "", (0, 0), message, 15));
+        findings.push(finding(id::MISSING_README, Severity::Minor, "", (0, 0), message));
     }
 }
 
@@ -22,7 +22,7 @@ pub(super) fn tests(files: &[SourceFile], metrics: &[FileMetrics], findings: &mu
     let has_code = metrics.iter().any(|file| file.language.is_program() && file.sloc > 0);
     if has_code && !files.iter().any(is_test) {
         let message = "there is code and no test: add tests that run without a network".to_owned();
-        findings.push(finding(id::MISSING_TESTS, Severity::Major, "", (0, 0), message, 60));
+        findings.push(finding(id::MISSING_TESTS, Severity::Major, "", (0, 0), message));
     }
 }
 

@@ -1,5 +1,6 @@
 //! `requirements.txt`, line by line, as pip's documentation describes the format.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -21,6 +22,15 @@ static REQUIREMENT: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Reports lines that pip refuses, and dependencies without or with an open version.
 pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for (line, number) in text.lines().zip(1_u32..) {
+        let plain = !line.contains(';') && !line.trim_start().starts_with(['#', '-', '.', '/']);
+        let Some(name) = name(line).filter(|_| plain) else { continue };
+        if let Some(first) = seen.insert(name.clone(), number) {
+            let message = format!("`{name}` is declared on line {first} too: keep one");
+            findings.push(finding(id::DUPLICATE_DEPENDENCY, Severity::Major, path, (number, 1), message));
+        }
+    }
     let mut continued = String::new();
     let mut start = 0;
     for (line, number) in text.lines().zip(1_u32..) {
@@ -40,6 +50,32 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The name of a distribution as PEP 503 compares it.
+pub(super) fn normal(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if out.ends_with('-') => {}
+            '-' | '_' | '.' => out.push('-'),
+            _ => out.extend(c.to_lowercase()),
+        }
+    }
+    out
+}
+
+/// The name in a requirement, normalised.
+pub(super) fn name(requirement: &str) -> Option<String> {
+    let requirement = requirement.trim();
+    let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')));
+    let name = requirement.get(..end.unwrap_or(requirement.len()))?;
+    (name.starts_with(|c: char| c.is_ascii_alphanumeric())).then(|| normal(name))
+}
+
+/// The names in a file of requirements.
+pub(super) fn names(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter(|line| !line.trim_start().starts_with(['#', '-', '.', '/'])).filter_map(name)
+}
+
 fn check_line(path: &str, line: &str, number: u32, findings: &mut Vec<Finding>) {
     let line = match line.find(" #") {
         Some(at) => line.get(..at).unwrap_or(line),
@@ -53,14 +89,14 @@ fn check_line(path: &str, line: &str, number: u32, findings: &mut Vec<Finding>) 
     let requirement = line.split(" --").next().unwrap_or(line).trim();
     let Some(captures) = REQUIREMENT.captures(requirement) else {
         let message = "pip refuses this line: write `name==version`".to_owned();
-        findings.push(finding(id::MANIFEST_INVALID, Severity::Blocker, path, (number, 1), message, 20));
+        findings.push(finding(id::MANIFEST_INVALID, Severity::Blocker, path, (number, 1), message));
         return;
     };
     let name = captures.name("name").map_or("", |m| m.as_str());
     match captures.name("version").map(|m| m.as_str()) {
         None => {
             let message = format!("`{name}` has no version: pin it, for example `{name}==1.2.3`");
-            findings.push(finding(id::UNPINNED, Severity::Minor, path, (number, 1), message, 5));
+            findings.push(finding(id::UNPINNED, Severity::Minor, path, (number, 1), message));
         }
         Some(version)
             if !version.contains("==")
@@ -69,7 +105,7 @@ fn check_line(path: &str, line: &str, number: u32, findings: &mut Vec<Finding>) 
                 && !version.contains('<') =>
         {
             let message = format!("`{name}` has no upper bound: any later release may be installed");
-            findings.push(finding(id::UNPINNED, Severity::Info, path, (number, 1), message, 2));
+            findings.push(finding(id::UNPINNED, Severity::Info, path, (number, 1), message));
         }
         Some(_) => {}
     }

@@ -11,7 +11,7 @@ use super::super::{Finding, Severity};
 use super::{finding, id};
 
 /// Token formats that their issuers publish. Each pattern's group 1 is the secret.
-const FORMATS: [(&str, &str); 17] = [
+const FORMATS: [(&str, &str); 31] = [
     ("AWS access key id", r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b"),
     ("AWS secret access key", r#"(?i)aws_?secret_?(?:access_?)?key["']?\s*[:=]\s*["']?([A-Za-z0-9/+=]{40})\b"#),
     ("private key", r"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)"),
@@ -27,6 +27,20 @@ const FORMATS: [(&str, &str); 17] = [
     ("PyPI token", r"\b(pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{30,})"),
     ("SendGrid key", r"\b(SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})\b"),
     ("crates.io token", r"\b(cio[A-Za-z0-9]{32})\b"),
+    ("Google OAuth secret", r"\b(GOCSPX-[A-Za-z0-9_-]{28})"),
+    ("Azure storage key", r"AccountKey=([A-Za-z0-9+/]{86}==)"),
+    ("Slack webhook", r"(https://hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,})"),
+    ("Stripe webhook secret", r"\b(whsec_[A-Za-z0-9+/=]{32,})"),
+    ("Twilio API key", r"\b(SK[0-9a-f]{32})\b"),
+    ("DigitalOcean token", r"\b(do[opr]_v1_[0-9a-f]{64})\b"),
+    ("Shopify token", r"\b(shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32})\b"),
+    ("Databricks token", r"\b(dapi[0-9a-f]{32})\b"),
+    ("Vault token", r"\b(hv[sb]\.[A-Za-z0-9_-]{24,})"),
+    ("Linear key", r"\b(lin_api_[A-Za-z0-9]{40})\b"),
+    ("Telegram bot token", r"\b([0-9]{8,10}:AA[A-Za-z0-9_-]{33})\b"),
+    ("Mailgun key", r"\b(key-[0-9a-f]{32})\b"),
+    ("Grafana token", r"\b(glsa_[A-Za-z0-9]{32}_[0-9a-f]{8})\b"),
+    ("age secret key", r"(AGE-SECRET-KEY-1[0-9A-Z]{58})"),
     ("Hugging Face token", r"\b(hf_[A-Za-z0-9]{34,})\b"),
     ("JSON web token", r"\b(eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,})"),
 ];
@@ -34,12 +48,52 @@ const FORMATS: [(&str, &str); 17] = [
 /// A name that means a credential, then `=` or `:`, then a literal.
 const ASSIGNMENT: &str = r#"(?i)(?:^|[^A-Za-z0-9])[A-Za-z0-9_-]*?(password|passwd|passphrase|pwd|secret|secret_?key|api_?key|auth_?token|access_?token|client_?secret|private_?token)["']?\s*(?::\s*(?:str|string|&str|&'static str)\s*)?(?::|=|:=|=>)\s*["'`]([^"'`\s]{4,200})["'`]"#;
 
+/// A line of a settings file, where values have no quotes.
+const SETTING: &str = r#"(?im)^\s*(?:export\s+)?[A-Z0-9_.-]*?(?:password|passwd|passphrase|secret|secret_?key|api_?key|token|private_?key)\s*=\s*([^"'`\s#]{6,200})\s*$"#;
+
+/// A name that may mean a credential, then a long literal; entropy decides.
+const NAMED: &str = r#"(?i)(?:key|token|secret|credential|auth|bearer)[A-Za-z0-9_-]*["']?\s*(?::|=|:=|=>|\()\s*["'`]([A-Za-z0-9+/_=-]{24,200})["'`]"#;
+
+/// Bits a character from which a literal is taken for random. Hexadecimal digests stay below, base64 of random bytes is
+/// above.
+const RANDOM_BITS: f64 = 4.0;
+
+/// Shannon's entropy of a text, in bits a character.
+fn entropy(text: &str) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in text.bytes() {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count += 1;
+        }
+    }
+    let length = text.len().max(1) as f64;
+    let of = |count: &u32| {
+        let share = f64::from(*count) / length;
+        if *count == 0 { 0.0 } else { -share * share.log2() }
+    };
+    counts.iter().map(of).sum()
+}
+
+/// Whether a literal looks random: many different letters and digits, and no words.
+fn is_random(value: &str) -> bool {
+    let has = |is: fn(&char) -> bool| value.chars().any(|c| is(&c));
+    has(char::is_ascii_digit)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_uppercase)
+        && entropy(value) > RANDOM_BITS
+}
+
 /// A password inside a URL.
 const URL: &str = r#"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@"'`<>{}$]{1,64}:([^\s:/@"'`<>{}$]{3,128})@[A-Za-z0-9]"#;
 
 #[expect(clippy::expect_used, reason = "the patterns are constants and a test compiles them all")]
 static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
-    let all = FORMATS.iter().copied().chain([("credential", ASSIGNMENT), ("password in a URL", URL)]);
+    let all = FORMATS.iter().copied().chain([
+        ("credential", ASSIGNMENT),
+        ("password in a URL", URL),
+        ("setting", SETTING),
+        ("random value", NAMED),
+    ]);
     all.map(|(name, pattern)| (name, Regex::new(pattern).expect("a valid pattern"))).collect()
 });
 
@@ -107,7 +161,13 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
     // Rust keeps unit tests at the end of the file they test.
     let tests = if path.ends_with(".rs") { text.rfind("#[cfg(test)]") } else { None };
     let mut reported = BTreeSet::new();
+    let name = file_name(path).to_ascii_lowercase();
+    let is_settings =
+        name.starts_with(".env") || [".env", ".properties", ".ini", ".cfg"].iter().any(|it| name.ends_with(it));
     for (kind, pattern) in PATTERNS.iter() {
+        if *kind == "setting" && !is_settings {
+            continue;
+        }
         for captures in pattern.captures_iter(text) {
             let Some(value) = captures.iter().skip(1).flatten().last() else {
                 continue;
@@ -126,7 +186,7 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
                 "{kind} in the file ({} characters, not shown): revoke it, and read it from the environment or a secret store",
                 value.as_str().chars().count()
             );
-            findings.push(finding(id::SECRET, severity, path, place, message, 60));
+            findings.push(finding(id::SECRET, severity, path, place, message));
         }
     }
 }
@@ -135,6 +195,12 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
 fn judge(kind: &str, value: &str, is_sample: bool) -> Option<Severity> {
     match kind {
         "private key" => Some(Severity::Blocker),
+        "setting" if is_placeholder(value) || is_plain_words(value) => None,
+        "setting" if is_sample => Some(Severity::Info),
+        "setting" => Some(Severity::Blocker),
+        "random value" if is_placeholder(value) || !is_random(value) => None,
+        "random value" if is_sample => Some(Severity::Info),
+        "random value" => Some(Severity::Major),
         "credential" | "password in a URL" if is_placeholder(value) => None,
         "credential" | "password in a URL" if is_sample => Some(Severity::Info),
         "credential" if is_plain_words(value) => Some(Severity::Major),
@@ -212,6 +278,21 @@ mod tests {
     }
 
     #[test]
+    fn settings_and_random_values() {
+        let random = token("", 32);
+        assert_eq!(severity(".env", "DB_PASSWORD=hunter2!\n").as_deref(), Some("blocker"));
+        assert_eq!(severity(".env.example", "DB_PASSWORD=hunter2!\n").as_deref(), Some("info"));
+        assert_eq!(severity("a.txt", "DB_PASSWORD=hunter2!\n"), None);
+        assert_eq!(severity(".env", "API_KEY=${KEY}\nTOKEN=changeme1\nDEBUG=true1\n"), None);
+        assert_eq!(severity("a.js", &format!("const signingKey = '{random}';\n")).as_deref(), Some("major"));
+        assert_eq!(severity("a.js", "const cacheKey = 'the-name-of-the-thing-that-is-kept';\n"), None);
+        assert_eq!(severity("a.js", "const key = 'da39a3ee5e6b4b0d3255bfef95601890afd80709';\n"), None);
+        assert!(entropy("aaaa") == 0.0 && (entropy("abcd") - 2.0).abs() < 1e-9);
+        let webhook = format!("https://hooks.slack.com/services/{}/{}/{}", "T0AB1CD2E", "B0AB1CD2E", token("", 24));
+        assert_eq!(severity("a.txt", &webhook).as_deref(), Some("blocker"));
+    }
+
+    #[test]
     fn what_is_no_secret() {
         for text in [
             "password = os.environ['DB_PASSWORD']",
@@ -238,6 +319,6 @@ mod tests {
 
     #[test]
     fn all_patterns_compile() {
-        assert_eq!(PATTERNS.len(), FORMATS.len() + 2);
+        assert_eq!(PATTERNS.len(), FORMATS.len() + 4);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tree_sitter::{Node, Tree};
 
+use super::super::strict::{guard, javascript};
 use super::super::walk::{Next, Visit, parse_tree, walk};
 use super::super::{Language, Severity};
 use super::reporter::{Reporter, snippet};
@@ -44,9 +45,14 @@ impl Reporter<'_> {
         let mut cursor = element.walk();
         let mut body = None;
         let mut is_javascript = true;
+        let mut is_module = false;
         for child in element.named_children(&mut cursor) {
             match child.kind() {
-                "start_tag" => is_javascript = script_is_javascript(self.slice(child)),
+                "start_tag" => {
+                    let tag = self.slice(child);
+                    is_javascript = script_is_javascript(tag);
+                    is_module = tag.contains("module");
+                }
                 "raw_text" => body = Some(child),
                 _ => {}
             }
@@ -66,7 +72,14 @@ impl Reporter<'_> {
             return;
         };
         let mut inner = Reporter::new(self.path, script, self.max);
-        inner.errors(&tree);
+        let goal = if is_module { javascript::Goal::Module } else { javascript::Goal::Script };
+        let verdict = guard::is_shallow(&tree)
+            .then(|| javascript::check(self.path, Language::JavaScript, script, goal))
+            .flatten();
+        match verdict {
+            Some(problems) => inner.verdict(problems),
+            None => inner.errors(&tree),
+        }
         let (line, column) = self.lines.position(body.start_byte());
         for finding in inner.findings {
             let column = match finding.line {

@@ -1,30 +1,28 @@
-//! Syntax check: every file in a known language is parsed with tree-sitter, JSON also and YAML only with a parser that
-//! follows the specification. (The scanner of tree-sitter-yaml 0.7 writes past its buffer when nested deeply, so it is
-//! not used.)
+//! Syntax check: every file in a known language is parsed with tree-sitter, and judged by a parser that follows the
+//! language's specification where there is one (`strict`). YAML and SQL have no tree: the scanner of tree-sitter-yaml 0.7
+//! writes past its buffer when nested deeply, and no grammar of SQL knows all dialects.
 //!
-//! Tree-sitter repairs what it cannot parse; each repair becomes a finding. This module decides
-//! nothing about style. For Python it adds what the grammar lets pass: Python 2 statements, blocks
-//! without a body and statements of one block in different columns. HTML and CSS are made
-//! to be repaired by the browser: there, errors block only where nothing else can have been meant, or in `<script>`.
+//! Where tree-sitter decides, each of its repairs becomes a finding. This module decides nothing about style. HTML and CSS
+//! are made to be repaired by the browser: there, errors block only where nothing else can have been meant, or in
+//! `<script>`. In C and C++ a macro may stand for anything, so an error beside something that looks like one does not block.
 
 use std::time::{Duration, Instant};
 
 use tree_sitter::Tree;
 
 use super::language::{self, Language};
-use super::rules::id;
+use super::rules::{finding, id};
 use super::strict;
 use super::walk::parse_tree;
 use super::{AnalysisOptions, Finding, Severity, SourceFile};
 
 mod css;
 mod html;
-mod python;
+mod macros;
 mod reporter;
+pub(super) mod scanners;
 
 use reporter::Reporter;
-
-const SYNTAX_MINUTES: u32 = 30;
 
 /// A file as far as it could be parsed.
 #[derive(Debug)]
@@ -52,19 +50,12 @@ pub(super) fn parse_within<'a>(file: &'a SourceFile, options: &AnalysisOptions, 
     let mut parsed = Parsed { language, text: None, tree: None, findings: Vec::new() };
     if file.contents.len() > options.max_file_bytes {
         if language != Language::Other {
-            parsed.findings.push(Finding {
-                rule: id::FILE_TOO_LARGE.to_owned(),
-                severity: Severity::Minor,
-                path: file.path.clone(),
-                line: 0,
-                column: 0,
-                message: format!(
-                    "{} bytes, more than the {} that are analysed; split the file or leave it out",
-                    file.contents.len(),
-                    options.max_file_bytes
-                ),
-                remediation_minutes: 10,
-            });
+            let message = format!(
+                "{} bytes, more than the {} that are analysed; split the file or leave it out",
+                file.contents.len(),
+                options.max_file_bytes
+            );
+            parsed.findings.push(finding(id::FILE_TOO_LARGE, Severity::Minor, &file.path, (0, 0), message));
         }
         return parsed;
     }
@@ -91,12 +82,32 @@ pub(super) fn parse_within<'a>(file: &'a SourceFile, options: &AnalysisOptions, 
         parsed.findings.append(&mut reporter.findings);
         return parsed;
     }
-    let safe = language != Language::Python || python::is_safe(text);
+    if language == Language::Sql {
+        for (severity, problem) in strict::sql::check(text, deadline) {
+            reporter.severity = severity;
+            reporter.push(problem.byte, reporter::snippet(&problem.message));
+        }
+        parsed.findings.append(&mut reporter.findings);
+        return parsed;
+    }
+    let safe = scanners::are_safe(language, text);
     parsed.tree = language.grammar().filter(|_| safe).and_then(|grammar| parse_tree(&grammar, text, deadline));
     let Some(tree) = &parsed.tree else {
         parsed.findings.push(given_up(file));
         return parsed;
     };
+    let verdict = match language {
+        Language::JavaScript | Language::TypeScript | Language::Tsx if strict::guard::is_shallow(tree) => {
+            strict::javascript::check(&file.path, language, text, strict::javascript::Goal::File)
+        }
+        Language::Python if strict::guard::is_shallow(tree) => strict::python::check(&file.path, text),
+        _ => None,
+    };
+    if let Some(problems) = verdict {
+        reporter.verdict(problems);
+        parsed.findings.append(&mut reporter.findings);
+        return parsed;
+    }
     match language {
         Language::Json if !language::allows_json_comments(&file.path) => {
             reporter.one_a_line = true;
@@ -105,9 +116,9 @@ pub(super) fn parse_within<'a>(file: &'a SourceFile, options: &AnalysisOptions, 
                 reporter.errors(tree);
             }
         }
-        Language::Python => {
+        Language::C | Language::Cpp => {
             reporter.errors(tree);
-            reporter.python(tree);
+            macros::forgive(text, &mut reporter.findings);
         }
         Language::Css => {
             reporter.css();
@@ -124,15 +135,8 @@ pub(super) fn parse_within<'a>(file: &'a SourceFile, options: &AnalysisOptions, 
 }
 
 fn given_up(file: &SourceFile) -> Finding {
-    Finding {
-        rule: id::FILE_TOO_COMPLEX.to_owned(),
-        severity: Severity::Major,
-        path: file.path.clone(),
-        line: 0,
-        column: 0,
-        message: "the parser gave up on this file: too many errors or nested too deeply".to_owned(),
-        remediation_minutes: SYNTAX_MINUTES,
-    }
+    let message = "the parser gave up on this file: too many errors or nested too deeply".to_owned();
+    finding(id::FILE_TOO_COMPLEX, Severity::Major, &file.path, (0, 0), message)
 }
 
 fn not_utf8(file: &SourceFile, valid: usize) -> Finding {
@@ -140,15 +144,8 @@ fn not_utf8(file: &SourceFile, valid: usize) -> Finding {
     let line = head.iter().filter(|&&byte| byte == b'\n').count();
     let utf16 = file.contents.starts_with(&[0xff, 0xfe]) || file.contents.starts_with(&[0xfe, 0xff]);
     let what = if utf16 { "the text is UTF-16" } else { "the text is not UTF-8" };
-    Finding {
-        rule: id::ENCODING.to_owned(),
-        severity: Severity::Major,
-        path: file.path.clone(),
-        line: u32::try_from(line + 1).unwrap_or(u32::MAX),
-        column: 0,
-        message: format!("{what} (byte {valid}), so it was not analysed; save it as UTF-8"),
-        remediation_minutes: 5,
-    }
+    let message = format!("{what} (byte {valid}), so it was not analysed; save it as UTF-8");
+    finding(id::ENCODING, Severity::Major, &file.path, (u32::try_from(line + 1).unwrap_or(u32::MAX), 0), message)
 }
 
 #[cfg(test)]
@@ -166,13 +163,13 @@ mod tests {
             ("a.py", "def f(:\n    pass\n", 1),
             ("a.py", "x = 1\nif x\n    y = 2\n", 2),
             ("a.py", "print 'hello'\n", 1),
-            ("a.py", "def f():\n\nx = 1\n", 1),
+            ("a.py", "def f():\n\nx = 1\n", 3),
             ("a.py", "def f():\n    a = 1\n      b = 2\n", 3),
             ("a.py", "class A:\n    def f(self):\n        return (1\n", 3),
             ("a.js", "const a = {\nfoo(;\n", 1),
             ("a.js", "let x = 1;\nfunction f( { return 1; }\n", 2),
             ("a.ts", "const a: number = ;\n", 1),
-            ("a.ts", "interface A { b: string\nfunction ( {\n", 1),
+            ("a.ts", "interface A { b: string\nfunction ( {\n", 2),
             ("a.tsx", "const a = <div><b></div>;\n", 1),
             ("a.rs", "fn main() {\n    let = 3;\n}\n", 2),
             ("a.rs", "fn main( {\n}\n", 1),
@@ -207,7 +204,7 @@ mod tests {
             ),
             (
                 "a.py",
-                "try:\n    pass\nexcept* ValueError as e:\n    raise\nfinally:\n    x = (yield)\nclass A[T]: ...\ntype B = int\nwith (open('a') as f, open('b') as g): pass\n",
+                "try:\n    pass\nexcept* ValueError as e:\n    raise\nfinally:\n    x = (y)\nclass A[T]: ...\ntype B = int\nwith (open('a') as f, open('b') as g): pass\n",
             ),
             (
                 "a.js",

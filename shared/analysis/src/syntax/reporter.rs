@@ -2,17 +2,21 @@
 
 use tree_sitter::{Node, Tree};
 
-use super::super::rules::id;
+use super::super::rules::{catalogue, id};
 use super::super::strict;
 use super::super::walk::{Lines, Next, Visit, walk};
 use super::super::{Finding, Severity};
-use super::SYNTAX_MINUTES;
 
 /// Shortens source text for a message: first line, at most 60 characters, no control characters.
 pub(super) fn snippet(text: &str) -> String {
+    snippet_of(text, 60)
+}
+
+/// The first line, at most so many characters, no control characters.
+fn snippet_of(text: &str, most: usize) -> String {
     let line = text.trim().lines().next().unwrap_or("").trim_end();
-    let mut out: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(60).collect();
-    if line.chars().nth(60).is_some() {
+    let mut out: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(most).collect();
+    if line.chars().nth(most).is_some() {
         out.push('…');
     }
     out
@@ -62,16 +66,20 @@ impl<'a> Reporter<'a> {
             line,
             column,
             message,
-            remediation_minutes: match self.severity {
-                Severity::Blocker => SYNTAX_MINUTES,
-                Severity::Major | Severity::Minor => 5,
-                Severity::Info => 0,
-            },
+            remediation_minutes: catalogue::minutes(id::SYNTAX, self.severity),
         });
     }
 
     pub(super) fn slice(&self, node: Node<'_>) -> &'a str {
         self.text.get(node.byte_range()).unwrap_or("")
+    }
+
+    /// What a strict parser says. An error at the end of the text is shown where its last line ends.
+    pub(super) fn verdict(&mut self, problems: Vec<strict::Problem>) {
+        let end = self.text.trim_end().len();
+        for problem in problems {
+            self.push(problem.byte.min(end), snippet_of(&problem.message, 160));
+        }
     }
 
     pub(super) fn strict(&mut self, outcome: strict::Outcome) {
@@ -100,6 +108,13 @@ impl<'a> Reporter<'a> {
                 return Next::Skip;
             }
             if !node.is_error() {
+                let mut cursor = node.walk();
+                let is_inside = node.children(&mut cursor).any(|it| it.has_error() || it.is_missing() || it.is_error());
+                // What is missing may have no node that is shown.
+                if !is_inside {
+                    let shown = snippet(self.slice(node));
+                    self.push(node.start_byte(), format!("something is missing in `{shown}`"));
+                }
                 return Next::Descend;
             }
             match self.error(node) {

@@ -23,7 +23,7 @@ pub struct FileContents {
     pub bytes: Vec<u8>,
 }
 
-/// A test report in short, with URLs of its three forms.
+/// A test report in short, with URLs of its forms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestReport {
     /// What is recorded of it.
@@ -34,6 +34,8 @@ pub struct TestReport {
     pub markdown_url: String,
     /// Downloads it as JUnit XML.
     pub junit_url: String,
+    /// Downloads its findings as SARIF 2.1.0. Reports from before there was that form have no such blob.
+    pub sarif_url: String,
 }
 
 /// A deployment package with URLs.
@@ -105,7 +107,8 @@ pub async fn list_tests<P: Ports>(
         let json_url = download(ports, &key(work::REPORT_JSON), work::REPORT_JSON).await?;
         let markdown_url = download(ports, &key(work::REPORT_MARKDOWN), work::REPORT_MARKDOWN).await?;
         let junit_url = download(ports, &key(work::REPORT_JUNIT), work::REPORT_JUNIT).await?;
-        items.push(TestReport { record, json_url, markdown_url, junit_url });
+        let sarif_url = download(ports, &key(work::REPORT_SARIF), work::REPORT_SARIF).await?;
+        items.push(TestReport { record, json_url, markdown_url, junit_url, sarif_url });
     }
     Ok(Page { items, next: page.next })
 }

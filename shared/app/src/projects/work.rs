@@ -29,6 +29,8 @@ pub const REPORT_JSON: &str = "report.json";
 pub const REPORT_MARKDOWN: &str = "report.md";
 /// The name of a report's JUnit XML form.
 pub const REPORT_JUNIT: &str = "junit.xml";
+/// The name of a report's SARIF form.
+pub const REPORT_SARIF: &str = "report.sarif";
 
 /// The longest path of a project's file, in bytes. A sort key holds 1,024.
 pub const PATH_BYTES: usize = 512;
@@ -65,6 +67,8 @@ pub struct NewReport {
     pub markdown: Vec<u8>,
     /// As JUnit XML.
     pub junit: Vec<u8>,
+    /// Its findings as SARIF 2.1.0.
+    pub sarif: Vec<u8>,
 }
 
 /// A deployment package that an agent made.
@@ -372,6 +376,7 @@ pub async fn save_report<P: Ports>(
         (REPORT_JSON, report.json, "application/json"),
         (REPORT_MARKDOWN, report.markdown, "text/markdown; charset=utf-8"),
         (REPORT_JUNIT, report.junit, "application/xml"),
+        (REPORT_SARIF, report.sarif, "application/sarif+json"),
     ];
     for (name, bytes, content_type) in blobs {
         ports.blobs().put(&keys::artifacts::test(id, &report.id, name), bytes, content_type).await?;

@@ -178,7 +178,7 @@ impl From<FileRecord> for FileView {
     }
 }
 
-/// A test report in short, with its three forms to download.
+/// A test report in short, with its forms to download.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TestReport)]
 pub(crate) struct TestView {
@@ -208,6 +208,8 @@ pub(crate) struct TestView {
     markdown_url: String,
     /// The same as JUnit XML.
     junit_url: String,
+    /// Its findings as SARIF 2.1.0, for code scanning.
+    sarif_url: String,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -216,7 +218,7 @@ pub(crate) struct TestView {
 impl TestView {
     /// A report with links to this server.
     pub(crate) fn of(report: projects::TestReport, config: &RestConfig) -> Self {
-        let projects::TestReport { record, json_url, markdown_url, junit_url } = report;
+        let projects::TestReport { record, json_url, markdown_url, junit_url, sarif_url } = report;
         Self {
             id: record.id.into(),
             run: record.run,
@@ -231,6 +233,7 @@ impl TestView {
             json_url: config.link(&json_url),
             markdown_url: config.link(&markdown_url),
             junit_url: config.link(&junit_url),
+            sarif_url: config.link(&sarif_url),
             created_at: record.created_at.to_string(),
         }
     }

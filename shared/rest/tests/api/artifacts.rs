@@ -83,13 +83,14 @@ async fn reports_and_packages_come_with_downloads() {
             json: b"{}".to_vec(),
             markdown: b"# Report".to_vec(),
             junit: b"<testsuites/>".to_vec(),
+            sarif: b"{}".to_vec(),
         };
         work::save_report(&server.ports, &id, 1, report).await.unwrap();
         server.tick();
     }
     let tests = items(&server, &id, "tests").await;
     assert_eq!(tests.iter().map(|test| test["score"].as_f64().unwrap()).collect::<Vec<_>>(), [97.5, 50.0]);
-    for url in ["json_url", "markdown_url", "junit_url"] {
+    for url in ["json_url", "markdown_url", "junit_url", "sarif_url"] {
         assert!(tests[0][url].as_str().unwrap().starts_with("https://api.example.com/v/"), "{}", tests[0][url]);
     }
 

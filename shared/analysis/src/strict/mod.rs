@@ -1,4 +1,9 @@
-//! The second opinion on JSON and YAML, from parsers that follow the specifications.
+//! The verdict on a text, from parsers that follow their language's specification.
+
+pub(super) mod guard;
+pub(super) mod javascript;
+pub(super) mod python;
+pub(super) mod sql;
 
 use serde::de::IgnoredAny;
 
@@ -13,6 +18,15 @@ pub(crate) enum Outcome {
     TooComplex,
     /// The text is a template that only becomes YAML when it is rendered.
     Template,
+}
+
+/// An error at a place in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Byte offset in the text.
+    pub(crate) byte: usize,
+    /// What is wrong.
+    pub(crate) message: String,
 }
 
 fn number(value: impl TryInto<u32>) -> u32 {
