@@ -108,7 +108,7 @@ pub(crate) const MAX_SOURCE: usize = 5 << 20;
 /// Of the engine's heap while it compiles.
 const MEMORY: usize = 512 << 20;
 /// Parsers descend: the thread's stack, the engine's share of it, and how deep brackets may nest for the other parser.
-const THREAD_STACK: usize = 64 << 20;
+pub(crate) const THREAD_STACK: usize = 64 << 20;
 const ENGINE_STACK: usize = 8 << 20;
 const MAX_NESTING: usize = 1_000;
 
@@ -160,7 +160,7 @@ pub fn compile(file_name: &str, source: &str, language: Language) -> Result<Comp
 }
 
 /// Where more brackets are open than the TypeScript parser should see. Brackets in strings and comments count too.
-fn too_deep(source: &str) -> Option<usize> {
+pub(crate) fn too_deep(source: &str) -> Option<usize> {
     let mut open = 0_usize;
     source.bytes().position(|byte| {
         match byte {

@@ -149,9 +149,24 @@ pub(crate) fn write_request(to: &mut Writer, request: &Request<'_>, limits: &Lim
     for (name, value) in request.environment {
         to.text(name).text(value);
     }
+    write_limits(to, limits);
+}
+
+pub(crate) fn write_limits(to: &mut Writer, limits: &Limits) {
     to.number(limits.memory_bytes as u64).number(limits.stack_bytes as u64);
     to.number(u64::try_from(limits.time.as_nanos()).unwrap_or(u64::MAX));
     to.number(limits.output_bytes as u64).number(limits.log_bytes as u64).number(limits.log_lines as u64);
+}
+
+pub(crate) fn read_limits(from: &mut Reader) -> io::Result<Limits> {
+    Ok(Limits {
+        memory_bytes: from.size()?,
+        stack_bytes: from.size()?,
+        time: Duration::from_nanos(from.number()?),
+        output_bytes: from.size()?,
+        log_bytes: from.size()?,
+        log_lines: from.size()?,
+    })
 }
 
 pub(crate) fn read_request(from: &mut Reader) -> io::Result<(OwnedRequest, Limits)> {
@@ -166,14 +181,7 @@ pub(crate) fn read_request(from: &mut Reader) -> io::Result<(OwnedRequest, Limit
     for _ in 0..from.number()? {
         request.environment.push((from.text()?, from.text()?));
     }
-    let limits = Limits {
-        memory_bytes: from.size()?,
-        stack_bytes: from.size()?,
-        time: Duration::from_nanos(from.number()?),
-        output_bytes: from.size()?,
-        log_bytes: from.size()?,
-        log_lines: from.size()?,
-    };
+    let limits = read_limits(from)?;
     Ok((request, limits))
 }
 

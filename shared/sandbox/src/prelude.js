@@ -265,3 +265,7 @@ export function describe(thrown) {
     const head = message ? `${name}: ${message}` : name;
     return { name, message, stack: !frames || frames.startsWith(head) ? frames : `${head}\n${frames}` };
 }
+
+// For tests (src/testing), which show values too.
+export { show };
+export const formatted = (values) => format(values);

@@ -7,6 +7,7 @@ mod threads;
 mod watchdog;
 
 use std::io;
+use std::thread;
 
 use processes::Processes;
 pub use processes::{CHILD_ARGUMENT, ProcessOptions, serve_child};
@@ -14,6 +15,8 @@ use threads::Threads;
 
 use crate::compile::{CompileError, Compiled, Language, compile};
 use crate::invocation::{FunctionError, Invocation, Limits, Request, error_names};
+use crate::realm::THREAD_STACK;
+use crate::testing::{self, TestReport, TestRun};
 
 /// Runs invocations, as many at a time as it has threads or processes; more wait their turn. Waiting doesn't count against
 /// the time limit.
@@ -60,6 +63,20 @@ impl Pool {
         match &self.0 {
             Kind::Threads(threads) => threads.invoke(compiled, request, limits),
             Kind::Processes(processes) => processes.invoke(tenant, compiled, request, limits),
+        }
+    }
+
+    /// Runs one test file of a project, with the limits of time, memory and stack, and waits for it.
+    pub fn run_tests(&self, tenant: &str, run: TestRun, limits: &Limits) -> TestReport {
+        match &self.0 {
+            Kind::Threads(_) => {
+                let limits = *limits;
+                let thread = thread::Builder::new().name("tests".into()).stack_size(THREAD_STACK);
+                let thread = thread.spawn(move || testing::run(run, &limits));
+                let lost = || TestReport::lost("the sandbox ended");
+                thread.map_or_else(|_| lost(), |thread| thread.join().unwrap_or_else(|_| lost()))
+            }
+            Kind::Processes(processes) => processes.run_tests(tenant, &run, limits),
         }
     }
 

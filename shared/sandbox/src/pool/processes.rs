@@ -15,6 +15,7 @@ use crate::compile::{CompileError, CompileErrorKind, Compiled, Language, compile
 use crate::frame::{self, Reader, Writer};
 use crate::invocation::{FunctionError, Invocation, Limits, Request, error_names};
 use crate::realm::{Realm, THREAD_STACK};
+use crate::testing::{self, TestReport, TestRun};
 
 /// The first argument of a child: the program's `main` must then call [`serve_child`] and do nothing else.
 pub const CHILD_ARGUMENT: &str = "--sandbox-child";
@@ -50,6 +51,8 @@ impl Default for ProcessOptions {
 /// How long a child may take to say that it is ready, and a compilation.
 const START: Duration = Duration::from_secs(10);
 const COMPILE: Duration = Duration::from_secs(30);
+/// How long after its deadline a test file may still tell what its tests came to.
+const TEST_GRACE: Duration = Duration::from_millis(500);
 /// Modules that a child keeps, in bytes; both sides count alike and forget everything when there are more.
 const KEPT: usize = 32 << 20;
 
@@ -57,6 +60,7 @@ const READY: u8 = 1;
 const INVOKE: u8 = 2;
 const COMPILED: u8 = 3;
 const ANSWER: u8 = 4;
+const TESTS: u8 = 5;
 /// How many children in a row may end before they are ready.
 const ATTEMPTS: usize = 3;
 
@@ -235,6 +239,28 @@ impl Processes {
         })
     }
 
+    pub(super) fn run_tests(&self, tenant: &str, run: &TestRun, limits: &Limits) -> TestReport {
+        let mut deadline = None;
+        let exchanged = self.exchange(&Tenant::Project(tenant.to_owned()), |_| {
+            let mut frame = Writer::new(TESTS);
+            testing::write_run(&mut frame, run, limits);
+            let at = Instant::now() + limits.time.min(Duration::from_hours(24));
+            deadline = Some(at);
+            (frame, at + TEST_GRACE, |mut answer: Reader| {
+                answer.byte()?;
+                testing::read_report(&mut answer)
+            })
+        });
+        exchanged.unwrap_or_else(|error| {
+            let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            TestReport::lost(if is_late {
+                format!("it ran longer than {:?} and had to be killed", limits.time)
+            } else {
+                format!("the process that ran it ended: {error}")
+            })
+        })
+    }
+
     /// Sends a frame to a child of that tenant and reads the answer. A child with which that fails is killed.
     fn exchange<T, R>(&self, tenant: &Tenant, make: impl FnOnce(&mut Worker) -> (Writer, Instant, R)) -> io::Result<T>
     where
@@ -376,6 +402,13 @@ fn serve() -> io::Result<()> {
                 let (file_name, source, language) = frame::read_source(&mut frame)?;
                 let mut answer = Writer::new(ANSWER);
                 frame::write_compiled(&mut answer, &compile(&file_name, &source, language));
+                answer.send(&mut output)?;
+                Writer::new(READY).send(&mut output)?;
+            }
+            TESTS => {
+                let (run, limits) = testing::read_run(&mut frame)?;
+                let mut answer = Writer::new(ANSWER);
+                testing::write_report(&mut answer, &testing::run(run, &limits));
                 answer.send(&mut output)?;
                 Writer::new(READY).send(&mut output)?;
             }
