@@ -332,6 +332,7 @@ fn main() {
         workers,
         payload_limit: None,
         sandbox: None,
+        run_tests: false,
     };
     runtime.block_on(async {
         let server = Server::start_with(options, AtOnce).await.expect("the server starts");

@@ -64,6 +64,12 @@ pub(crate) struct Up {
     #[arg(long, value_enum)]
     pub(crate) payload_limit: Option<Limit>,
 
+    /// Run the tests of projects in processes of this machine: Python, Rust and Go, and JavaScript that the sandbox can't
+    /// run. They are the model's programs: limited, and on Linux confined, but not as well as in the sandbox, in which
+    /// JavaScript tests run anyway. MILLRACE_RUN_TESTS=1 says the same.
+    #[arg(long)]
+    pub(crate) run_tests: bool,
+
     /// Open the URL in the browser when the server is ready.
     #[arg(long)]
     pub(crate) open: bool,

@@ -19,7 +19,7 @@ use args::{Args, Command};
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
-    if let Some(code) = millrace_functions::serve_if_child() {
+    if let Some(code) = millrace_testing::serve_if_child() {
         return code;
     }
     let args = Args::parse();

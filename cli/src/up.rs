@@ -64,7 +64,19 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         workers,
         payload_limit,
         sandbox: None,
+        run_tests: options.run_tests || allowed(std::env::var(RUN_TESTS).ok().as_deref())?,
     })
+}
+
+const RUN_TESTS: &str = "MILLRACE_RUN_TESTS";
+
+/// What the environment says of running tests.
+fn allowed(value: Option<&str>) -> Result<bool, UsageError> {
+    match value {
+        Some("1" | "true") => Ok(true),
+        None | Some("" | "0" | "false") => Ok(false),
+        Some(other) => Err(UsageError(format!("{RUN_TESTS} is {other:?}: it must be 1 or 0"))),
+    }
 }
 
 /// The signals that end the server.
@@ -131,6 +143,12 @@ mod tests {
         let error = settings(&options).unwrap_err();
         assert!(error.is::<UsageError>());
         error.to_string()
+    }
+
+    #[test]
+    fn tests_run_where_that_is_said() {
+        assert!(allowed(Some("1")).unwrap() && !allowed(Some("0")).unwrap() && !allowed(None).unwrap());
+        assert!(allowed(Some("yes")).unwrap_err().to_string().contains("1 or 0"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use millrace_agents::AllAgents;
+use millrace_agents::report::{TestOutcome, TestResult};
+use millrace_agents::testing::{TestProject, TestRunner};
 use millrace_app::models::{
     AgentRole, Asked, ChatAnswer, ChatRequest, Finish, ModelCaller, ModelError, ModelRef, Price, TokenUsage,
 };
@@ -16,7 +18,7 @@ use millrace_app::projects::{
     approve_project, create_project, get_file, get_project, list_deployments, list_events, modify_project,
     resume_project, update_project,
 };
-use millrace_app::workers::handle;
+use millrace_app::workers::{Executor, handle};
 use millrace_simulation::MemoryPorts;
 use serde_json::{Value, json};
 
@@ -88,7 +90,10 @@ impl ModelCaller for Scripted {
 
 /// Works until no message is ready, in virtual time.
 async fn work(ports: &MemoryPorts, models: &Arc<Scripted>) {
-    let agents = AllAgents::new(Arc::clone(models));
+    work_with(ports, &AllAgents::new(Arc::clone(models))).await;
+}
+
+async fn work_with(ports: &MemoryPorts, agents: &impl Executor) {
     let end = ports.now().plus_millis(24 * 3600 * 1000);
     while ports.now() < end {
         let mut deliveries = Vec::new();
@@ -100,7 +105,6 @@ async fn work(ports: &MemoryPorts, models: &Arc<Scripted>) {
         ports.pass(Duration::from_millis(3));
         // Tasks of one wave at the same time, as several workers do them.
         let idle = deliveries.is_empty();
-        let agents = &agents;
         futures_util::future::join_all(deliveries.iter().map(|(queue, delivery)| async move {
             if handle(ports, agents, *queue, delivery).await.is_ok() {
                 MessageQueues::delete(ports, *queue, &delivery.receipt).await.unwrap();
@@ -287,6 +291,87 @@ async fn code_that_stays_broken_ends_at_the_quality_gate_after_a_recovery() {
     assert_eq!(failure.error, "Millrace.QualityGate", "{failure:?}");
     let last = said(models.asked().last().expect("a call"));
     assert!(last.contains("use no SEARCH/REPLACE blocks"), "the last round asks for whole files: {last}");
+}
+
+/// Says of a test what the code comes to.
+struct AddsRight;
+
+impl TestRunner for AddsRight {
+    async fn run(&self, project: TestProject) -> Vec<TestResult> {
+        let is_right =
+            project.files.iter().any(|file| String::from_utf8_lossy(&file.contents).contains("return a + b"));
+        let outcome = if is_right { TestOutcome::Passed } else { TestOutcome::Failed };
+        let (path, places) = ("test_adder.py", vec!["test_adder.py:8".to_owned()]);
+        let failed = TestResult {
+            name: "AddTest.test_add".into(),
+            line: 8,
+            places,
+            outcome,
+            ..TestResult::not_run(path, "-1 != 3")
+        };
+        vec![failed, TestResult::not_run("other_test.go", "Go is not installed")]
+    }
+}
+
+async fn deliver_tested(ports: &MemoryPorts, models: &Arc<Scripted>) -> Project {
+    let created = create_project(ports, OWNER, words("Add."), None).await.unwrap();
+    work_with(ports, &AllAgents::new(Arc::clone(models)).with_tests(Arc::new(AddsRight))).await;
+    get_project(ports, OWNER, &created.project.value.id).await.unwrap().value
+}
+
+#[tokio::test]
+async fn code_that_parses_and_is_wrong_is_corrected_by_its_failing_test() {
+    let ports = MemoryPorts::new(4);
+    let models = Scripted::new(|request, _| {
+        let said = said(request);
+        if said.contains("the check found") {
+            assert!(said.contains("# Your task: Make code"), "it goes to who wrote the code: {said}");
+            assert!(said.contains("test_adder.py, line 8: the test 'AddTest.test_add' fails: -1 != 3"), "{said}");
+            assert!(said.contains("repair the code that it tests"), "{said}");
+            return says(
+                "### edit adder.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n",
+            );
+        }
+        if said.contains("# Your task: Make code") { says(ADD.replace("a + b", "a - b")) } else { right(request) }
+    });
+    let project = deliver_tested(&ports, &models).await;
+    assert_eq!((project.status, project.round), (ProjectStatus::Completed, 2), "{:?}", project.failure);
+    assert_eq!(models.calls(), 4, "one task was done again");
+    let mut rounds: Vec<Value> =
+        events(&ports, &project, "test.finished").await.into_iter().map(|it| it.data).collect();
+    rounds.sort_by_key(|data| data["round"].as_u64());
+    assert_eq!(rounds[0]["tests"], json!({ "passed": 0, "failed": 1, "skipped": 0, "not_run": 1 }));
+    assert_eq!(rounds[0]["failing"], json!(["test 'AddTest.test_add' (test_adder.py:8): -1 != 3"]));
+    assert_eq!((&rounds[1]["tests"]["passed"], &rounds[1]["blocking"]), (&json!(1), &json!(0)));
+}
+
+#[tokio::test]
+async fn tests_that_fail_to_the_end_are_named_by_the_failure() {
+    let ports = MemoryPorts::new(5);
+    let models = Scripted::new(|request, number| {
+        let said = said(request);
+        if said.contains("# Your task: Make code") {
+            return says(ADD.replace("a + b", &format!("a - b - {number}")));
+        }
+        if said.contains("the check found") {
+            says(TEST.replace("3)", &format!("3)  # {number}")))
+        } else {
+            right(request)
+        }
+    });
+    let project = deliver_tested(&ports, &models).await;
+    assert_eq!((project.status, project.round), (ProjectStatus::Failed, 3));
+    let failure = project.failure.clone().expect("why");
+    assert_eq!(failure.error, "Millrace.QualityGate", "{failure:?}");
+    assert!(failure.cause.contains("test 'AddTest.test_add' (test_adder.py:8): -1 != 3"), "{failure:?}");
+    // In the third round the author of the test is asked, too.
+    let last = models
+        .asked()
+        .iter()
+        .filter(|asked| said(asked).contains("the check found"))
+        .map(|it| said(it))
+        .collect::<Vec<_>>();
+    assert!(last.iter().any(|said| said.contains("# Your task: Make tests")), "{last:?}");
 }
 
 /// A file that both tasks of a wave change.

@@ -33,6 +33,7 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         workers: WorkerCounts::default(),
         payload_limit: None,
         sandbox: None,
+        run_tests: false,
     }))?;
     let note = server.note();
     runtime.spawn(async move {

@@ -26,6 +26,7 @@ use millrace_models::Models;
 use millrace_rest::{AuthMode, Caller, ClientAddress, FunctionsService, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
 use millrace_stepfunctions::StepFunctionsConfig;
+use millrace_testing::ProjectTests;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -45,6 +46,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const COUNTS_EVERY: Duration = Duration::from_secs(2);
 /// At most so many functions run at once, in a process each.
 const SANDBOXES: usize = 16;
+/// At most so many sandboxes with projects' tests run at once.
+const TEST_SANDBOXES: usize = 4;
 /// How often expired records are removed.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
 
@@ -61,9 +64,11 @@ pub struct ServerOptions {
     pub workers: WorkerCounts,
     /// How large data may be; `None` leaves it to the environment.
     pub payload_limit: Option<PayloadLimit>,
-    /// The program whose processes are functions' sandboxes; `None` is this one, which then must begin with
-    /// [`millrace_functions::serve_if_child`].
+    /// The program whose processes are functions' sandboxes and run tests; `None` is this one, which then must begin with
+    /// [`millrace_testing::serve_if_child`].
     pub sandbox: Option<PathBuf>,
+    /// May projects' tests that the sandbox can't run be run in processes of this machine?
+    pub run_tests: bool,
 }
 
 /// A server that runs.
@@ -87,7 +92,7 @@ impl Server {
         let integrations = Integrations::new(services, step_functions(&options));
         let functions = functions(&options)?;
         let models = Models::from_env()?;
-        let agents = AllAgents::new(Arc::new(models.clone()));
+        let agents = AllAgents::new(Arc::new(models.clone())).with_tests(Arc::new(tests(&options)?));
         let executor = tasks::AllTasks { integrations, functions: functions.clone(), models: models.clone(), agents };
         Self::launch(options, functions, models, executor).await
     }
@@ -205,6 +210,16 @@ async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
 fn functions(options: &ServerOptions) -> anyhow::Result<Functions<SandboxRuntime>> {
     let runtime = SandboxRuntime::processes(SANDBOXES, options.sandbox.clone());
     Ok(Functions::new(runtime.context("no thread can be started")?, Settings::default()))
+}
+
+/// What runs projects' tests: the sandbox, and processes where the user allowed it.
+fn tests(options: &ServerOptions) -> anyhow::Result<ProjectTests> {
+    let tests = ProjectTests::in_sandbox(TEST_SANDBOXES, options.sandbox.clone());
+    let tests = tests.context("no thread can be started")?;
+    if !options.run_tests {
+        return Ok(tests);
+    }
+    tests.with_processes(options.sandbox.clone()).context("this program can't be found")
 }
 
 async fn store_counts(functions: &Functions<SandboxRuntime>, ports: &SqlitePorts) {

@@ -10,6 +10,7 @@ use millrace_asl::map_run::Work;
 use millrace_functions::SandboxRuntime;
 use millrace_integrations::Integrations;
 use millrace_models::Models;
+use millrace_testing::ProjectTests;
 
 /// All tasks of the local server.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub(crate) struct AllTasks {
     pub(crate) integrations: Integrations,
     pub(crate) functions: Functions<SandboxRuntime>,
     pub(crate) models: Models,
-    pub(crate) agents: AllAgents<Models>,
+    pub(crate) agents: AllAgents<Models, ProjectTests>,
 }
 
 impl Executor for AllTasks {

@@ -1,25 +1,41 @@
-//! The QA agent: reads every file, measures, reports, and says what goes back to Dev.
+//! The QA agent: reads every file, measures, has the tests run, reports, and says what goes back to Dev.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use millrace_app::ids::TestId;
 use millrace_app::ports::Ports;
-use millrace_app::projects::{FileRecord, Plan, PlanContents, Stage, TestSummary, work};
+use millrace_app::projects::{FileRecord, Plan, PlanContents, Stage, TestNumbers, TestSummary, work};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Value, json};
 
-use crate::analysis::{AnalysisOptions, Finding, SourceFile, analyze};
-use crate::report::{Report, to_json, to_junit, to_markdown, to_sarif};
+use crate::analysis::{AnalysisOptions, SourceFile, analyze, rules};
+use crate::report::{Report, TestOutcome, TestResult, to_json, to_junit, to_markdown, to_sarif};
+use crate::testing::{NoTests, TestProject, TestRunner, not_run, owners};
 use crate::work::{WorkInput, count, input, plan_of, refused, waves};
 
 /// Checks code.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Qa;
+#[derive(Debug, Clone, Default)]
+pub struct Qa<R = NoTests> {
+    tests: Arc<R>,
+}
 
 /// Findings that go back with one task; the report has them all.
 const FINDINGS_A_TASK: usize = 20;
+/// Findings and failures that a failed delivery names; the report has them all.
+const NAMED: usize = 5;
+/// Characters of a failure's message on its way to Dev, and where a failed delivery names it.
+const TOLD: usize = 1_500;
+const TOLD_IN_SHORT: usize = 200;
 
-impl Executor for Qa {
+impl<R: TestRunner> Qa<R> {
+    /// An agent that has tests run by this.
+    pub const fn new(tests: Arc<R>) -> Self {
+        Self { tests }
+    }
+}
+
+impl<R: TestRunner> Executor for Qa<R> {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         let input = input(task)?;
         let (id, run) = (&input.project_id, input.run);
@@ -29,8 +45,10 @@ impl Executor for Qa {
         let files = work::load_files(ports, id).await.map_err(refused)?;
         let sources: Vec<SourceFile> =
             files.into_iter().map(|(file, contents)| SourceFile::new(file.path, contents)).collect();
-        let report = check(&plan.contents, &sources);
+        let mut report = check(&plan.contents, &sources);
+        report.add_tests(self.run_tests(&report, id.as_str(), &sources).await);
         let summary = summary(&report);
+        let blocking = Blocking::of(&report);
         let test_id = TestId::derived(&format!("{} test {}", task.execution, input.round));
         let internal = |problem| TaskError::Unable(millrace_app::Error::internal(problem));
         let json = to_json(&report).map_err(internal)?;
@@ -50,7 +68,7 @@ impl Executor for Qa {
             message: summary.summary.clone(),
             data: json!({
                 "test_id": test_id, "score": summary.score, "rating": summary.rating, "blocking": summary.blocking,
-                "round": input.round,
+                "round": input.round, "tests": summary.tests, "failing": blocking.in_short(),
             }),
         };
         work::record_event(ports, id, run, event).await.map_err(refused)?;
@@ -59,9 +77,20 @@ impl Executor for Qa {
             "score": summary.score,
             "rating": summary.rating,
             "blocking": summary.blocking,
-            "rework": rework(&plan.contents, report.blocking()),
+            "failing": blocking.in_short().join("; "),
+            "rework": blocking.rework(&plan.contents, &sources, input.round > 1),
         })
         .into())
+    }
+}
+
+impl<R: TestRunner> Qa<R> {
+    /// The project's tests. Code that doesn't parse is not run: what its tests would say is known.
+    async fn run_tests(&self, report: &Report, tenant: &str, sources: &[SourceFile]) -> Vec<TestResult> {
+        if let Some(broken) = report.blocking().find(|finding| finding.rule == rules::id::SYNTAX) {
+            return not_run(sources, &format!("{} does not parse", broken.path));
+        }
+        self.tests.run(TestProject { tenant: tenant.to_owned(), files: sources.to_vec() }).await
     }
 }
 
@@ -102,16 +131,23 @@ fn check(plan: &PlanContents, sources: &[SourceFile]) -> Report {
 fn summary(report: &Report) -> TestSummary {
     let (numbers, counts) = (&report.summary, &report.summary.findings);
     let findings = counts.blocker + counts.major + counts.minor + counts.info;
+    let tests = numbers.tests;
     TestSummary {
         score: f64::from(numbers.score.score),
         rating: numbers.score.rating.as_str().to_owned(),
         passed: numbers.passed,
-        blocking: u64::from(numbers.blocking),
+        blocking: u64::from(numbers.blocking) + u64::from(tests.failed),
         findings: u64::from(findings),
         files: u64::from(numbers.totals.files),
         sloc: u64::from(numbers.totals.sloc),
+        tests: TestNumbers {
+            passed: tests.passed.into(),
+            failed: tests.failed.into(),
+            skipped: tests.skipped.into(),
+            not_run: tests.not_run.into(),
+        },
         summary: format!(
-            "Rating {}, score {}: {}, {} of code, {}, {} of them blocking.",
+            "Rating {}, score {}: {}, {} of code, {}, {} of them blocking; tests: {tests}.",
             numbers.score.rating.as_str(),
             numbers.score.score,
             count(numbers.totals.files, "file"),
@@ -122,22 +158,75 @@ fn summary(report: &Report) -> TestSummary {
     }
 }
 
-/// The tasks that must be done again, in waves, with what to repair.
-fn rework<'a>(plan: &PlanContents, blocking: impl Iterator<Item = &'a Finding>) -> Value {
-    let mut by_task: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for finding in blocking {
-        let owner = plan.files.iter().find(|file| file.path == finding.path).map(|file| file.task_id.as_str());
-        // What belongs to no file goes to whoever began.
-        let owner = owner.or_else(|| plan.tasks.first().map(|task| task.id.as_str()));
-        let findings = owner.map(|owner| by_task.entry(owner).or_default());
-        if let Some(findings) = findings.filter(|findings| findings.len() < FINDINGS_A_TASK) {
-            findings.push(json!({
-                "path": finding.path, "line": finding.line, "rule": finding.rule, "message": finding.message,
-            }));
-        }
+/// What stops the delivery.
+struct Blocking<'a> {
+    report: &'a Report,
+}
+
+impl<'a> Blocking<'a> {
+    const fn of(report: &'a Report) -> Self {
+        Self { report }
     }
-    waves(plan, |task| {
-        let findings = by_task.get(task.id.as_str())?;
-        Some(json!({ "id": task.id, "title": task.title, "findings": findings }))
-    })
+
+    fn failed(&self) -> impl Iterator<Item = &'a TestResult> + use<'a> {
+        self.report.tests.iter().filter(|test| test.outcome == TestOutcome::Failed)
+    }
+
+    /// The first few, a text each, and how many more there are.
+    fn in_short(&self) -> Vec<String> {
+        let findings = self.report.blocking().map(|finding| format!("{}: {}", finding.place(), finding.message));
+        let tests = self.failed().map(|test| {
+            let place = if test.line > 0 { format!("{}:{}", test.path, test.line) } else { test.path.clone() };
+            let message = test.message.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("test '{}' ({place}): {message}", test.name)
+        });
+        let all: Vec<String> = findings.chain(tests).map(|text| shortened(&text, TOLD_IN_SHORT)).collect();
+        let more = all.len().saturating_sub(NAMED);
+        let mut named: Vec<String> = all.into_iter().take(NAMED).collect();
+        if more > 0 {
+            named.push(format!("and {more} more"));
+        }
+        named
+    }
+
+    /// The tasks that must be done again, in waves, with what to repair.
+    fn rework(&self, plan: &PlanContents, sources: &[SourceFile], again: bool) -> Value {
+        let mut by_task: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for finding in self.report.blocking() {
+            let owner = plan.files.iter().find(|file| file.path == finding.path).map(|file| file.task_id.as_str());
+            // What belongs to no file goes to whoever began.
+            let owner = owner.or_else(|| plan.tasks.first().map(|task| task.id.as_str()));
+            let told = json!({
+                "path": finding.path, "line": finding.line, "rule": finding.rule, "message": finding.message,
+            });
+            if let Some(owner) = owner {
+                push(&mut by_task, owner, told);
+            }
+        }
+        for test in self.failed() {
+            let message = format!("the test '{}' fails: {}", test.name, shortened(&test.message, TOLD));
+            let told = json!({ "path": test.path, "line": test.line, "rule": "test", "message": message });
+            for owner in owners(plan, sources, test, again) {
+                push(&mut by_task, owner, told.clone());
+            }
+        }
+        waves(plan, |task| {
+            let findings = by_task.get(task.id.as_str())?;
+            Some(json!({ "id": task.id, "title": task.title, "findings": findings }))
+        })
+    }
+}
+
+fn push<'a>(by_task: &mut BTreeMap<&'a str, Vec<Value>>, owner: &'a str, told: Value) {
+    let findings = by_task.entry(owner).or_default();
+    if findings.len() < FINDINGS_A_TASK {
+        findings.push(told);
+    }
+}
+
+fn shortened(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters).chain("…".chars()).collect()
 }

@@ -2,21 +2,28 @@
 
 use std::fmt::Write as _;
 
-use super::{Check, Outcome, Report};
+use super::{Check, Outcome, Report, test_run};
 
 /// Writes the report as JUnit XML. Checks with the same word before `: ` share a suite; others are
-/// in the suite `project`. A failed check has a `failure` element with its message.
+/// in the suite `project`. The project's own tests have a suite for each file. A failed check has a `failure` element with its message.
 #[must_use]
 pub fn to_junit(report: &Report) -> String {
     let mut suites: Vec<(&str, Vec<(&str, &Check)>)> = Vec::new();
-    for check in &report.checks {
+    let ran = test_run::cases(report);
+    let is_told_below = |suite: &str| suite == test_run::GROUP && !ran.is_empty();
+    let checks = report.checks.iter().map(|check| {
         let (suite, name) = check.name.split_once(": ").unwrap_or(("project", &check.name));
+        (suite, name, check)
+    });
+    let checks = checks.filter(|(suite, _, _)| !is_told_below(suite));
+    let tests = ran.iter().map(|(path, check)| (*path, check.name.as_str(), check));
+    for (suite, name, check) in checks.chain(tests) {
         match suites.iter_mut().find(|(other, _)| *other == suite) {
             Some((_, cases)) => cases.push((name, check)),
             None => suites.push((suite, vec![(name, check)])),
         }
     }
-    let all: Vec<&Check> = report.checks.iter().collect();
+    let all: Vec<&Check> = suites.iter().flat_map(|(_, cases)| cases.iter().map(|(_, check)| *check)).collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites name=\"{}\" {}>", escape(&report.project), counts(&all));
     for (suite, cases) in &suites {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::score::{MINUTES_PER_LINE, Rating};
-use super::{Outcome, Report};
+use super::{Outcome, Report, test_run};
 use crate::{FileMetrics, Severity};
 
 /// Rows of a table before the rest is only counted.
@@ -16,6 +16,7 @@ pub fn to_markdown(report: &Report) -> String {
     let mut out = String::new();
     summary(&mut out, report);
     checks(&mut out, report);
+    test_run::markdown(&mut out, report);
     findings(&mut out, report);
     languages(&mut out, report);
     functions(&mut out, report);
@@ -25,7 +26,7 @@ pub fn to_markdown(report: &Report) -> String {
 }
 
 /// Text for a table's cell: one line, without markup.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.trim().chars() {
         match c {
@@ -44,7 +45,7 @@ fn cell(text: &str) -> String {
     out
 }
 
-fn table(out: &mut String, header: &[&str], right: &[usize], rows: &[Vec<String>]) {
+pub(super) fn table(out: &mut String, header: &[&str], right: &[usize], rows: &[Vec<String>]) {
     let _ = writeln!(out, "| {} |", header.join(" | "));
     let rule: Vec<&str> = (0..header.len()).map(|i| if right.contains(&i) { "---:" } else { "---" }).collect();
     let _ = writeln!(out, "| {} |", rule.join(" | "));

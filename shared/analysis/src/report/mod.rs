@@ -8,6 +8,7 @@ mod junit;
 mod markdown;
 mod sarif;
 pub mod score;
+mod test_run;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub use junit::to_junit;
 pub use markdown::to_markdown;
 pub use sarif::to_sarif;
 pub use score::{Rating, Score};
+pub use test_run::{TestCounts, TestOutcome, TestResult};
 
 /// The version of the report's format.
 pub const FORMAT_VERSION: u32 = 1;
@@ -98,6 +100,9 @@ pub struct Summary {
     pub findings: FindingCounts,
     /// Checks by outcome.
     pub checks: CheckCounts,
+    /// The project's own tests by outcome.
+    #[serde(default)]
+    pub tests: TestCounts,
     /// Sums over the files.
     pub totals: Totals,
 }
@@ -139,6 +144,9 @@ pub struct Report {
     pub languages: Vec<LanguageSummary>,
     /// What was checked.
     pub checks: Vec<Check>,
+    /// The project's own tests.
+    #[serde(default)]
+    pub tests: Vec<TestResult>,
     /// What was found, worst first.
     pub findings: Vec<Finding>,
     /// Metrics of each file, sorted by path.
@@ -162,10 +170,12 @@ impl Report {
                 blocking: 0,
                 findings: FindingCounts::default(),
                 checks: CheckCounts::default(),
+                tests: TestCounts::default(),
                 totals: analysis.totals,
             },
             languages: languages(&analysis.files),
             checks,
+            tests: Vec::new(),
             findings: analysis.findings,
             files: analysis.files,
             added_failures: 0,
@@ -180,6 +190,17 @@ impl Report {
             self.added_failures += 1;
         }
         self.checks.push(check);
+        self.summarize();
+    }
+
+    /// Adds what the project's tests came to, with a check for each test file, and counts anew.
+    pub fn add_tests(&mut self, results: Vec<TestResult>) {
+        let checks = test_run::checks(&results);
+        self.added_failures +=
+            u32::try_from(checks.iter().filter(|it| it.outcome == Outcome::Failed).count()).unwrap_or(u32::MAX);
+        self.checks.extend(checks);
+        self.summary.tests = TestCounts::of(&results);
+        self.tests = results;
         self.summarize();
     }
 

@@ -48,7 +48,7 @@ pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{
     Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,
-    PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestRecord, TestSummary, Usage,
+    PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestNumbers, TestRecord, TestSummary, Usage,
     Waiting,
 };
 pub use modify::{Modified, ModifyProject, modify_project};

@@ -377,7 +377,7 @@ pub struct TestSummary {
     pub rating: String,
     /// Did nothing block?
     pub passed: bool,
-    /// Findings that send the work back.
+    /// Findings and failed tests that send the work back.
     pub blocking: u64,
     /// All findings.
     pub findings: u64,
@@ -385,8 +385,24 @@ pub struct TestSummary {
     pub files: u64,
     /// Lines of code in them.
     pub sloc: u64,
+    /// The project's own tests; none in records of earlier versions.
+    #[serde(default)]
+    pub tests: TestNumbers,
     /// The outcome in a sentence.
     pub summary: String,
+}
+
+/// A project's own tests by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestNumbers {
+    /// They ended as they should.
+    pub passed: u64,
+    /// They did not, and send the work back.
+    pub failed: u64,
+    /// Their authors left them out.
+    pub skipped: u64,
+    /// They need what is not there; the report says what.
+    pub not_run: u64,
 }
 
 /// A deployment package.

@@ -192,7 +192,7 @@ pub(crate) struct TestView {
     rating: String,
     /// Did nothing block?
     passed: bool,
-    /// Findings that send the work back.
+    /// Findings and failed tests that send the work back.
     blocking: u64,
     /// All findings.
     findings: u64,
@@ -200,6 +200,8 @@ pub(crate) struct TestView {
     files: u64,
     /// Lines of code in them.
     sloc: u64,
+    /// The project's own tests.
+    tests: TestNumbersView,
     /// The outcome in a sentence.
     summary: String,
     /// Downloads the whole report as JSON; valid for a quarter of an hour.
@@ -213,6 +215,27 @@ pub(crate) struct TestView {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
+}
+
+/// A project's own tests by outcome.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TestNumbers)]
+pub(crate) struct TestNumbersView {
+    /// They ended as they should.
+    passed: u64,
+    /// They did not, and send the work back.
+    failed: u64,
+    /// Their authors left them out.
+    skipped: u64,
+    /// They need what is not there; the report says what.
+    not_run: u64,
+}
+
+impl TestNumbersView {
+    const fn of(numbers: projects::TestNumbers) -> Self {
+        let projects::TestNumbers { passed, failed, skipped, not_run } = numbers;
+        Self { passed, failed, skipped, not_run }
+    }
 }
 
 impl TestView {
@@ -229,6 +252,7 @@ impl TestView {
             findings: record.summary.findings,
             files: record.summary.files,
             sloc: record.summary.sloc,
+            tests: TestNumbersView::of(record.summary.tests),
             summary: record.summary.summary,
             json_url: config.link(&json_url),
             markdown_url: config.link(&markdown_url),
