@@ -333,6 +333,7 @@ fn main() {
         payload_limit: None,
         sandbox: None,
         run_tests: false,
+        console: None,
     };
     runtime.block_on(async {
         let server = Server::start_with(options, AtOnce).await.expect("the server starts");

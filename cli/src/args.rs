@@ -74,6 +74,10 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) open: bool,
 
+    /// Serve the web console of this folder instead of the one that was built in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) console: Option<PathBuf>,
+
     /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops,
     /// integrations, functions, models, scheduler. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
     #[arg(long, value_name = "QUEUE=NUMBER", value_parser = worker_count, value_delimiter = ',')]

@@ -65,6 +65,7 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         payload_limit,
         sandbox: None,
         run_tests: options.run_tests || allowed(std::env::var(RUN_TESTS).ok().as_deref())?,
+        console: options.console.clone(),
     })
 }
 

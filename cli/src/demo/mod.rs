@@ -34,6 +34,7 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         payload_limit: None,
         sandbox: None,
         run_tests: false,
+        console: None,
     }))?;
     let note = server.note();
     runtime.spawn(async move {

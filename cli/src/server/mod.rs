@@ -1,6 +1,7 @@
 //! The local server: HTTP, workers and upkeep in one process over one data folder.
 
 mod artifacts;
+mod console;
 mod guard;
 mod note;
 mod tasks;
@@ -69,6 +70,8 @@ pub struct ServerOptions {
     pub sandbox: Option<PathBuf>,
     /// May projects' tests that the sandbox can't run be run in processes of this machine?
     pub run_tests: bool,
+    /// The folder of the web console; `None` is the one that was built in, if one was.
+    pub console: Option<PathBuf>,
 }
 
 /// A server that runs.
@@ -115,6 +118,7 @@ impl Server {
         models: Models,
         executor: E,
     ) -> anyhow::Result<Self> {
+        let console = console::Console::open(options.console.as_deref())?;
         let (data, settings) = (options.data.clone(), Options::from_env());
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
         let address = SocketAddr::new(options.host, options.port);
@@ -145,7 +149,7 @@ impl Server {
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
-        let router = guard::surround(router);
+        let router = guard::surround(console.before(router));
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let until_stop = wait_for_stop(stopped.clone());

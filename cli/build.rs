@@ -1,0 +1,45 @@
+//! Builds the web console into the command, where `make console` has made it.
+//!
+//! It writes a list of the files below `console/dist` with their contents. The folder is always there, and cargo watches
+//! it: a console that is made later is built in by the next build.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let dist = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../console/dist");
+    println!("cargo::rerun-if-changed={}", dist.display());
+    let mut files = Vec::new();
+    if dist.join("index.html").is_file() {
+        walk(&dist, &mut files)?;
+    }
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in files {
+        let name =
+            file.strip_prefix(&dist)?.to_str().ok_or("a file name of the console is no UTF-8")?.replace('\\', "/");
+        let path = fs::canonicalize(&file)?;
+        writeln!(list, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())?;
+    }
+    list.push_str("]\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("console.rs"), list)?;
+    Ok(())
+}
+
+/// The files below a folder, but for hidden ones.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
