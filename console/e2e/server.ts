@@ -1,0 +1,31 @@
+// Starts the real server, with the console as it was built, on a free port over a fresh folder.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const BINARIES = [process.env.MILLRACE ?? "", join(ROOT, "target/release/millrace"), join(ROOT, "target/debug/millrace")];
+
+export default async function start(): Promise<() => Promise<void>> {
+  const binary = BINARIES.find((path) => path !== "" && existsSync(path));
+  if (binary === undefined) throw new Error("There is no server to test: run `cargo build -p millrace-cli`, or name one with MILLRACE=path");
+  const data = mkdtempSync(join(tmpdir(), "millrace-console-"));
+  const server = spawn(binary, ["up", "--port", "0", "--data", data, "--console", resolve(import.meta.dirname, "../dist")], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, MILLRACE_LOG: "error" },
+  });
+  const ended = new Promise<void>((done) => server.once("exit", () => { done(); }));
+  const url = await new Promise<string>((done, failed) => {
+    createInterface({ input: server.stdout }).once("line", done);
+    server.once("exit", (code) => { failed(new Error(`the server ended with ${String(code)}`)); });
+  });
+  process.env.MILLRACE_URL = url;
+  return async () => {
+    server.kill("SIGTERM");
+    await ended;
+    rmSync(data, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,233 @@
+import Box from "@cloudscape-design/components/box";
+import Button from "@cloudscape-design/components/button";
+import Container from "@cloudscape-design/components/container";
+import FormField from "@cloudscape-design/components/form-field";
+import Header from "@cloudscape-design/components/header";
+import Input from "@cloudscape-design/components/input";
+import SegmentedControl from "@cloudscape-design/components/segmented-control";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
+import Tabs from "@cloudscape-design/components/tabs";
+import { useMemo, useState } from "react";
+import { useNavigate, useParams } from "react-router";
+import { stringify } from "yaml";
+import { client, data, type Schemas } from "../../api/client";
+import { useLive, useRefresh } from "../../api/live";
+import { Code } from "../../components/Code";
+import { Confirm } from "../../components/Confirm";
+import { Empty, Link, LinkButton, Loading, ProblemAlert, useTitle } from "../../components/PageParts";
+import { StateGraph } from "../../components/StateGraph";
+import { useAction } from "../../shell/useNotices";
+import { completion, jumpTo, marks } from "./editing";
+import { StartDialog } from "./StartDialog";
+import { TestState } from "./TestState";
+import { useDefinition, type Definition } from "./useDefinition";
+import { Versions } from "./Versions";
+
+const LABEL = "Definition";
+const FIRST = `Comment: Greets whoever the input names
+QueryLanguage: JSONata
+StartAt: Greet
+States:
+  Greet:
+    Type: Pass
+    Output:
+      greeting: "{% 'Hello, ' & $states.input.name %}"
+    Next: Rest
+  Rest:
+    Type: Wait
+    Seconds: 2
+    Next: Done
+  Done:
+    Type: Succeed
+`;
+
+type Format = "yaml" | "json";
+const formatOf = (text: string): Format => (text.trimStart().startsWith("{") ? "json" : "yaml");
+
+/** The page of a workflow, and of one that is not made yet. */
+export default function WorkflowPage() {
+  const { id } = useParams();
+  // Another workflow begins with its own text.
+  return id === undefined ? <Editor key="new" workflow={null} /> : <Existing key={id} id={id} />;
+}
+
+function Existing({ id }: { id: string }) {
+  const query = useLive(["workflow", id], () => data(client.GET("/api/workflows/{id}", { params: { path: { id } } })), { soonest: 5_000 });
+  if (query.data === undefined) {
+    return query.error ? <ProblemAlert error={query.error} action={<Link to="/workflows">To the workflows</Link>} /> : <Loading what="the workflow" />;
+  }
+  return <Editor workflow={query.data} />;
+}
+
+function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
+  useTitle(workflow?.name ?? "Create workflow");
+  const navigate = useNavigate();
+  const refresh = useRefresh();
+  const { busy, run } = useAction();
+  const saved = workflow?.definition_text ?? "";
+  const [base, setBase] = useState({ text: workflow === null ? FIRST : pretty(saved), revision: workflow?.revision ?? 0 });
+  const [text, setText] = useState(base.text);
+  const [name, setName] = useState("");
+  const [selected, setSelected] = useState<string | null>(null);
+  const [tab, setTab] = useState("graph");
+  const [dialog, setDialog] = useState<"start" | "delete" | null>(null);
+  const format = formatOf(text);
+  const type = workflow?.type ?? "STANDARD";
+  const definition = useDefinition(text, type);
+  const { findings, parsed } = definition;
+  const extensions = useMemo(() => [marks(findings), completion(format)], [findings, format]);
+  const changed = text !== base.text;
+  const stale = workflow !== null && workflow.revision !== base.revision;
+
+  const save = () =>
+    run(async () => {
+      if (workflow === null) {
+        const made = await data(client.POST("/api/workflows", { body: { name, definition: text, publish: true } }));
+        void navigate(`/workflows/${made.id}`);
+        return;
+      }
+      const now = await data(
+        client.PUT("/api/workflows/{id}", {
+          params: { path: { id: workflow.id }, header: { "If-Match": `"${base.revision}"` } },
+          body: { definition: text, publish: true },
+        }),
+      );
+      setBase({ text, revision: now.revision });
+      await refresh("workflow", workflow.id);
+    }, workflow === null ? "The workflow was created." : "The workflow was saved as a new version.");
+
+  const convert = (to: string) => {
+    if (to === format || parsed.errors.length > 0) return;
+    setText(to === "json" ? `${JSON.stringify(parsed.value, null, 2)}\n` : stringify(parsed.value, { lineWidth: 110 }));
+  };
+  const choose = (state: string) => {
+    setSelected(state);
+    const at = new RegExp(`^\\s*["']?${state.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}["']?\\s*:`, "m").exec(text);
+    if (at !== null) jumpTo(LABEL, at.index + at[0].search(/\S/));
+  };
+
+  return (
+    <SpaceBetween size="l">
+      <Header
+        variant="h1"
+        description={workflow === null ? "Definitions are Amazon States Language, written as YAML or JSON." : workflow.arn}
+        actions={
+          <SpaceBetween direction="horizontal" size="xs">
+            {workflow !== null && <LinkButton to={`/executions?workflow=${workflow.id}`}>Executions</LinkButton>}
+            {workflow !== null && <Button onClick={() => { setDialog("delete"); }}>Delete</Button>}
+            {workflow !== null && <Button disabled={changed} disabledReason="Save first: an execution runs what is saved" onClick={() => { setDialog("start"); }}>Start execution</Button>}
+            <Button variant="primary" loading={busy} disabled={!definition.valid || (workflow === null ? name.trim() === "" : !changed)} onClick={() => void save()}>
+              {workflow === null ? "Create" : "Save"}
+            </Button>
+          </SpaceBetween>
+        }
+      >
+        {workflow?.name ?? "Create workflow"}
+      </Header>
+      {workflow === null && (
+        <FormField label="Name" constraintText="1 to 80 characters: letters, digits, - and _. It can't be changed later.">
+          <Input value={name} autoFocus onChange={({ detail }) => { setName(detail.value); }} />
+        </FormField>
+      )}
+      {stale && !changed && <Box><Button onClick={() => { const next = pretty(saved); setText(next); setBase({ text: next, revision: workflow.revision }); }}>Show revision {workflow.revision}, which was saved elsewhere</Button></Box>}
+      <div className="columns">
+        <Container
+          header={
+            <Header
+              variant="h2"
+              actions={
+                <SegmentedControl
+                  label="Format"
+                  selectedId={format}
+                  options={[
+                    { id: "yaml", text: "YAML", disabled: parsed.errors.length > 0 },
+                    { id: "json", text: "JSON", disabled: parsed.errors.length > 0 },
+                  ]}
+                  onChange={({ detail }) => { convert(detail.selectedId); }}
+                />
+              }
+            >
+              Definition
+            </Header>
+          }
+        >
+          <SpaceBetween size="s">
+            <Code value={text} language={format} label={LABEL} height="520px" extensions={extensions} onChange={setText} />
+            <Findings definition={definition} text={text} />
+          </SpaceBetween>
+        </Container>
+        <Tabs
+          variant="container"
+          activeTabId={tab}
+          ariaLabel="The workflow's graph, tests and versions"
+          onChange={({ detail }) => { setTab(detail.activeTabId); }}
+          tabs={[
+            {
+              id: "graph",
+              label: "Graph",
+              content:
+                definition.graph.states.length === 0 ? (
+                  <Empty title="There is no state to draw yet" />
+                ) : (
+                  <StateGraph graph={definition.graph} selected={selected} onSelect={choose} height="540px" label="States of the definition" />
+                ),
+            },
+            { id: "test", label: "Test a state", content: <TestState definition={parsed.value} selected={selected} /> },
+            ...(workflow === null ? [] : [{ id: "versions", label: "Versions", content: <Versions workflow={workflow} current={text} /> }]),
+          ]}
+        />
+      </div>
+      {dialog === "start" && workflow !== null && <StartDialog workflow={workflow} onClose={() => { setDialog(null); }} />}
+      {dialog === "delete" && workflow !== null && (
+        <Confirm
+          title={`Delete ${workflow.name}?`}
+          action="Delete"
+          onClose={() => { setDialog(null); }}
+          onConfirm={async () => {
+            await client.DELETE("/api/workflows/{id}", { params: { path: { id: workflow.id }, header: { "If-Match": `"${workflow.revision}"` } } });
+            void navigate("/workflows");
+          }}
+        >
+          Executions that run go on to their end.
+        </Confirm>
+      )}
+    </SpaceBetween>
+  );
+}
+
+/** A definition that was stored on one line is easier to read on several. */
+function pretty(text: string): string {
+  if (!text.trimStart().startsWith("{") || text.trim().includes("\n")) return text;
+  try {
+    return `${JSON.stringify(JSON.parse(text), null, 2)}\n`;
+  } catch {
+    return text;
+  }
+}
+
+function Findings({ definition, text }: { definition: Definition; text: string }) {
+  const { findings, valid, settled, error } = definition;
+  if (error) return <ProblemAlert error={error} />;
+  return (
+    <div role="status" aria-label="Result of the check">
+      {!settled ? (
+        <StatusIndicator type="in-progress">Checking</StatusIndicator>
+      ) : findings.length === 0 && valid ? (
+        <StatusIndicator type="success">The definition is valid</StatusIndicator>
+      ) : (
+        <ul className="diagnostics">
+          {findings.map((finding) => (
+            <li key={`${finding.from} ${finding.message}`}>
+              <button type="button" className="finding" onClick={() => { jumpTo(LABEL, finding.from); }}>
+                <StatusIndicator type={finding.severity === "warning" ? "warning" : "error"}>
+                  Line {text.slice(0, finding.from).split("\n").length}: {finding.message}
+                </StatusIndicator>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

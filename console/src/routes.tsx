@@ -1,0 +1,35 @@
+import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+import { Failed } from "./shell/Failed";
+import { Shell } from "./shell/Shell";
+
+type PageModule = { default: React.ComponentType };
+const page = (path: string, load: () => Promise<PageModule>): RouteObject => ({
+  path,
+  lazy: async () => ({ Component: (await load()).default }),
+});
+
+export const router = createBrowserRouter([
+  {
+    path: "/",
+    Component: Shell,
+    ErrorBoundary: Failed,
+    HydrateFallback: () => null,
+    children: [
+      { index: true, element: <Navigate to="/projects" replace /> },
+      page("projects", () => import("./pages/projects/ProjectsPage")),
+      page("projects/new", () => import("./pages/projects/NewProjectPage")),
+      page("projects/:id", () => import("./pages/projects/ProjectPage")),
+      page("workflows", () => import("./pages/workflows/WorkflowsPage")),
+      page("workflows/new", () => import("./pages/workflows/WorkflowPage")),
+      page("workflows/:id", () => import("./pages/workflows/WorkflowPage")),
+      page("executions", () => import("./pages/executions/ExecutionsPage")),
+      page("executions/compare", () => import("./pages/executions/ComparePage")),
+      page("executions/:id", () => import("./pages/executions/ExecutionPage")),
+      page("functions", () => import("./pages/functions/FunctionsPage")),
+      page("functions/:project/new", () => import("./pages/functions/FunctionPage")),
+      page("functions/:project/:name", () => import("./pages/functions/FunctionPage")),
+      page("settings", () => import("./pages/settings/SettingsPage")),
+      page("*", () => import("./pages/NotFoundPage")),
+    ],
+  },
+]);

@@ -1,0 +1,114 @@
+import AppLayout from "@cloudscape-design/components/app-layout";
+import Flashbar from "@cloudscape-design/components/flashbar";
+import SideNavigation, { type SideNavigationProps } from "@cloudscape-design/components/side-navigation";
+import Spinner from "@cloudscape-design/components/spinner";
+import TopNavigation from "@cloudscape-design/components/top-navigation";
+import { useState, useSyncExternalStore } from "react";
+import { Outlet, useLocation, useNavigate, useNavigation } from "react-router";
+import { currentKey, isRefused, signOut, subscribe } from "../api/session";
+import { NoticesProvider, useNoticeList } from "./notices";
+import { SignIn } from "./SignIn";
+import { setTheme, theme, type Theme } from "./theme";
+
+const ITEMS: SideNavigationProps.Item[] = [
+  { type: "link", text: "Projects", href: "/projects" },
+  { type: "link", text: "Workflows", href: "/workflows" },
+  { type: "link", text: "Executions", href: "/executions" },
+  { type: "link", text: "Functions", href: "/functions" },
+  { type: "divider" },
+  { type: "link", text: "Settings", href: "/settings" },
+  { type: "link", text: "API description", href: "/openapi.json", external: true },
+];
+
+const THEMES: { id: Theme; text: string }[] = [
+  { id: "system", text: "As the system" },
+  { id: "light", text: "Light" },
+  { id: "dark", text: "Dark" },
+];
+
+/** What surrounds every page. */
+export function Shell() {
+  const navigate = useNavigate();
+  const location = useLocation();
+  const loading = useNavigation().state !== "idle";
+  const refused = useSyncExternalStore(subscribe, isRefused);
+  const key = useSyncExternalStore(subscribe, currentKey);
+  const { items, notices } = useNoticeList();
+  const [open, setOpen] = useState(true);
+  const [chosen, setChosen] = useState(theme());
+  const active = `/${location.pathname.split("/")[1] ?? ""}`;
+
+  return (
+    <NoticesProvider notices={notices}>
+      <div id="top">
+        <TopNavigation
+          identity={{
+            href: "/",
+            title: "Millrace",
+            logo: { src: "/favicon.svg", alt: "" },
+            onFollow: (event) => {
+              event.preventDefault();
+              void navigate("/projects");
+            },
+          }}
+          utilities={[
+            {
+              type: "menu-dropdown",
+              iconName: "settings",
+              text: "Appearance",
+              ariaLabel: "Appearance",
+              items: THEMES.map((item) => ({ ...item, itemType: "checkbox", checked: item.id === chosen })),
+              onItemClick: ({ detail }) => {
+                setTheme(detail.id as Theme);
+                setChosen(detail.id as Theme);
+              },
+            },
+            ...(key === null ? [] : [{ type: "button" as const, text: "Sign out", onClick: signOut }]),
+          ]}
+        />
+      </div>
+      {refused ? (
+        <SignIn />
+      ) : (
+        <AppLayout
+          headerSelector="#top"
+          toolsHide
+          navigationOpen={open}
+          onNavigationChange={({ detail }) => {
+            setOpen(detail.open);
+          }}
+          navigationWidth={220}
+          navigation={
+            <SideNavigation
+              activeHref={active}
+              items={ITEMS}
+              onFollow={(event) => {
+                if (event.detail.external) return;
+                event.preventDefault();
+                void navigate(event.detail.href);
+              }}
+            />
+          }
+          notifications={items.length > 0 && <Flashbar items={items} />}
+          maxContentWidth={Number.MAX_VALUE}
+          ariaLabels={{
+            navigation: "Parts of the console",
+            navigationClose: "Close the navigation",
+            navigationToggle: "Open the navigation",
+            notifications: "Notices",
+          }}
+          content={
+            <>
+              {loading && (
+                <div className="page-loading" role="status" aria-label="Loading the page">
+                  <Spinner />
+                </div>
+              )}
+              <Outlet />
+            </>
+          }
+        />
+      )}
+    </NoticesProvider>
+  );
+}
