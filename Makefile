@@ -1,5 +1,5 @@
-# The only entry points. `make demo` and `make up` need Rust; `make test` also needs Python 3.11 and Node 20, and
-# installs what else it uses (pinned) below .venv and target.
+# The only entry points. `make demo` and `make up` need Rust (`make up` builds the web console where Node.js 20 is). `make
+# test` also needs Python 3.11, Node.js 20 and Chromium, and installs what else it uses (pinned) below .venv, target and console.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,6 +19,10 @@ DATA ?= data/local
 STAGE ?= $(or $(ENV),dev)
 STACK ?= millrace$(if $(filter-out production,$(STAGE)),-$(STAGE))
 
+CONSOLE := console/dist/index.html
+NPM := npm --prefix console --silent
+
+.PHONY: console console-if-possible console-test chromium screenshots
 .PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance eval test262 webhook-payloads \
 	actions commits functions deploy-built save-versions restore-versions smoke release-ready release-notes sbom dist checksums publish
 
@@ -34,10 +38,41 @@ target/release/millrace: rust
 demo: target/release/millrace ## Make a project from a template on a fresh local server, and run its tests
 	@target/release/millrace demo
 
-up: target/release/millrace ## Start the local server and stay (PORT, DATA)
+up: console-if-possible target/release/millrace ## Start the local server with the web console and stay (PORT, DATA)
 	@target/release/millrace up --port $(PORT) --data $(DATA) --auth off
 
-test: format lint unit webhook-payloads docs deny template actions clients site conformance eval e2e ## Set up and run everything, as CI does
+# The release build takes the console in when it is there. `make up` does without Node.
+console-if-possible:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CONSOLE) || echo "The web console could not be built; the server starts without it." >&2; \
+	else echo "Without Node.js 20 there is no web console; the API is all there." >&2; fi
+
+console: $(CONSOLE) ## Build the web console (needs Node.js 20)
+
+console/node_modules/.package-lock.json: console/package.json console/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 is missing: install it, then run this again." >&2; exit 1; }
+	@$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(CONSOLE): console/node_modules/.package-lock.json docs/openapi.json $(shell find console/src console/public console/scripts -type f ! -name schema.d.ts) \
+		console/index.html console/vite.config.ts console/tsconfig.json
+	@$(NPM) run build
+
+chromium:
+	@if [ -z "$(CHROMIUM)" ] && ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium fonts-liberation >/dev/null; \
+	else echo "Chromium is missing: install it (Debian: apt-get install chromium), or name one with CHROMIUM=path." >&2; exit 1; fi; fi
+
+console-test: $(CONSOLE) build-release chromium ## Check and test the web console, in a browser against the real server
+	@$(NPM) run typecheck
+	@$(NPM) run lint
+	@$(NPM) run size
+	@$(NPM) test
+	MILLRACE=$(CURDIR)/target/release/millrace $(NPM) run e2e
+
+screenshots: $(CONSOLE) build-release chromium ## Make the pictures of the web console in docs/images
+	MILLRACE=$(CURDIR)/target/release/millrace $(NPM) run screenshots
+
+test: format lint unit webhook-payloads docs deny template actions clients site conformance eval console-test e2e ## Set up and run everything, as CI does
 	@echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
@@ -199,4 +234,5 @@ publish:
 		$$(case "$$TAG" in *-*) echo --prerelease;; esac) target/dist/*
 
 clean: ## Remove what was built and the local server's data
-	rm -rf target .aws-sam data
+	rm -rf target .aws-sam data console/node_modules
+	find console/dist -mindepth 1 ! -name .gitignore -delete
