@@ -4,7 +4,7 @@ test("the whole console is dark when the system is", async ({ browser, api }) =>
   await api.project({ template_id: "static-site", parameters: { name: "dark-site" } });
   const context = await browser.newContext({ colorScheme: "dark", baseURL: url() });
   const page = await context.newPage();
-  for (const path of ["/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/settings"]) {
+  for (const path of ["/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/schedules", "/webhooks", "/settings"]) {
     await page.goto(path);
     await expect(page.locator("h1").first()).toBeVisible();
     await expect(page.locator("body")).toHaveCSS("background-color", "rgb(22, 29, 38)");
@@ -54,7 +54,7 @@ test("a server that is gone says so, and comes back by itself", async ({ page })
 test("every part is reached with the keyboard", async ({ page }) => {
   await page.goto("/projects");
   await expect(page.locator("h1")).toBeVisible();
-  for (const name of ["Workflows", "Executions", "Functions", "Settings"]) {
+  for (const name of ["Workflows", "Executions", "Functions", "Schedules", "Webhooks", "Settings"]) {
     await page.getByRole("link", { name, exact: true }).first().focus();
     await page.keyboard.press("Enter");
     await expect(page.locator("h1").first()).toContainText(name);

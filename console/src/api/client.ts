@@ -46,7 +46,7 @@ export async function stepFunctions<T>(operation: string, body: object): Promise
   };
   const key = currentKey();
   if (key !== null) headers.authorization = `Bearer ${key}`;
-  const response = await fetch(import.meta.env.DEV ? "/step-functions" : "/", { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await fetch("/step-functions", { method: "POST", headers, body: JSON.stringify(body) });
   const answer = (await response.json()) as T & { __type?: string; message?: string };
   if (!response.ok) {
     const title = answer.__type ?? `HTTP ${response.status}`;

@@ -15,6 +15,8 @@ const ITEMS: SideNavigationProps.Item[] = [
   { type: "link", text: "Workflows", href: "/workflows" },
   { type: "link", text: "Executions", href: "/executions" },
   { type: "link", text: "Functions", href: "/functions" },
+  { type: "link", text: "Schedules", href: "/schedules" },
+  { type: "link", text: "Webhooks", href: "/webhooks" },
   { type: "divider" },
   { type: "link", text: "Settings", href: "/settings" },
   { type: "link", text: "API description", href: "/openapi.json", external: true },

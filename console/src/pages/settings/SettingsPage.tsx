@@ -7,6 +7,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive } from "../../api/live";
 import { duration, Loading, ProblemAlert, useTitle } from "../../components/PageParts";
+import { Keys } from "./Keys";
 import { Limits } from "./Limits";
 
 export default function SettingsPage() {
@@ -14,6 +15,7 @@ export default function SettingsPage() {
   return (
     <SpaceBetween size="l">
       <Header variant="h1">Settings</Header>
+      <Keys />
       <Limits />
       <ServerHealth />
     </SpaceBetween>
