@@ -22,7 +22,11 @@ impl Reporter<'_> {
             if node.is_error() {
                 let text = self.slice(node).trim_start();
                 // `>` is ordinary text in HTML, XHTML begins with `<?xml`, and `<%` is a template's.
-                if text.starts_with('<') && !text.starts_with("<?") && !text.starts_with("<%") {
+                if text.starts_with("</") && text.trim_end().ends_with('>') {
+                    self.severity = Severity::Major;
+                    self.push(node.start_byte(), format!("`{}` closes no open element", snippet(text)));
+                    self.severity = Severity::Blocker;
+                } else if text.starts_with('<') && !text.starts_with("<?") && !text.starts_with("<%") {
                     self.push(node.start_byte(), format!("the tag is not complete: `{}`", snippet(text)));
                 }
                 return Next::Descend;
