@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use millrace_app::Error;
 use millrace_app::executions::{ExecutionStatus, Patience, Search, search_executions, sweep};
-use millrace_app::ports::{BlobStore, MessageQueues, Ports, Queue, Secret, SecretStore};
+use millrace_app::ports::{MessageQueues, Ports, Queue, Secret, SecretStore};
 use millrace_app::triggers::{Trigger, trigger_workflow};
 use millrace_app::webhooks::{
     EventFilter, EventStatus, InputTemplate, NewRule, ReceiveError, Received, Receiver, Request, RuleOutcome,
@@ -268,6 +268,7 @@ async fn a_rotated_secret_counts_at_once() {
 
 #[tokio::test]
 async fn events_expire() {
+    use millrace_app::ports::BlobStore as _;
     let (ports, receiver) = world().await;
     send(&ports, &receiver, "d1").await.unwrap();
     work(&ports).await;
