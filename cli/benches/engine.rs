@@ -329,6 +329,7 @@ fn main() {
         data: folder.path().to_owned(),
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 0,
+        keys: false,
         workers,
         payload_limit: None,
         sandbox: None,

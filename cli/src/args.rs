@@ -55,7 +55,8 @@ pub(crate) struct Up {
     #[arg(long, default_value = "data/local")]
     pub(crate) data: PathBuf,
 
-    /// Who may call: `off` lets everybody on this machine, as the owner `local`; `keys` asks for API keys.
+    /// Who may call: `off` lets everybody on this machine, as the owner `local`; `keys` asks for API keys, and makes one at the
+    /// first start, which it prints and keeps in DATA/admin-key.json.
     #[arg(long, value_enum, default_value_t = Auth::Off)]
     pub(crate) auth: Auth,
 
@@ -118,7 +119,7 @@ pub(crate) enum Limit {
 pub(crate) enum Auth {
     /// Everybody on this machine may do everything.
     Off,
-    /// API keys; not available in this version.
+    /// Who has an API key, a token of the configured issuer, or a key for signatures.
     Keys,
 }
 

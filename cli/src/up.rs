@@ -37,14 +37,11 @@ pub(crate) fn run(options: Up) -> anyhow::Result<()> {
 }
 
 fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
-    if options.auth == Auth::Keys {
-        let text = "--auth keys is not available in this version: use --auth off, which serves this machine only";
-        return Err(UsageError(text.to_owned()).into());
-    }
-    if !options.host.is_loopback() {
+    let keys = options.auth == Auth::Keys;
+    if !keys && !options.host.is_loopback() {
         let text = format!(
-            "--host {} is reachable from elsewhere, and --auth off lets everybody in: use a loopback address such as \
-             127.0.0.1",
+            "--host {} is reachable from elsewhere, and --auth off lets everybody in: add --auth keys, or use a loopback \
+             address such as 127.0.0.1",
             options.host
         );
         return Err(UsageError(text).into());
@@ -61,6 +58,7 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         data: options.data.clone(),
         host: options.host,
         port: options.port,
+        keys,
         workers,
         payload_limit,
         sandbox: None,
@@ -154,8 +152,8 @@ mod tests {
 
     #[test]
     fn nobody_else_gets_in() {
-        assert!(refused(&["--auth", "keys"]).contains("--auth off"));
-        assert!(refused(&["--host", "0.0.0.0"]).contains("loopback"));
+        assert!(refused(&["--host", "0.0.0.0"]).contains("--auth keys"));
+        assert!(refused(&["--host", "::"]).contains("loopback"));
         assert!(refused(&["--host", "192.168.0.1"]).contains("loopback"));
     }
 }

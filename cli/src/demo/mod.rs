@@ -30,6 +30,7 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
         data: options.data.clone(),
         host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 0,
+        keys: false,
         workers: WorkerCounts::default(),
         payload_limit: None,
         sandbox: None,

@@ -1,7 +1,9 @@
 //! The local server: HTTP, workers and upkeep in one process over one data folder.
 
 mod artifacts;
+mod connections;
 mod console;
+mod first_key;
 mod guard;
 mod note;
 mod tasks;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Extension;
 use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
@@ -22,9 +23,10 @@ use millrace_app::models::ModelCaller as _;
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
 use millrace_functions::SandboxRuntime;
+use millrace_identity::{Authenticator, IdentityConfig};
 use millrace_integrations::Integrations;
 use millrace_models::Models;
-use millrace_rest::{AuthMode, Caller, ClientAddress, FunctionsService, RestConfig};
+use millrace_rest::{AuthMode, Caller, FunctionsService, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
 use millrace_stepfunctions::StepFunctionsConfig;
 use millrace_testing::ProjectTests;
@@ -61,6 +63,8 @@ pub struct ServerOptions {
     pub host: IpAddr,
     /// On which port; 0 takes a free one.
     pub port: u16,
+    /// Who may call: everybody on this machine, or who has a key.
+    pub keys: bool,
     /// How many tasks run at once.
     pub workers: WorkerCounts,
     /// How large data may be; `None` leaves it to the environment.
@@ -88,8 +92,8 @@ impl Server {
     /// Opens the data folder, listens and starts the workers.
     ///
     /// # Errors
-    /// [`millrace_integrations::ConfigError`], [`millrace_models::ConfigError`], [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json`
-    /// from being written.
+    /// [`millrace_integrations::ConfigError`], [`millrace_models::ConfigError`], [`millrace_identity::ConfigError`],
+    /// [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json` from being written.
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let services = millrace_integrations::Config::from_env()?;
         let integrations = Integrations::new(services, step_functions(&options));
@@ -132,9 +136,18 @@ impl Server {
             Err(error) => tracing::error!(error = chain(&error), "the first sweep failed; the next one repeats it"),
         }
         let step_functions = step_functions(&options);
+        let identity = match options.keys {
+            true => Some(IdentityConfig::from_env(&step_functions.account)?),
+            false => None,
+        };
+        if options.keys {
+            first_key::make_if_missing(&ports, &options.data, &url).await?;
+        }
         let config = RestConfig {
             base_url: url.clone(),
-            auth_mode: AuthMode::Off,
+            auth_mode: if options.keys { AuthMode::Required } else { AuthMode::Off },
+            access_keys: true,
+            cors_origins: cors_origins(),
             account: step_functions.account.clone(),
             region: step_functions.region.clone(),
             payload_limit: step_functions.payload_limit,
@@ -145,19 +158,21 @@ impl Server {
         let config = config.with_webhooks_from_env();
         let service = FunctionsService { functions: functions.clone(), patience: None };
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
-            .layer(Extension(ClientAddress(options.host.to_string())))
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
-        let router = guard::surround(console.before(router));
+        // The console moves requests of the Step Functions API to their address, so callers are checked behind it. A page that
+        // a browser was led to has no key to send, so with keys its host does not matter.
+        let router = match identity {
+            Some(identity) => {
+                console.before(millrace_identity::before(router, Authenticator::new(ports.clone(), identity)))
+            }
+            None => guard::surround(console.before(router)),
+        };
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let until_stop = wait_for_stop(stopped.clone());
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until_stop).await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
+        tasks.spawn(connections::serve(listener, router, until_stop));
         workers::start(&mut tasks, &ports, executor, &options.workers, &stopped);
         tasks.spawn(look_after(ports.clone(), functions.clone(), stopped));
         let started_at = ports.clock().now();
@@ -202,7 +217,14 @@ impl Server {
 fn step_functions(options: &ServerOptions) -> StepFunctionsConfig {
     let from_env = StepFunctionsConfig::from_env();
     let payload_limit = options.payload_limit.unwrap_or(from_env.payload_limit);
-    StepFunctionsConfig { owner: Some(Caller::LOCAL.to_owned()), payload_limit, ..from_env }
+    let owner = Some(Caller::LOCAL.to_owned());
+    StepFunctionsConfig { owner, payload_limit, callers_are_known: options.keys, ..from_env }
+}
+
+/// Origins whose pages may call, from `CORS_ORIGINS`, separated by commas.
+fn cors_origins() -> Vec<String> {
+    let text = std::env::var("CORS_ORIGINS").unwrap_or_default();
+    text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect()
 }
 
 async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {

@@ -11,7 +11,11 @@ use axum::http::HeaderValue;
 use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+<<<<<<< HEAD
 use millrace_app::archives::ArchiveLimits;
+=======
+use millrace_app::identity::Role;
+>>>>>>> d902f39 (feat: callers are identified by keys, tokens and signatures; millrace up --auth keys)
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
@@ -104,7 +108,7 @@ async fn from_gateway(mut request: Request) -> Request {
         let extensions = request.extensions_mut();
         address.map(|address| extensions.insert(ClientAddress(address)));
         owner.map(|owner| extensions.insert(Caller::iam(owner, account.clone())));
-        account.map(|account| extensions.insert(ApiCaller { account }));
+        account.map(|account| extensions.insert(ApiCaller { account, owner: None, role: Role::Admin }));
     }
     if !request.headers().contains_key(X_REQUEST_ID)
         && let Some(context) = request.lambda_context_ref()

@@ -14,6 +14,7 @@ mod retry;
 pub mod s3;
 mod service;
 mod sigv4;
+mod verify;
 pub mod xml;
 
 pub use addresses::is_public;
@@ -25,3 +26,4 @@ pub use http::{HttpClient, HttpError, Limits, Request, Response};
 pub use retry::{Backoff, Failure};
 pub use service::Service;
 pub use sigv4::{Scope, SignError, encode, encode_path, encode_query, presign, sign};
+pub use verify::{SKEW_MILLIS, SignatureFault, Signed};

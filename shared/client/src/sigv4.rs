@@ -8,6 +8,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderValue};
 use http::{Method, Uri};
 use millrace_app::Timestamp;
 use millrace_app::digest::sha256_hex;
+use millrace_app::ports::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
@@ -71,7 +72,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The query as it is signed: sorted by name, then value. It was encoded by [`encode_query`].
-fn canonical_query(query: &str) -> String {
+pub(crate) fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<(&str, &str)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -82,7 +83,7 @@ fn canonical_query(query: &str) -> String {
 }
 
 /// Runs of spaces count as one.
-fn trimmed(value: &str) -> String {
+pub(crate) fn trimmed(value: &str) -> String {
     value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -113,9 +114,13 @@ fn range(stamp: &str, scope: Scope<'_>) -> String {
 
 /// The signature of a canonical request.
 fn signature(canonical: &str, stamp: &str, scope: Scope<'_>, credentials: &Credentials) -> String {
-    let range = range(stamp, scope);
+    signature_of(canonical, stamp, &range(stamp, scope), &credentials.secret_access_key)
+}
+
+/// The same for a range, `day/region/service/aws4_request`.
+pub(crate) fn signature_of(canonical: &str, stamp: &str, range: &str, secret: &Secret) -> String {
     let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{range}\n{}", sha256_hex(canonical.as_bytes()));
-    let secret = format!("AWS4{}", credentials.secret_access_key.expose());
+    let secret = format!("AWS4{}", secret.expose());
     let key = range.split('/').fold(secret.into_bytes(), |key, part| mac(&key, part));
     hex(&mac(&key, &to_sign))
 }
@@ -197,10 +202,8 @@ pub fn sign(request: &mut Request, scope: Scope<'_>, credentials: &Credentials) 
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use millrace_app::ports::Secret;
-
     use super::*;
+    use bytes::Bytes;
 
     fn signature_of(
         method: &str,

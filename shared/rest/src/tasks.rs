@@ -1,10 +1,13 @@
-//! The routes of tasks that somebody outside ends, by their tokens. Who has a token may report on its task.
+//! The routes of tasks that somebody outside ends, by their tokens: who has one, and a key of the owner of its execution,
+//! may report on its task.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use millrace_app::Error;
-use millrace_app::executions::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
+use millrace_app::executions::{
+    TaskTokenError, check_task_owner, send_task_failure, send_task_heartbeat, send_task_success,
+};
 use millrace_app::ports::Ports;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -52,6 +55,12 @@ fn refused(error: TaskTokenError, token: &str) -> Problem {
     error.into()
 }
 
+/// Before a body is read: a token of somebody else is no token.
+async fn check<P: Ports>(app: &App<P>, caller: &Caller, token: &str) -> Result<(), Problem> {
+    let owners = [caller.owner.as_str(), &caller.workflow_owner()];
+    check_task_owner(&app.ports, token, &owners).await.map_err(|error| refused(error, token))
+}
+
 fn done(result: Result<(), TaskTokenError>, token: &str) -> Result<Response, Problem> {
     result.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(|error| refused(error, token))
 }
@@ -64,16 +73,17 @@ fn done(result: Result<(), TaskTokenError>, token: &str) -> Result<Response, Pro
 )]
 pub(crate) async fn report_task_success<P: Ports>(
     State(app): State<App<P>>,
-    _: Caller,
+    caller: Caller,
     path: PathParams,
     query: QueryParams,
     JsonObject(mut fields): JsonObject,
 ) -> Result<Response, Problem> {
     query.finish()?;
+    let token = path.get("token");
+    check(&app, &caller, token).await?;
     let output = fields.required_value("output");
     fields.finish()?;
     let output = output.unwrap_or_default().to_string();
-    let token = path.get("token");
     done(send_task_success(&app.ports, token, &output).await, token)
 }
 
@@ -85,16 +95,17 @@ pub(crate) async fn report_task_success<P: Ports>(
 )]
 pub(crate) async fn report_task_failure<P: Ports>(
     State(app): State<App<P>>,
-    _: Caller,
+    caller: Caller,
     path: PathParams,
     query: QueryParams,
     JsonObject(mut fields): JsonObject,
 ) -> Result<Response, Problem> {
     query.finish()?;
+    let token = path.get("token");
+    check(&app, &caller, token).await?;
     let error = fields.text_within("error", 256);
     let cause = fields.text_within("cause", 32_768);
     fields.finish()?;
-    let token = path.get("token");
     done(send_task_failure(&app.ports, token, error, cause).await, token)
 }
 
@@ -108,11 +119,12 @@ pub(crate) async fn report_task_failure<P: Ports>(
 )]
 pub(crate) async fn report_task_heartbeat<P: Ports>(
     State(app): State<App<P>>,
-    _: Caller,
+    caller: Caller,
     path: PathParams,
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
     let token = path.get("token");
+    check(&app, &caller, token).await?;
     done(send_task_heartbeat(&app.ports, token).await, token)
 }

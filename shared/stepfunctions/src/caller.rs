@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use millrace_app::PayloadLimit;
+use millrace_app::identity::Role;
 use millrace_app::workflows::Place;
 
 /// What the API is told at start.
@@ -64,6 +65,24 @@ impl StepFunctionsConfig {
 pub struct ApiCaller {
     /// Twelve digits.
     pub account: String,
+    /// Who owns what they make; `None`: as the configuration has it.
+    pub owner: Option<String>,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// What a request showed of its caller was not good: the answer's error. In the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRefusal {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+}
+
+impl ApiRefusal {
+    /// An error's name, without its namespace, and its text.
+    pub fn new(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
 }
 
 /// Where a request is meant for, and who owns what it makes.
@@ -90,7 +109,8 @@ impl Scope {
             region if region.starts_with("us-gov-") => "aws-us-gov",
             _ => "aws",
         };
-        let owner = config.owner.clone().unwrap_or_else(|| format!("aws:{account}"));
+        let owner = caller.and_then(|caller| caller.owner.clone()).or_else(|| config.owner.clone());
+        let owner = owner.unwrap_or_else(|| format!("aws:{account}"));
         let place = Place { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() };
         Self { place, owner, payload_limit: config.payload_limit }
     }

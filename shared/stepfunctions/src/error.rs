@@ -50,6 +50,7 @@ impl ApiError {
             "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
             "ServiceUnavailableException" => StatusCode::SERVICE_UNAVAILABLE,
             "MissingAuthenticationTokenException" => StatusCode::FORBIDDEN,
+            "RequestEntityTooLargeException" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -60,7 +61,13 @@ impl ApiError {
             "ValidationException" => "com.amazon.coral.validate#",
             "SerializationException"
             | "UnknownOperationException"
+            | "AccessDeniedException"
+            | "IncompleteSignatureException"
+            | "InvalidSignatureException"
             | "MissingAuthenticationTokenException"
+            | "RequestEntityTooLargeException"
+            | "ThrottlingException"
+            | "UnrecognizedClientException"
             | "InternalFailure"
             | "ServiceUnavailableException" => "com.amazon.coral.service#",
             _ => MODEL,

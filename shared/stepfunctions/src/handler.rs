@@ -12,11 +12,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use millrace_app::Timestamp;
+use millrace_app::identity::Role;
 use millrace_app::ports::{Clock, IdSource, Ports};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Map, Value};
 
-use crate::caller::{ApiCaller, Scope, StepFunctionsConfig};
+use crate::access;
+use crate::caller::{ApiCaller, ApiRefusal, Scope, StepFunctionsConfig};
 use crate::error::ApiError;
 use crate::operations::{
     activities, aliases, executions, map_runs, state_machines, tags, tasks, test_state, validation, versions,
@@ -28,7 +30,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const PREFIX: &str = "AWSStepFunctions.";
 /// The largest body: there is no wall for an input, only for what one request may take of the memory.
-const LARGEST_BODY: usize = 256 * 1024 * 1024;
+pub const LARGEST_BODY: usize = 256 * 1024 * 1024;
 
 /// What every operation sees.
 pub(crate) struct Call<'a, P> {
@@ -86,11 +88,19 @@ fn routes<P: Ports>(app: App<P>) -> Router {
     Router::new().route("/", post(handle::<P>)).with_state(app)
 }
 
-/// Names each operation once.
+/// Names each operation once, with the role that it needs.
 macro_rules! operations {
-    ($($name:ident => $module:ident :: $function:ident;)*) => {
+    ($($name:ident($role:ident) => $module:ident :: $function:ident;)*) => {
         /// The operations that are served.
         pub const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+
+        /// The role that an operation needs; nobody gets far with one that is not there.
+        fn role_of(operation: &str) -> Role {
+            match operation {
+                $(stringify!($name) => Role::$role,)*
+                _ => Role::Read,
+            }
+        }
 
         async fn dispatch<P: Ports>(operation: &str, call: &Call<'_, P>) -> Answered {
             match operation {
@@ -105,43 +115,43 @@ macro_rules! operations {
 }
 
 operations! {
-    StartExecution => executions::start;
-    DescribeExecution => executions::describe;
-    GetExecutionHistory => executions::history;
-    StartSyncExecution => executions::start_sync;
-    StopExecution => executions::stop;
-    RedriveExecution => executions::redrive;
-    ListExecutions => executions::list;
-    DescribeStateMachineForExecution => executions::describe_state_machine;
-    CreateStateMachine => state_machines::create;
-    DescribeStateMachine => state_machines::describe;
-    UpdateStateMachine => state_machines::update;
-    DeleteStateMachine => state_machines::delete;
-    ListStateMachines => state_machines::list;
-    PublishStateMachineVersion => versions::publish;
-    ListStateMachineVersions => versions::list;
-    DeleteStateMachineVersion => versions::delete;
-    CreateStateMachineAlias => aliases::create;
-    UpdateStateMachineAlias => aliases::update;
-    DescribeStateMachineAlias => aliases::describe;
-    DeleteStateMachineAlias => aliases::delete;
-    ListStateMachineAliases => aliases::list;
-    TagResource => tags::tag;
-    UntagResource => tags::untag;
-    ListTagsForResource => tags::list;
-    ValidateStateMachineDefinition => validation::validate;
-    TestState => test_state::test;
-    SendTaskSuccess => tasks::success;
-    SendTaskFailure => tasks::failure;
-    SendTaskHeartbeat => tasks::heartbeat;
-    CreateActivity => activities::create;
-    DescribeActivity => activities::describe;
-    DeleteActivity => activities::delete;
-    ListActivities => activities::list;
-    GetActivityTask => activities::get_task;
-    DescribeMapRun => map_runs::describe;
-    ListMapRuns => map_runs::list;
-    UpdateMapRun => map_runs::update;
+    StartExecution(Run) => executions::start;
+    DescribeExecution(Read) => executions::describe;
+    GetExecutionHistory(Read) => executions::history;
+    StartSyncExecution(Run) => executions::start_sync;
+    StopExecution(Run) => executions::stop;
+    RedriveExecution(Run) => executions::redrive;
+    ListExecutions(Read) => executions::list;
+    DescribeStateMachineForExecution(Read) => executions::describe_state_machine;
+    CreateStateMachine(Admin) => state_machines::create;
+    DescribeStateMachine(Read) => state_machines::describe;
+    UpdateStateMachine(Admin) => state_machines::update;
+    DeleteStateMachine(Admin) => state_machines::delete;
+    ListStateMachines(Read) => state_machines::list;
+    PublishStateMachineVersion(Admin) => versions::publish;
+    ListStateMachineVersions(Read) => versions::list;
+    DeleteStateMachineVersion(Admin) => versions::delete;
+    CreateStateMachineAlias(Admin) => aliases::create;
+    UpdateStateMachineAlias(Admin) => aliases::update;
+    DescribeStateMachineAlias(Read) => aliases::describe;
+    DeleteStateMachineAlias(Admin) => aliases::delete;
+    ListStateMachineAliases(Read) => aliases::list;
+    TagResource(Admin) => tags::tag;
+    UntagResource(Admin) => tags::untag;
+    ListTagsForResource(Read) => tags::list;
+    ValidateStateMachineDefinition(Read) => validation::validate;
+    TestState(Run) => test_state::test;
+    SendTaskSuccess(Run) => tasks::success;
+    SendTaskFailure(Run) => tasks::failure;
+    SendTaskHeartbeat(Run) => tasks::heartbeat;
+    CreateActivity(Admin) => activities::create;
+    DescribeActivity(Read) => activities::describe;
+    DeleteActivity(Admin) => activities::delete;
+    ListActivities(Read) => activities::list;
+    GetActivityTask(Run) => activities::get_task;
+    DescribeMapRun(Read) => map_runs::describe;
+    ListMapRuns(Read) => map_runs::list;
+    UpdateMapRun(Run) => map_runs::update;
 }
 
 /// Why an operation that was called without HTTP was refused, as its answer would tell it.
@@ -193,10 +203,23 @@ async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Respon
     let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
     let caller = parts.extensions.get::<ApiCaller>();
     let scope = Scope::of(&app.config, caller, &parts.headers);
-    let answered = match read(body).await {
-        Ok(_) if app.config.callers_are_known && caller.is_none() => {
-            Err(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"))
+    // Who may not call has no body of theirs read.
+    let unknown = match (parts.extensions.get::<ApiRefusal>(), caller) {
+        (Some(refusal), _) => Some(ApiError::new(refusal.name, refusal.message.clone())),
+        (None, None) if app.config.callers_are_known => {
+            Some(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"))
         }
+        _ => None,
+    };
+    let members = match unknown {
+        Some(error) => Err(error),
+        None => read(body).await,
+    };
+    let members = members.and_then(|members| {
+        let allowed = caller.map(|caller| access::check(caller, &operation, role_of(&operation), &members));
+        allowed.transpose().map(|_| members)
+    });
+    let answered = match members {
         Ok(members) => {
             let run_task = app.run_task.as_deref();
             let longest_poll = app.config.longest_poll;

@@ -5,6 +5,7 @@
 //! and texts, and shaping the answers. It holds no rule of workflows and knows no server: the lambda and the local
 //! server both call [`router`]. Start reading at `handler.rs`, which lists every operation.
 
+mod access;
 mod caller;
 mod error;
 mod fields;
@@ -14,5 +15,5 @@ mod operations;
 mod paging;
 mod views;
 
-pub use caller::{ApiCaller, StepFunctionsConfig};
-pub use handler::{OPERATIONS, Refused, call, router, router_with_tasks};
+pub use caller::{ApiCaller, ApiRefusal, StepFunctionsConfig};
+pub use handler::{LARGEST_BODY, OPERATIONS, Refused, call, router, router_with_tasks};

@@ -207,12 +207,14 @@ pub async fn list_activities<P: Ports>(
 }
 
 /// The activities whose tasks a decision schedules and that don't exist.
-pub(crate) async fn missing<P: Ports>(ports: &P, decision: &Decision) -> Result<Vec<String>, Error> {
+pub(crate) async fn missing<P: Ports>(ports: &P, owner: &str, decision: &Decision) -> Result<Vec<String>, Error> {
     let mut named = BTreeSet::new();
     collect(&decision.effects, &mut named);
     let mut missing = Vec::new();
     for arn in named {
-        if ports.records().get(&keys::activity(arn)).await?.is_none() {
+        let record = ports.records().get(&keys::activity(arn)).await?;
+        let own = record.map(read).transpose()?.is_some_and(|activity| activity.owner == owner);
+        if !own {
             missing.push(arn.to_owned());
         }
     }

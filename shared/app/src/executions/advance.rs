@@ -120,7 +120,7 @@ pub(crate) fn advance<'a, P: Ports>(
                 return Ok(Advanced::Late(Box::new(thread)));
             };
             if let Some(event) = again {
-                decision = with_activities(ports, decision, |missing| {
+                decision = with_activities(ports, &thread.header.owner, decision, |missing| {
                     millrace_asl::decide_without(&machine, &thread.snapshot, event.clone(), moment, missing)
                 })
                 .await?;
@@ -135,15 +135,16 @@ pub(crate) fn advance<'a, P: Ports>(
     })
 }
 
-/// A decision that schedules tasks of activities which exist: `again` decides without those that don't.
+/// A decision that schedules tasks of activities which exist and are the owner's: `again` decides without those that don't.
 pub(crate) async fn with_activities<P: Ports>(
     ports: &P,
+    owner: &str,
     decision: Decision,
     again: impl Fn(&[String]) -> Option<Decision> + Send,
 ) -> Result<Decision, Error> {
     let (mut decision, mut missing) = (decision, Vec::new());
     loop {
-        let more = activities::missing(ports, &decision).await?;
+        let more = activities::missing(ports, owner, &decision).await?;
         if more.is_empty() {
             return Ok(decision);
         }

@@ -51,6 +51,19 @@ struct Heartbeat {
 /// How long a heartbeat's record is kept after the next one was due.
 const KEPT_MILLIS: i64 = 24 * 3600 * 1000;
 
+/// Refuses a report by somebody whose task it is not, as if there were no such task: none of `owners` has its execution. A
+/// token is good for callers of its own account only, as with Step Functions.
+///
+/// # Errors
+/// [`TaskTokenError::InvalidToken`], [`TaskTokenError::TaskDoesNotExist`], [`TaskTokenError::App`]
+pub async fn check_task_owner<P: Ports>(ports: &P, token: &str, owners: &[&str]) -> Result<(), TaskTokenError> {
+    let token: TaskToken = token.parse().map_err(|_| TaskTokenError::InvalidToken)?;
+    let log: LogId = token.log.parse().map_err(|_| TaskTokenError::InvalidToken)?;
+    let stored = record::load(ports, &log.execution).await?;
+    let own = stored.is_some_and(|stored| owners.contains(&stored.execution.owner.as_str()));
+    if own { Ok(()) } else { Err(TaskTokenError::TaskDoesNotExist) }
+}
+
 /// Ends a task with a result, a JSON text.
 ///
 /// # Errors

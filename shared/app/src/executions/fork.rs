@@ -96,7 +96,7 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         millrace_asl::fork(&machine, &stood.snapshot, context.clone(), how, moment)
     };
     let decision = decide(&[]).ok_or_else(|| Error::internal("a fork decides nothing"))?;
-    let decision = with_activities(ports, decision, decide).await?;
+    let decision = with_activities(ports, &stood.header.owner, decision, decide).await?;
     let before = history::up_to(ports, &log, first, &stood).await?;
     let source = super::record::load(ports, &fork.source).await?;
     let beginning = Beginning {

@@ -32,7 +32,7 @@ pub(crate) use advance::{Advanced, After, Thread, advance};
 pub use attributes::{
     ATTRIBUTE_NAME_BYTES, ATTRIBUTE_VALUE_BYTES, Attributes, MOST_ATTRIBUTES, check_attribute, check_attributes,
 };
-pub use callbacks::{TaskTokenError, send_task_failure, send_task_heartbeat, send_task_success};
+pub use callbacks::{TaskTokenError, check_task_owner, send_task_failure, send_task_heartbeat, send_task_success};
 pub use control::{pause_execution, resume_execution, stop_execution};
 pub use definitions::load as load_definition;
 pub use fork::{ForkExecution, fork_execution};

@@ -154,7 +154,7 @@ async fn decide<P: Ports>(
         let why = format!("The definition has no state '{state}', in which the execution ended; keep that name");
         return Err(RedriveError::NotRedrivable(why));
     };
-    Ok(with_activities(ports, decision, decide).await?)
+    Ok(with_activities(ports, &thread.header.owner, decision, decide).await?)
 }
 
 /// Says on the record that the execution runs again. `None` when somebody else wrote first.

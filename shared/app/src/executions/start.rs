@@ -159,7 +159,7 @@ pub async fn start_or_find<P: Ports>(ports: &P, start: StartExecution) -> Result
     let again = machine.makes_tokens.then(|| (context.clone(), start.input.clone()));
     let mut decision = millrace_asl::start(&machine, context, start.input, moment);
     if let Some((context, input)) = again {
-        decision = with_activities(ports, decision, |missing| {
+        decision = with_activities(ports, &start.owner, decision, |missing| {
             Some(millrace_asl::start_without(&machine, context.clone(), input.clone(), moment, missing))
         })
         .await?;

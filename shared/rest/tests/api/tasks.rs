@@ -14,13 +14,14 @@ const PAINT: &str = "arn:aws:states:us-east-1:111111111111:activity:paint";
 
 /// An execution that waits for a worker's report, and the token of its task.
 async fn waiting(server: &Server, name: &str) -> (ExecutionId, String) {
-    let create = CreateActivity { arn: PAINT.to_owned(), owner: "test".to_owned(), encryption: None, tags: Vec::new() };
+    let create =
+        CreateActivity { arn: PAINT.to_owned(), owner: "local".to_owned(), encryption: None, tags: Vec::new() };
     create_activity(&server.ports, create).await.unwrap();
     let state = json!({ "Type": "Task", "Resource": PAINT, "HeartbeatSeconds": 60, "End": true });
     let id = ExecutionId::derived(name);
     let start = StartExecution {
         id: id.clone(),
-        owner: "test".to_owned(),
+        owner: "local".to_owned(),
         name: name.to_owned(),
         definition: json!({ "StartAt": "It", "States": { "It": state } }).to_string().into(),
         input: json!({}),
