@@ -2,7 +2,7 @@
 """The Step Functions API by its real clients, boto3 and the AWS CLI, against a local server.
 
     MILLRACE=target/release/millrace python tests/clients/test_clients.py"""
-import datetime, json, os, subprocess, sys, tempfile, threading, time, unittest, uuid
+import datetime, json, os, subprocess, sys, tempfile, threading, time, unittest, urllib.request, uuid
 from pathlib import Path
 
 import boto3
@@ -21,9 +21,9 @@ def unique(name):
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, *more):
         self.data = tempfile.TemporaryDirectory()
-        command = [os.environ["MILLRACE"], "up", "--port", "0", "--data", self.data.name]
+        command = [os.environ["MILLRACE"], "up", "--port", "0", "--data", self.data.name, *more]
         environment = {**os.environ, "MILLRACE_LOG": "error"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.url = self.process.stdout.readline().strip()
@@ -399,6 +399,91 @@ class Clients(unittest.TestCase):
         self.assertEqual(len(aws("get-execution-history", "--execution-arn", execution)["events"]), 4)
         self.assertIn("StateMachineAlreadyExists", aws("create-state-machine", "--name", name, "--definition", WAIT,
                                                        "--role-arn", ROLE, succeeds=False))
+
+
+class Signatures(unittest.TestCase):
+    """A server that asks for keys checks what botocore signs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--auth", "keys")
+        cls.pair = json.loads((Path(cls.server.data.name) / "admin-key.json").read_text())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def client(self, key=None, secret=None, **more):
+        config = Config(inject_host_prefix=False, retries={"max_attempts": 1}, **more)
+        return boto3.client("stepfunctions", endpoint_url=self.server.url, region_name="eu-central-1", config=config,
+                            aws_access_key_id=key or self.pair["access_key_id"],
+                            aws_secret_access_key=secret or self.pair["secret_access_key"])
+
+    def rest(self, method, path, body=None):
+        request = urllib.request.Request(self.server.url + path, method=method,
+                                         data=json.dumps(body).encode() if body is not None else None,
+                                         headers={"Authorization": f"Bearer {self.pair['key']}", "Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def refused(self, code, client, change=None):
+        if change:
+            client.meta.events.register("before-send.sfn", change)
+        with self.assertRaises(ClientError) as caught:
+            client.list_state_machines()
+        self.assertEqual(caught.exception.response["Error"]["Code"], code)
+
+    def test_the_pair_of_a_key_signs_for_its_owner(self):
+        arn = self.client().create_state_machine(name="été", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+        listed = self.rest("GET", "/api/workflows")["items"]
+        self.assertEqual([one["arn"] for one in listed], [arn])
+        started = self.client().start_execution(stateMachineArn=arn, input=json.dumps({"text": "naïve ☕ " * 1000}))
+        self.assertIn(":execution:", started["executionArn"])
+
+    def test_another_secret_signs_nothing(self):
+        self.refused("InvalidSignatureException", self.client(secret="x" * 52))
+
+    def test_nobody_knows_the_key(self):
+        self.refused("UnrecognizedClientException", self.client(key="AKIAIOSFODNN7EXAMPLE"))
+
+    def test_what_was_signed_can_t_be_changed(self):
+        def body(request, **_):
+            request.body = b'{"maxResults":1}'
+        self.refused("InvalidSignatureException", self.client(), body)
+
+        def target(request, **_):
+            request.headers["X-Amz-Target"] = "AWSStepFunctions.ListActivities"
+        self.refused("InvalidSignatureException", self.client(), target)
+
+        def date(request, **_):
+            request.headers["X-Amz-Date"] = "20200101T000000Z"
+        self.refused("InvalidSignatureException", self.client(), date)
+
+        def none(request, **_):
+            del request.headers["Authorization"]
+        self.refused("MissingAuthenticationTokenException", self.client(), none)
+
+    def test_roles_and_owners_hold_here_too(self):
+        ours = self.client().create_state_machine(name="ours", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+        reader = self.rest("POST", "/api/keys", {"name": "r", "role": "read", "access_key": True})
+        client = self.client(reader["access_key"]["access_key_id"], reader["access_key"]["secret_access_key"])
+        client.describe_state_machine(stateMachineArn=ours)
+        with self.assertRaises(ClientError) as caught:
+            client.start_execution(stateMachineArn=ours)
+        self.assertEqual(caught.exception.response["Error"]["Code"], "AccessDeniedException")
+        bob = self.rest("POST", "/api/keys", {"name": "b", "role": "admin", "owner": "bob", "access_key": True})
+        client = self.client(bob["access_key"]["access_key_id"], bob["access_key"]["secret_access_key"])
+        self.assertEqual(client.list_state_machines()["stateMachines"], [])
+        told = []
+        for arn in (ours, ours + "-not"):
+            with self.assertRaises(ClientError) as caught:
+                client.describe_state_machine(stateMachineArn=arn)
+            told.append(caught.exception.response["Error"]["Message"].replace(arn, ""))
+        self.assertEqual(told[0], told[1])
+        theirs = client.create_state_machine(name="ours", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+        self.assertNotEqual(theirs, ours)
+        self.rest("DELETE", f"/api/keys/{bob['id']}")
+        self.refused("UnrecognizedClientException", client)
 
 
 if __name__ == "__main__":

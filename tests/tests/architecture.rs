@@ -26,7 +26,7 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 11] = [
+const LAMBDAS: [&str; 12] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
@@ -38,6 +38,7 @@ const LAMBDAS: [&str; 11] = [
     "millrace-orchestrator",
     "millrace-webhook",
     "millrace-trigger",
+    "millrace-authorizer",
 ];
 
 #[test]
@@ -67,6 +68,7 @@ fn who_is_no_agent_does_without_them() {
         "millrace-functions-function",
         "millrace-model-worker",
         "millrace-orchestrator",
+        "millrace-authorizer",
     ] {
         assert_without(lambda, &["millrace-agents", "tree-sitter"]);
     }

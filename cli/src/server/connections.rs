@@ -61,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
-                _ = stopped.wait_for(|stopped| *stopped) => {
+                () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

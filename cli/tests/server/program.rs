@@ -28,8 +28,14 @@ impl Server {
 
     /// The same by a command that sets its own environment.
     pub(crate) fn spawn(command: &mut Command, data: &Path, more: &[&str]) -> Self {
+        let more: Vec<&str> = ["--auth", "off"].iter().chain(more).copied().collect();
+        Self::spawn_with(command, data, &more)
+    }
+
+    /// The same without words about who may call.
+    pub(crate) fn spawn_with(command: &mut Command, data: &Path, more: &[&str]) -> Self {
         let mut child = command
-            .args(["up", "--port", "0", "--auth", "off", "--data"])
+            .args(["up", "--port", "0", "--data"])
             .arg(data)
             .args(more)
             .stdout(Stdio::piped())

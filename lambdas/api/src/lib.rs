@@ -11,15 +11,13 @@ use axum::http::HeaderValue;
 use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
-<<<<<<< HEAD
 use millrace_app::archives::ArchiveLimits;
-=======
 use millrace_app::identity::Role;
->>>>>>> d902f39 (feat: callers are identified by keys, tokens and signatures; millrace up --auth keys)
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
+use serde_json::Value;
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// The gateway gives up after 30 seconds.
@@ -39,7 +37,7 @@ pub struct ApiConfig {
 
 /// The environment can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("API_AUTHORIZATION is {0:?}: it must be AWS_IAM or NONE, as the gateway's route has it")]
+#[error("API_AUTHORIZATION is {0:?}: it must be KEYS, AWS_IAM or NONE, as the gateway's routes have it")]
 pub struct ApiConfigError(String);
 
 impl ApiConfig {
@@ -54,7 +52,7 @@ impl ApiConfig {
 
     fn parse(authorization: &str, origins: &str) -> Result<Self, ApiConfigError> {
         let authorized = match authorization {
-            "AWS_IAM" => true,
+            "KEYS" | "AWS_IAM" => true,
             "NONE" => false,
             other => return Err(ApiConfigError(other.to_owned())),
         };
@@ -103,12 +101,18 @@ pub fn behind_gateway(router: Router) -> Router {
 async fn from_gateway(mut request: Request) -> Request {
     if let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() {
         let address = context.http.source_ip.clone();
-        let iam = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
-        let (owner, account) = iam.map(|iam| (iam.user_arn.clone(), iam.account_id.clone())).unwrap_or_default();
+        let authorizer = context.authorizer.as_ref();
+        let known = authorizer.and_then(|authorizer| {
+            let signed =
+                authorizer.iam.as_ref().and_then(|iam| by_signature(iam.user_arn.clone(), iam.account_id.clone()));
+            signed.or_else(|| by_key(|name| authorizer.fields.get(name).cloned()))
+        });
         let extensions = request.extensions_mut();
         address.map(|address| extensions.insert(ClientAddress(address)));
-        owner.map(|owner| extensions.insert(Caller::iam(owner, account.clone())));
-        account.map(|account| extensions.insert(ApiCaller { account, owner: None, role: Role::Admin }));
+        if let Some((caller, api)) = known {
+            extensions.insert(caller);
+            api.map(|api| extensions.insert(api));
+        }
     }
     if !request.headers().contains_key(X_REQUEST_ID)
         && let Some(context) = request.lambda_context_ref()
@@ -119,6 +123,23 @@ async fn from_gateway(mut request: Request) -> Request {
     request
 }
 
+/// A caller whose signature the gateway has checked.
+fn by_signature(arn: Option<String>, account: Option<String>) -> Option<(Caller, Option<ApiCaller>)> {
+    let api = account.clone().map(|account| ApiCaller { account, owner: None, role: Role::Admin });
+    Some((Caller::iam(arn?, account), api))
+}
+
+/// A caller whom the stack's authorizer knows. Only the gateway writes its answer into a request's context.
+fn by_key(field: impl Fn(&str) -> Option<Value>) -> Option<(Caller, Option<ApiCaller>)> {
+    let text = |name: &str| field(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let (owner, account, role) = (text("owner")?, text("account")?, text("role")?.parse::<Role>().ok()?);
+    // The gateway's context has texts, numbers and truth values, and some stand-ins have texts only.
+    let operator = field("operator").is_some_and(|value| value == true || value == "true");
+    let caller =
+        Caller { account: Some(account.clone()), key: text("key"), operator, ..Caller::new(owner.clone(), role) };
+    Some((caller, Some(ApiCaller { account, owner: Some(owner), role })))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
@@ -127,7 +148,6 @@ mod tests {
     use http_body_util::BodyExt;
     use millrace_app::models::NoModel;
     use millrace_simulation::MemoryPorts;
-    use serde_json::Value;
     use tower::ServiceExt;
 
     use super::*;
@@ -174,6 +194,8 @@ mod tests {
             (event!("create-project-malformed"), 400),
             (event!("list-projects"), 200),
             (event!("list-projects-unauthorized"), 401),
+            (event!("list-projects-key"), 200),
+            (event!("create-project-read-only"), 403),
             (event!("get-project-unknown"), 404),
             (event!("list-templates"), 200),
             (event!("health"), 200),
@@ -203,6 +225,22 @@ mod tests {
         }
     }
 
+    /// What a request says of itself is not what the gateway says of it.
+    #[tokio::test]
+    async fn nobody_names_themselves() {
+        let mut event: Value = serde_json::from_str(event!("list-projects-unauthorized")).unwrap();
+        let context = serde_json::json!({ "lambda": { "owner": "ann", "account": "1".repeat(12), "role": "admin" } });
+        event["headers"]["x-amzn-request-context"] = context.to_string().into();
+        event["headers"]["authorizer"] = context.to_string().into();
+        event["authorizer"] = context.clone();
+        event["queryStringParameters"] = serde_json::json!({ "requestContext": context.to_string() });
+        let (parts, body) = answer(&MemoryPorts::new(1), true, &event.to_string()).await;
+        assert_eq!(parts.status, StatusCode::UNAUTHORIZED, "{body}");
+        event["requestContext"]["authorizer"] = serde_json::json!({ "lambda": { "owner": "ann", "role": "admin" } });
+        let (parts, _) = answer(&MemoryPorts::new(1), true, &event.to_string()).await;
+        assert_eq!(parts.status, StatusCode::UNAUTHORIZED, "half an answer is none");
+    }
+
     #[tokio::test]
     async fn a_browser_is_told_that_it_may_call() {
         let (parts, _) = answer(&MemoryPorts::new(1), true, event!("preflight")).await;
@@ -215,6 +253,7 @@ mod tests {
         let config = ApiConfig::parse("AWS_IAM", " https://a.example, ,https://b.example").unwrap();
         assert_eq!(config.cors_origins, ["https://a.example", "https://b.example"]);
         assert!(config.authorized && !ApiConfig::parse("NONE", "").unwrap().authorized);
+        assert!(ApiConfig::parse("KEYS", "").unwrap().authorized);
         assert!(ApiConfig::parse("", "").unwrap_err().to_string().contains("API_AUTHORIZATION"));
     }
 }

@@ -34,6 +34,8 @@ pub enum Function {
     Webhook,
     /// `lambdas/trigger`
     Trigger,
+    /// `lambdas/authorizer`
+    Authorizer,
 }
 
 /// The environment can't be used; every problem of it.
@@ -97,7 +99,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -110,6 +112,7 @@ impl Function {
         Self::Orchestrator,
         Self::Webhook,
         Self::Trigger,
+        Self::Authorizer,
     ];
 
     /// The word that names it: the folder under `lambdas/` and the end of the function's name.
@@ -128,6 +131,7 @@ impl Function {
             Self::Orchestrator => "orchestrator",
             Self::Webhook => "webhook",
             Self::Trigger => "trigger",
+            Self::Authorizer => "authorizer",
         }
     }
 

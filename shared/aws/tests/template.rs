@@ -40,6 +40,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::Orchestrator => "OrchestratorFunction",
         Function::Webhook => "WebhookFunction",
         Function::Trigger => "TriggerFunction",
+        Function::Authorizer => "AuthorizerFunction",
     }
 }
 
@@ -75,6 +76,11 @@ fn each_function_has_the_variables_that_it_reads() {
         }
         if function == Function::Integrations {
             read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
+        }
+        if function == Function::Authorizer {
+            read.extend(["MILLRACE_ACCOUNT_ID", "MILLRACE_OIDC_ISSUER", "MILLRACE_OIDC_AUDIENCE", "MILLRACE_OIDC_JWKS_URL"]);
+            read.extend(["MILLRACE_OIDC_OWNER_CLAIM", "MILLRACE_OIDC_ROLES_CLAIM", "MILLRACE_OIDC_ROLE_PREFIX"]);
+            read.extend(["MILLRACE_OIDC_DEFAULT_ROLE"]);
         }
         assert_eq!(given, read, "{}", function.name());
     }
