@@ -1,1 +1,0 @@
-import{l as e,r as t,t as n}from"./PageParts-DgpGYBBY.js";import{t as r}from"./jsx-runtime-Wy9s6hX0.js";var i=r();function a(){return e(`Not found`),(0,i.jsx)(n,{title:`There is no such page`,action:(0,i.jsx)(t,{to:`/projects`,children:`To the projects`}),children:`The address may be mistyped, or of another version of the console.`})}export{a as default};

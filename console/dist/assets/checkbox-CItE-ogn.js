@@ -1,1 +1,0 @@
-import{a as e,n as t}from"./jsx-runtime-Wy9s6hX0.js";import{En as n,Tn as r}from"./spinner-DjIqgeE5.js";import{t as i}from"./internal-Bn8o2Tkz.js";var a=e(t()),o=a.forwardRef(({...e},t)=>{let r=n(`Checkbox`,{props:{readOnly:e.readOnly}});return a.createElement(i,{...e,...r,ref:t,__injectAnalyticsComponentMetadata:!0})});r(o,`Checkbox`);export{o as t};

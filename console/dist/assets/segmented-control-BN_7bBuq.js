@@ -1,1 +1,0 @@
-import{a as e,n as t}from"./jsx-runtime-Wy9s6hX0.js";import{En as n,Tn as r}from"./spinner-DjIqgeE5.js";import{t as i}from"./internal-CMa8BixY.js";var a=e(t());function o(e){let t=n(`SegmentedControl`,{props:{},metadata:{hasDisabledReasons:(e.options??[]).some(e=>!!e.disabledReason)}});return a.createElement(i,{...e,...t})}r(o,`SegmentedControl`);export{o as t};
