@@ -98,9 +98,8 @@ fn quoted(rest: &str, quote: u8) -> Option<usize> {
         let mut at = 1;
         loop {
             let byte = *bytes.get(at)?;
-            if escapes && byte == b'\\' {
-                at += 2;
-            } else if byte == quote && bytes.get(at + 1) == Some(&quote) {
+            let is_doubled = byte == quote && bytes.get(at + 1) == Some(&quote);
+            if escapes && byte == b'\\' || is_doubled {
                 at += 2;
             } else if byte == quote {
                 return Some(at + 1);

@@ -211,11 +211,8 @@ impl Check<'_> {
                 Value::Array(_) | Value::Other(_) => None,
             };
             match version {
-                Some(open) if matches!(open.trim(), "*" | "") => {
-                    if name != "python" {
-                        self.unpinned(line, name, open);
-                    }
-                }
+                Some(_) if name == "python" => {}
+                Some(open) if matches!(open.trim(), "*" | "") => self.unpinned(line, name, open),
                 Some(given) if file_name(self.path) == "Cargo.toml" && !versions::is_cargo(given) => {
                     self.bad_version(line, name, given, "`1.2.3`");
                 }

@@ -21,7 +21,7 @@ impl Check<'_> {
             let part = |name: &str| gem.name(name).map_or("", |it| it.as_str());
             let rest = part("rest").split(" #").next().unwrap_or("");
             // What follows a `key:` are options.
-            let positional = rest.split(|c| matches!(c, ':' | '=')).next().unwrap_or("");
+            let positional = rest.split([':', '=']).next().unwrap_or("");
             let is_elsewhere =
                 ["path:", "git:", "github:", ":path", ":git", "source:"].iter().any(|it| rest.contains(it));
             let mut has_version = false;
