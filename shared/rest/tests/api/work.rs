@@ -18,7 +18,14 @@ fn event(name: &str) -> work::NewEvent {
 
 fn report() -> work::NewReport {
     let (json, markdown, junit) = (b"{}".to_vec(), b"x".to_vec(), b"x".to_vec());
-    work::NewReport { id: TestId::derived("t"), summary: TestSummary::default(), json, markdown, junit, sarif: b"{}".to_vec() }
+    work::NewReport {
+        id: TestId::derived("t"),
+        summary: TestSummary::default(),
+        json,
+        markdown,
+        junit,
+        sarif: b"{}".to_vec(),
+    }
 }
 
 fn package() -> work::NewDeployment {
