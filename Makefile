@@ -22,7 +22,7 @@ STACK ?= millrace$(if $(filter-out production,$(STAGE)),-$(STAGE))
 CONSOLE := console/dist/index.html
 NPM := npm --prefix console --silent
 
-.PHONY: console console-if-possible console-test chromium screenshots
+.PHONY: console console-if-possible upload-console console-test chromium screenshots
 .PHONY: help demo up test check build-release deploy clean rust format lint unit docs deny template e2e clients site conformance eval test262 webhook-payloads \
 	actions commits functions deploy-built save-versions restore-versions smoke release-ready release-notes sbom dist checksums publish
 
@@ -127,6 +127,7 @@ template: $(TOOLS)
 	$(BIN)/cfn-lint template.yaml scripts/github-role.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --template-file template.yaml
 	$(BIN)/python tests/aws/test_template.py
+	$(BIN)/python tests/aws/test_console.py
 	$(BIN)/python scripts/cost.py --check docs/how-to/deploy.md
 
 build-release: rust
@@ -181,6 +182,9 @@ functions: $(TOOLS) rust
 
 deploy-built: $(TOOLS)
 	PATH="$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 $(BIN)/python scripts/deploy.py $(STAGE)
+
+upload-console: $(CONSOLE) $(TOOLS) ## Bring the web console to a stack with the parameter Console=true (ENV)
+	$(BIN)/python scripts/upload_console.py $(STACK)
 
 save-versions: $(TOOLS)
 	@mkdir -p target

@@ -21,8 +21,6 @@ export default defineConfig({
         path,
         {
           target: server,
-          // The Step Functions API answers at the root, where Vite serves the page.
-          rewrite: (url: string) => url.replace(/^\/step-functions/, "/"),
           bypass: (request: { headers: { accept?: string }; url?: string }) =>
             page(request.headers.accept) && !request.url?.startsWith("/artifacts") ? "/index.html" : undefined,
         },

@@ -12,12 +12,20 @@ export const SECRET = "not a real secret";
 const ROOT = resolve(import.meta.dirname, "../..");
 const BINARIES = [process.env.MILLRACE ?? "", join(ROOT, "target/release/millrace"), join(ROOT, "target/debug/millrace")];
 
-export default async function start(): Promise<() => Promise<void>> {
+export interface Running {
+  url: string;
+  data: string;
+  stop: () => Promise<void>;
+}
+
+/** Starts a server. */
+export async function launch(...options: string[]): Promise<Running> {
   const binary = BINARIES.find((path) => path !== "" && existsSync(path));
   if (binary === undefined) throw new Error("There is no server to test: run `cargo build -p millrace-cli`, or name one with MILLRACE=path");
   const data = mkdtempSync(join(tmpdir(), "millrace-console-"));
-  const server = spawn(binary, ["up", "--port", "0", "--data", data, "--console", resolve(import.meta.dirname, "../dist")], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const dist = resolve(import.meta.dirname, "../dist");
+  const server = spawn(binary, ["up", "--port", "0", "--data", data, "--console", dist, ...options], {
+    stdio: ["ignore", "pipe", process.env.CI ? "inherit" : "ignore"],
     env: { ...process.env, MILLRACE_LOG: "error", MILLRACE_SECRET_WEBHOOKS_GITHUB: SECRET },
   });
   const ended = new Promise<void>((done) => server.once("exit", () => { done(); }));
@@ -25,10 +33,17 @@ export default async function start(): Promise<() => Promise<void>> {
     createInterface({ input: server.stdout }).once("line", done);
     server.once("exit", (code) => { failed(new Error(`the server ended with ${String(code)}`)); });
   });
-  process.env.MILLRACE_URL = url;
-  return async () => {
+  const stop = async () => {
     server.kill("SIGTERM");
     await ended;
     rmSync(data, { recursive: true, force: true });
   };
+  return { url, data, stop };
+}
+
+/** The server of all tests that need none of their own. */
+export default async function start(): Promise<() => Promise<void>> {
+  const { url, stop } = await launch();
+  process.env.MILLRACE_URL = url;
+  return stop;
 }

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { accessible, expect, test, url } from "./base";
+import { launch } from "./server";
 
 test("the whole console is dark when the system is", async ({ browser, api }) => {
   await api.project({ template_id: "static-site", parameters: { name: "dark-site" } });
@@ -22,24 +25,30 @@ test("a mode is chosen", async ({ page }) => {
   await expect(page.locator("body")).toHaveClass(/awsui-dark-mode/);
 });
 
-test("a server that asks for a key gets one", async ({ page }) => {
-  // The server of this test asks nobody: the answers are made to.
-  let given = "";
-  await page.route("**/api/**", async (route) => {
-    given = route.request().headers().authorization ?? "";
-    if (given === "Bearer right") await route.fallback();
-    else await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify({ code: "unauthorized", title: "Who are you?", detail: "", status: 401 }) });
-  });
-  await page.goto("/executions");
-  await page.getByLabel("API key").fill("wrong");
-  await page.keyboard.press("Enter");
-  await expect(page.getByText("The server refused the key")).toBeVisible();
-  await accessible(page);
-  await page.getByLabel("API key").fill("right");
-  await page.keyboard.press("Enter");
-  await expect(page.getByRole("heading", { name: /Executions/ })).toBeVisible();
-  await page.getByRole("button", { name: "Sign out" }).first().click();
-  await expect(page.getByLabel("API key")).toBeVisible();
+test("a server that asks for a key gets one", async ({ browser }) => {
+  const server = await launch("--auth", "keys");
+  try {
+    const { key } = JSON.parse(readFileSync(join(server.data, "admin-key.json"), "utf8")) as { key: string };
+    const page = await browser.newPage({ baseURL: server.url });
+    await page.goto("/workflows/new");
+    await page.getByLabel("API key").fill("millrace_wrong");
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("The server refused the key")).toBeVisible();
+    await accessible(page);
+    await page.getByLabel("API key").fill(key);
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("The definition is valid")).toBeVisible();
+    await page.getByRole("tab", { name: "Test a state" }).click();
+    await page.getByRole("button", { name: "Test Greet" }).click();
+    await expect(page.getByRole("textbox", { name: "Output of the state" })).toContainText("Hello, Ada");
+    await page.getByRole("button", { name: "Sign out" }).first().click();
+    await expect(page.getByLabel("API key")).toBeVisible();
+    await page.reload();
+    await expect(page.getByLabel("API key")).toBeVisible();
+    await page.close();
+  } finally {
+    await server.stop();
+  }
 });
 
 test("a server that is gone says so, and comes back by itself", async ({ page }) => {

@@ -17,7 +17,7 @@ use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
@@ -27,9 +27,6 @@ const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console.r
 /// The first parts of the addresses of the console's pages. The API has no `GET` there.
 pub(crate) const PAGES: &[&str] =
     &["projects", "workflows", "executions", "functions", "queues", "schedules", "webhooks", "settings"];
-
-/// Where the console finds the Step Functions API, which others call at `/`.
-const STEP_FUNCTIONS: &str = "/step-functions";
 
 /// The console loads what this server has and nothing else. Its components set styles of their own.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -71,8 +68,7 @@ impl Console {
 
     /// Puts the console before the API.
     pub(crate) fn before(self, api: Router) -> Router {
-        // The API's router lies inside, so that it finds its route after an address was changed here.
-        Router::new().fallback_service(api).layer(middleware::from_fn_with_state(self, answer))
+        api.layer(middleware::from_fn_with_state(self, answer))
     }
 
     /// The file that answers a path, by its name; `None` leaves it to the API.
@@ -107,12 +103,7 @@ fn read(folder: &Path, prefix: &str, files: &mut HashMap<String, Cow<'static, [u
     Ok(())
 }
 
-async fn answer(State(console): State<Console>, mut request: Request, next: Next) -> Response {
-    if request.method() == Method::POST && request.uri().path() == STEP_FUNCTIONS {
-        // A distribution can't tell a request for the API at the root from one for the console, so the console asks here.
-        *request.uri_mut() = Uri::from_static("/");
-        return next.run(request).await;
-    }
+async fn answer(State(console): State<Console>, request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }

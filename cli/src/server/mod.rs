@@ -161,8 +161,8 @@ impl Server {
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
             .merge(artifacts::routes(ports.clone()))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
-        // The console moves requests of the Step Functions API to their address, so callers are checked behind it. A page that
-        // a browser was led to has no key to send, so with keys its host does not matter.
+        // A page that a browser was led to has no key to send, so callers are checked behind the console, and with keys its
+        // host does not matter.
         let router = match identity {
             Some(identity) => {
                 console.before(millrace_identity::before(router, Authenticator::new(ports.clone(), identity)))

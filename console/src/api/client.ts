@@ -15,8 +15,10 @@ const session: Middleware = {
   },
   async onResponse({ response }) {
     if (response.ok) return response;
-    if (response.status === 401) refuse();
-    throw new ApiError(await problemOf(response));
+    const problem = await problemOf(response);
+    // API Gateway refuses a wrong key with 403, in words of its own; the server tells a role that is too small as a problem.
+    if (problem.status === 401 || (problem.status === 403 && problem.code === "unknown")) refuse();
+    throw new ApiError(problem);
   },
   onError() {
     return new ApiError({

@@ -31,8 +31,9 @@ const WORDS: Record<string, string> = {
   FAILED: "failed",
   ABORTED: "aborted",
   TIMED_OUT: "timed out",
+  WAITING: "waits for you",
 };
-const SIGNS: Record<string, string> = { RUNNING: "●", SUCCEEDED: "✓", CAUGHT: "!", FAILED: "✕", ABORTED: "■", TIMED_OUT: "✕" };
+const SIGNS: Record<string, string> = { RUNNING: "●", SUCCEEDED: "✓", CAUGHT: "!", FAILED: "✕", ABORTED: "■", TIMED_OUT: "✕", WAITING: "?" };
 
 function StateNode({ data }: NodeProps<Node<StateData>>) {
   const { state, selected, direction } = data;

@@ -24,6 +24,9 @@ use crate::operations::{
     activities, aliases, executions, map_runs, state_machines, tags, tasks, test_state, validation, versions,
 };
 
+/// The API's other address, for pages at the same host: a distribution has a page's document at `/`, and behind the gateway
+/// this one takes keys where `/` takes signatures.
+const BESIDE_PAGES: &str = "/step-functions";
 /// The header that names the operation.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -65,7 +68,7 @@ struct App<P> {
     run_task: Option<Arc<RunTask>>,
 }
 
-/// `POST /` for every operation of the API. `TestState` does no tasks: they need a mock.
+/// `POST /`, and `POST /step-functions`, for every operation of the API. `TestState` does no tasks: they need a mock.
 pub fn router<P: Ports>(ports: P, config: StepFunctionsConfig) -> Router {
     routes(App { ports, config: Arc::new(config), run_task: None })
 }
@@ -85,7 +88,7 @@ pub fn router_with_tasks<P: Ports, E: Executor + Clone + 'static>(
 }
 
 fn routes<P: Ports>(app: App<P>) -> Router {
-    Router::new().route("/", post(handle::<P>)).with_state(app)
+    Router::new().route("/", post(handle::<P>)).route(BESIDE_PAGES, post(handle::<P>)).with_state(app)
 }
 
 /// Names each operation once, with the role that it needs.

@@ -28,7 +28,7 @@ export function pipeline(project: Project): Graph {
     if (index < at) return "SUCCEEDED";
     if (project.status === "failed") return "FAILED";
     if (project.status === "cancelled") return "ABORTED";
-    if (project.status === "paused") return "CAUGHT";
+    if (["created", "paused", "awaiting_approval"].includes(project.status)) return "WAITING";
     return "RUNNING";
   };
   return {

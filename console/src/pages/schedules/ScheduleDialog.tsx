@@ -13,19 +13,10 @@ import { asProblem } from "../../api/problem";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Time } from "../../components/PageParts";
+import { CATCH_UP, OVERLAP } from "./policies";
 
 type Schedule = Schemas["Schedule"];
 
-const OVERLAP = [
-  { value: "skip", label: "Leave it out", description: "while the one before still runs" },
-  { value: "queue", label: "Have it wait", description: "for the end of the one before" },
-  { value: "allow", label: "Run both" },
-];
-const CATCH_UP = [
-  { value: "none", label: "Leave them out" },
-  { value: "last", label: "Make up for the last one" },
-  { value: "all", label: "Make up for each" },
-];
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Makes a schedule, or replaces what one says. */

@@ -14,6 +14,7 @@ import { Json } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Empty, Link, LinkButton, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
 import { useAction } from "../../shell/useNotices";
+import { CATCH_UP, OVERLAP } from "./policies";
 import { ScheduleDialog } from "./ScheduleDialog";
 import { ScheduleStatus } from "./SchedulesPage";
 
@@ -65,8 +66,8 @@ export default function SchedulePage() {
           { label: "When", value: <Box variant="code">{schedule.expression}</Box> },
           { label: "Time zone", value: schedule.time_zone },
           { label: "Workflow", value: <Link to={`/workflows/${schedule.workflow_id}`}>{`${schedule.workflow_arn.split(":").at(-1) ?? ""}${schedule.qualifier ? `:${schedule.qualifier}` : ""}`}</Link> },
-          { label: "When one still runs", value: schedule.overlap },
-          { label: "Missed times", value: schedule.catch_up },
+          { label: "When the one before still runs", value: OVERLAP.find((one) => one.value === schedule.overlap)?.label ?? schedule.overlap },
+          { label: "Times that were missed", value: CATCH_UP.find((one) => one.value === schedule.catch_up)?.label ?? schedule.catch_up },
           { label: "Started", value: schedule.counts.started },
           { label: "Left out, missed", value: `${schedule.counts.skipped}, ${schedule.counts.missed}` },
           { label: "Failed", value: schedule.counts.failed },
