@@ -7,18 +7,52 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use millrace_app::ports::Queue;
 
+use crate::commands::{
+    completions, config, deploy, doctor, execution, function, graph, key, limit, project, run, schedule, template,
+    validate, webhook, workflow,
+};
 use crate::exit;
 use crate::logging::LogFormat;
+use crate::output::Color;
 
-/// Turns a request into tested, deployable code, on this machine.
+/// Workflows, and an autonomous coding pipeline that runs on them: on this machine, or in your AWS account.
 ///
 /// `millrace up` starts the local server and stays; `millrace demo` starts one for a moment, makes a project from a
-/// template and runs the tests of what came out. Neither needs a cloud account, Docker or a model's key.
+/// template and runs the tests of what came out. Neither needs a cloud account, Docker or a model's key. The other
+/// commands talk to a server: the one that --endpoint, MILLRACE_ENDPOINT or a profile names, else the local one.
 #[derive(Debug, Parser)]
 #[command(name = "millrace", version, after_help = exit::HELP, after_long_help = exit::HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The server's address, such as http://127.0.0.1:7420. MILLRACE_ENDPOINT says the same.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+
+    /// The profile that names the server (`millrace config`). MILLRACE_PROFILE says the same.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Write results as the API's JSON on standard output, and errors as JSON on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Write only what was asked for: no remarks, no progress; listings are ids, one a line.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// When to use colours; NO_COLOR is respected.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
 
     /// How logs look on standard error. MILLRACE_LOG filters them, for example `info` or `warn,millrace_app=debug`.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
@@ -29,6 +63,32 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Up(Up),
     Demo(Demo),
+    #[command(subcommand)]
+    Project(project::Action),
+    #[command(subcommand)]
+    Template(template::Action),
+    #[command(subcommand)]
+    Workflow(workflow::Action),
+    Run(run::Run),
+    #[command(subcommand, visible_alias = "exec")]
+    Execution(execution::Action),
+    #[command(subcommand)]
+    Function(function::Action),
+    #[command(subcommand)]
+    Schedule(schedule::Action),
+    #[command(subcommand)]
+    Webhook(webhook::Action),
+    #[command(subcommand)]
+    Limit(limit::Action),
+    #[command(subcommand)]
+    Key(key::Action),
+    Validate(validate::Validate),
+    Graph(graph::Draw),
+    Deploy(deploy::Deploy),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Config(config::Action),
+    Completions(completions::Completions),
 }
 
 /// Start the local server and stay until interrupted.
@@ -87,8 +147,13 @@ pub(crate) struct Up {
 
 /// Make a project from a template on a server of its own, and run the tests of what comes out.
 ///
-/// Shows each stage as it happens on standard error. The path of the zip is the last line on standard output.
+/// Shows each stage as it happens on standard error. The path of the zip is the last line on standard output. With
+/// `--json`, events come to standard output, one a line; the last line is an object with `zip`, the path, instead.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  millrace demo                                 a REST API in Python, in ./data/demo
+  millrace demo --template static-site --json   another template, for a program to read")]
 pub(crate) struct Demo {
     /// The template to make the project from.
     #[arg(long, default_value = "python-rest-api")]
@@ -97,10 +162,6 @@ pub(crate) struct Demo {
     /// The folder of the server's data and of the zip.
     #[arg(long, default_value = "./data/demo")]
     pub(crate) data: PathBuf,
-
-    /// Write events to standard output as JSON, one a line; the last line is an object with `zip`, the path, instead.
-    #[arg(long)]
-    pub(crate) json: bool,
 
     /// Give up after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
@@ -137,7 +198,7 @@ fn worker_count(text: &str) -> Result<(Queue, usize), String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("must be a number of seconds from 1 to 86400".to_owned()),
@@ -152,6 +213,33 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        fn look(command: &clap::Command, path: &str) {
+            for below in command.get_subcommands() {
+                let path = format!("{path} {}", below.get_name());
+                assert!(below.get_about().is_some(), "{path} does not say what it does");
+                if below.has_subcommands() {
+                    look(below, &path);
+                    continue;
+                }
+                let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains(&format!("\n  {}", path.trim())), "{path} has no example of itself: {help}");
+                for argument in below.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                    assert!(argument.get_help().is_some(), "{path}: {} is not explained", argument.get_id());
+                }
+            }
+        }
+        look(&Args::command(), "millrace");
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        for line in ["millrace --json project list", "millrace project --json list", "millrace project list --json"] {
+            assert!(Args::try_parse_from(line.split(' ')).unwrap().global.json, "{line}");
+        }
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! `millrace demo`: a project from the request to a package whose tests pass, in one call.
 
-mod client;
 mod package;
 mod parameters;
 mod show;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,15 +13,14 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::args::Demo;
+use crate::client::{Api, Auth, Call, Found, Target, path};
+use crate::commands::project::{self, Seen, save};
+use crate::output::Out;
 use crate::server::{Server, ServerOptions, WorkerCounts};
-use client::Client;
 use show::Show;
 
-/// How often the project is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
 /// Runs the demo.
-pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
+pub(crate) fn run(options: Demo, out: &Out) -> anyhow::Result<()> {
     let started = Instant::now();
     let runtime = Runtime::new().context("the runtime can't be started")?;
     let server = runtime.block_on(Server::start(ServerOptions {
@@ -45,41 +42,42 @@ pub(crate) fn run(options: Demo) -> anyhow::Result<()> {
             std::process::exit(130);
         }
     });
-    let done = deliver(&options, server.url(), started);
+    let done = deliver(&options, out, server.url(), started);
     runtime.block_on(server.stop());
     runtime.shutdown_background();
     done
 }
 
-fn deliver(options: &Demo, url: &str, started: Instant) -> anyhow::Result<()> {
-    let client = Client::new(url);
-    let mut show = Show::new(options.json, started);
+fn deliver(options: &Demo, out: &Out, url: &str, started: Instant) -> anyhow::Result<()> {
+    let client = Api::new(Target { base: url.to_owned(), found: Found::Endpoint, auth: Auth::None })?;
+    let mut show = Show::new(out, started);
     show.say(&format!("The local server runs at {url} with its data in {}", options.data.display()));
     let template = template(&client, &options.template)?;
     let parameters = parameters::sample(&options.template, &template);
     let name = parameters.get("name").and_then(Value::as_str).unwrap_or("demo").to_owned();
     show.say(&format!("Creating the project {name} from the template {}", options.template));
     let request = json!({ "template_id": options.template, "parameters": parameters });
-    let project = client.post("/api/projects", &request).context("the project can't be created")?;
+    let project =
+        client.json(Call::post("/api/projects".to_owned(), request)).context("the project can't be created")?;
     let id = text(&project, "id")?.to_owned();
 
-    let project = follow(&client, &id, &mut show, started + options.timeout)?;
+    let project = follow(&client, &id, &mut show, options.timeout.saturating_sub(started.elapsed()))?;
     if text(&project, "status")? != "completed" {
         show.end();
         bail!("{}", failure(&project));
     }
     let delivered = started.elapsed();
 
-    let deployments = client.get(&format!("/api/projects/{id}/deployments"))?;
+    let deployments = client.get(path(&["api", "projects", &id, "deployments"]))?;
     let deployment = deployments.pointer("/items/0").context("the project has no deployment package")?;
     let bytes = client.download(text(deployment, "download_url")?)?;
     let sum = millrace_agents::package::sha256_hex(&bytes);
     ensure!(sum == text(deployment, "sha256")?, "the package that was downloaded has another checksum: {sum}");
     let zip = options.data.join(format!("{name}.zip"));
-    save(&zip, &bytes)?;
+    save(&zip, &bytes, true)?;
     show.say(&format!("Package: {} files, {} bytes, SHA-256 {sum}", package::count(&bytes)?, bytes.len()));
 
-    let plan = client.get(&format!("/api/projects/{id}/plan"))?;
+    let plan = client.get(path(&["api", "projects", &id, "plan"]))?;
     let tests = package::test(&bytes, &strings(&plan, "/commands/test"), &strings(&plan, "/stack/tools"), &mut show);
     show.say(&format!(
         "From the request to the package: {:.1} s; everything: {:.1} s",
@@ -93,8 +91,8 @@ fn deliver(options: &Demo, url: &str, started: Instant) -> anyhow::Result<()> {
 }
 
 /// The template with its parameter schema.
-fn template(client: &Client, id: &str) -> anyhow::Result<Value> {
-    let list = client.get("/api/templates")?;
+fn template(client: &Api, id: &str) -> anyhow::Result<Value> {
+    let list = client.get("/api/templates".to_owned())?;
     let known: BTreeMap<&str, &Value> = list
         .pointer("/items")
         .and_then(Value::as_array)
@@ -110,29 +108,24 @@ fn template(client: &Client, id: &str) -> anyhow::Result<Value> {
 }
 
 /// Shows what happens until the delivery ends.
-fn follow(client: &Client, id: &str, show: &mut Show, deadline: Instant) -> anyhow::Result<Value> {
-    let mut last: Option<String> = None;
-    loop {
-        // The project first: whatever its end recorded is among the events that are read afterwards.
-        let project = client.get(&format!("/api/projects/{id}"))?;
-        loop {
-            let after = last.as_ref().map(|last| format!("&after={last}")).unwrap_or_default();
-            let page = client.get(&format!("/api/projects/{id}/events?limit=100{after}"))?;
-            let events = page.pointer("/items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            events.iter().for_each(|event| show.event(event));
-            match events.last() {
-                Some(event) => last = Some(text(event, "id")?.to_owned()),
-                None => break,
+fn follow(client: &Api, id: &str, show: &mut Show, timeout: Duration) -> anyhow::Result<Value> {
+    let project = project::follow(
+        client,
+        id,
+        Some(timeout),
+        |text| eprintln!("{text}"),
+        |seen| {
+            match seen {
+                Seen::Event(event) => show.event(event),
+                Seen::Status(status) => show.status(status),
             }
-        }
-        let status = text(&project, "status")?;
-        if ["completed", "failed", "cancelled", "paused"].contains(&status) {
-            return Ok(project);
-        }
-        show.status(status);
-        ensure!(Instant::now() < deadline, "the delivery did not end in time; it stands at {status}");
-        std::thread::sleep(LOOK_EVERY);
-    }
+            Ok(())
+        },
+    )?;
+    let status = text(&project, "status")?;
+    let over = ["completed", "failed", "cancelled", "paused"].contains(&status);
+    ensure!(over, "the delivery did not end in time; it stands at {status}");
+    Ok(project)
 }
 
 /// Why a delivery did not end well, for people.
@@ -141,13 +134,6 @@ fn failure(project: &Value) -> String {
     let what = [part("/failure/cause"), part("/failure/what_to_do")];
     let what: Vec<&str> = what.into_iter().filter(|text| !text.is_empty()).collect();
     format!("the delivery ended as {}: {}", part("/status"), what.join(" "))
-}
-
-/// Writes the zip; nobody ever sees half of it.
-fn save(zip: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let new: PathBuf = zip.with_extension("zip.new");
-    let saved = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, zip));
-    saved.with_context(|| format!("{} can't be written", zip.display()))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {

@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn try_with(command: &str, tool: &str) -> anyhow::Result<Tests> {
-        let mut show = Show::new(false, Instant::now());
+        let mut show = Show::new(&crate::output::Out::new(false, false, crate::output::Color::Never), Instant::now());
         test(&package(), &[command.to_owned()], &[tool.to_owned()], &mut show)
     }
 

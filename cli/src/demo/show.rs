@@ -1,49 +1,35 @@
 //! What the demo shows: on standard error for people, on standard output for programs.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::package::Tests;
+use crate::output::{Out, Progress};
 
-/// Shows progress: a spinner with lines above it on a terminal, else plain lines.
+/// Shows progress with the time since the start, and events to programs.
 pub(crate) struct Show {
     json: bool,
     started: Instant,
-    spinner: Option<ProgressBar>,
+    progress: Progress,
 }
 
 impl Show {
-    /// With `json`, events also go to standard output.
-    pub(crate) fn new(json: bool, started: Instant) -> Self {
-        let spinner = std::io::stderr().is_terminal().then(|| {
-            let spinner = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-                spinner.set_style(style);
-            }
-            spinner.enable_steady_tick(Duration::from_millis(100));
-            spinner
-        });
-        Self { json, started, spinner }
+    /// With `--json`, events also go to standard output.
+    pub(crate) fn new(out: &Out, started: Instant) -> Self {
+        Self { json: out.json, started, progress: Progress::new(out.quiet) }
     }
 
     /// A line for people, with the time since the start.
     pub(crate) fn say(&mut self, text: &str) {
-        let line = format!("{:>6.1} s  {text}", self.started.elapsed().as_secs_f64());
-        match &self.spinner {
-            Some(spinner) => spinner.println(line),
-            None => eprintln!("{line}"),
-        }
+        self.progress.say(&format!("{:>6.1} s  {text}", self.started.elapsed().as_secs_f64()));
     }
 
     /// What goes on at the moment; shown on a terminal only.
     pub(crate) fn status(&mut self, text: &str) {
-        if let Some(spinner) = &self.spinner {
-            spinner.set_message(text.to_owned());
-        }
+        self.progress.status(text);
     }
 
     /// An event of the project.
@@ -61,9 +47,7 @@ impl Show {
 
     /// Nothing more happens.
     pub(crate) fn end(&mut self) {
-        if let Some(spinner) = self.spinner.take() {
-            spinner.finish_and_clear();
-        }
+        self.progress.end();
     }
 
     /// The last line on standard output.

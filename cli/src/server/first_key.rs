@@ -11,7 +11,7 @@ use millrace_rest::Caller;
 use serde_json::json;
 
 /// The file in the data folder, which only its owner reads.
-pub(super) const FILE: &str = "admin-key.json";
+pub(crate) const FILE: &str = "admin-key.json";
 
 /// Makes a key for the owner `local` where there is none that manages keys: at the first start, and after all were revoked. It
 /// is printed once, on standard error, and kept in [`FILE`].

@@ -37,6 +37,7 @@ use tokio::time::{interval, timeout};
 
 use crate::exit::ListenError;
 use crate::logging::chain;
+pub(crate) use first_key::FILE as FIRST_KEY;
 pub use workers::WorkerCounts;
 
 /// How long running tasks and requests may take after the server was told to stop.

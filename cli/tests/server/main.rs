@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
+mod client;
 mod functions;
 mod import;
 mod keys;
 mod kills;
 mod program;
+mod surroundings;
 mod words;
 
 use std::path::Path;
