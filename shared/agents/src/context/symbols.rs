@@ -134,15 +134,27 @@ fn name_of(node: &Node<'_>, text: &str) -> Option<String> {
         "variable_declarator" | "assignment" => return None,
         _ => {
             let defines = ["_definition", "_declaration", "_item", "_signature"].iter().any(|end| kind.ends_with(end));
-            let defines = defines || matches!(kind, "method" | "class" | "module") && node.is_named();
+            let defines = defines || matches!(kind, "method" | "class" | "module" | "type_spec") && node.is_named();
             if !defines {
                 return None;
             }
-            node.child_by_field_name("name")?
+            node.child_by_field_name("name").or_else(|| declared(node))?
         }
     };
     let is_name = name.named_child_count() == 0 && (1..=120).contains(&name.byte_range().len());
     is_name.then(|| read(name)).flatten()
+}
+
+/// The name inside the declarators of a function of C.
+fn declared<'t>(node: &Node<'t>) -> Option<Node<'t>> {
+    let mut name = node.child_by_field_name("declarator").filter(|_| node.kind() == "function_definition")?;
+    for _ in 0..8 {
+        match name.child_by_field_name("declarator") {
+            Some(inner) => name = inner,
+            None => break,
+        }
+    }
+    Some(name)
 }
 
 /// A node's text up to its body.
@@ -207,6 +219,7 @@ mod tests {
         let cpp = "namespace shop {\nclass Cart : public Base {\n public:\n  int total(int a) const {\n    if (a) { return f(a); }\n  }\n};\n}\nint shop::Cart::sum(int a)\n{\n  return f(a);\n}\n";
         assert_eq!(names("a.cpp", cpp), expect(&[(0, "shop"), (0, "Cart"), (1, "total"), (0, "shop::Cart::sum")]));
         assert_eq!(names("a.go", "package a\n\ntype T struct{}\n\nfunc (t T) F() {}\n").len(), 2);
+        assert_eq!(names("a.c", "static int *f(int a) {\n  return g(a);\n}\n"), expect(&[(0, "f")]));
         assert_eq!(names("A.java", "class A {\n  int f() { return 1; }\n}\n"), expect(&[(0, "A"), (1, "f")]));
     }
 
