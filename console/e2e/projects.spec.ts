@@ -1,3 +1,4 @@
+import { strToU8, zipSync } from "fflate";
 import { accessible, expect, fresh, test } from "./base";
 
 test("a project from a template, from the form to the package", async ({ page }) => {
@@ -74,6 +75,21 @@ test("without a model, requirements say what to do", async ({ page }) => {
   await accessible(page);
   await page.getByRole("button", { name: "Use a template instead" }).click();
   await expect(page.getByText("Static web site on S3 and CloudFront")).toBeVisible();
+});
+
+test("code that is there already is imported", async ({ page }) => {
+  const name = fresh("shop");
+  await page.goto("/projects/new");
+  await page.getByRole("button", { name: "From an archive" }).click();
+  const buffer = Buffer.from(zipSync({ "shop/greet.py": strToU8('def greet(name):\n    """Say hello."""\n    return f"Hello, {name}"\n') }));
+  await page.locator("input[type=file]").setInputFiles({ name: "shop.zip", mimeType: "application/zip", buffer });
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await accessible(page);
+  await page.getByRole("button", { name: "Create project" }).click();
+  await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+  await expect(page.getByText("Completed").first()).toBeVisible({ timeout: 30_000 });
+  await page.getByRole("tab", { name: "Files" }).click();
+  await expect(page.getByRole("textbox", { name: /greet\.py$/ })).toContainText("Say hello");
 });
 
 test("what is not there says so", async ({ page }) => {

@@ -4,6 +4,7 @@ import Cards from "@cloudscape-design/components/cards";
 import Checkbox from "@cloudscape-design/components/checkbox";
 import Container from "@cloudscape-design/components/container";
 import ExpandableSection from "@cloudscape-design/components/expandable-section";
+import FileUpload from "@cloudscape-design/components/file-upload";
 import Form from "@cloudscape-design/components/form";
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
@@ -35,6 +36,7 @@ export default function NewProjectPage() {
   const [values, setValues] = useState<Record<string, unknown>>({});
   const [name, setName] = useState("");
   const [requirements, setRequirements] = useState("");
+  const [archive, setArchive] = useState<File | null>(null);
   const [extras, setExtras] = useState<Extras>({ approve: false, usd: "", tokens: "" });
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -52,7 +54,7 @@ export default function NewProjectPage() {
     setBusy(true);
     setProblem(null);
     try {
-      const project = await data(client.POST("/api/projects", { body }));
+      const project = await data(kind === "archive" && archive !== null ? imported(archive, name) : client.POST("/api/projects", { body }));
       void navigate(`/projects/${project.id}`);
     } catch (error) {
       setProblem(asProblem(error));
@@ -68,7 +70,7 @@ export default function NewProjectPage() {
     setValues(initial(asSchema(chosen.parameters)) as Record<string, unknown>);
     setProblem(null);
   };
-  const ready = kind === "template" ? template !== null : requirements.trim() !== "";
+  const ready = kind === "template" ? template !== null : kind === "archive" ? archive !== null : requirements.trim() !== "";
 
   return (
     <form
@@ -98,6 +100,7 @@ export default function NewProjectPage() {
             options={[
               { id: "template", text: "From a template" },
               { id: "requirements", text: "From requirements" },
+              { id: "archive", text: "From an archive" },
             ]}
           />
           {kind === "template" ? (
@@ -134,6 +137,24 @@ export default function NewProjectPage() {
                 )}
               </>
             )
+          ) : kind === "archive" ? (
+            <Container header={<Header variant="h2" description="Code that is there already: QA checks it, Ops packages it. No file is changed, and no model is needed.">Archive</Header>}>
+              <SpaceBetween size="l">
+                <FormField label="Zip, tar or tar.gz" description="What version control and package managers make is left out.">
+                  <FileUpload
+                    value={archive === null ? [] : [archive]}
+                    accept=".zip,.tar,.tgz,.gz"
+                    showFileSize
+                    onChange={({ detail }) => {
+                      setArchive(detail.value[0] ?? null);
+                    }}
+                  />
+                </FormField>
+                <FormField label="Name" constraintText="Optional: otherwise that of the folder that holds everything." errorText={errors.get("/name") ?? errors.get("name")}>
+                  <Input value={name} onChange={({ detail }) => { setName(detail.value); }} />
+                </FormField>
+              </SpaceBetween>
+            </Container>
           ) : (
             <Container header={<Header variant="h2" description="The PM agent plans it; this needs a language model.">Requirements</Header>}>
               <SpaceBetween size="l">
@@ -146,7 +167,7 @@ export default function NewProjectPage() {
               </SpaceBetween>
             </Container>
           )}
-          <ExpandableSection headerText="Approval and budget" variant="container">
+          {kind !== "archive" && <ExpandableSection headerText="Approval and budget" variant="container">
             <SpaceBetween size="m">
               <Checkbox checked={extras.approve} onChange={({ detail }) => { setExtras({ ...extras, approve: detail.checked }); }} description="Development begins when you have approved or edited the plan.">
                 Wait for approval of the plan
@@ -158,11 +179,21 @@ export default function NewProjectPage() {
                 <Input type="number" inputMode="numeric" value={extras.tokens} onChange={({ detail }) => { setExtras({ ...extras, tokens: detail.value }); }} />
               </FormField>
             </SpaceBetween>
-          </ExpandableSection>
+          </ExpandableSection>}
         </SpaceBetween>
       </Form>
     </form>
   );
+}
+
+/** Sends an archive by itself; the server looks at its first bytes for what it is. */
+function imported(archive: File, name: string) {
+  return client.POST("/api/projects", {
+    params: { query: name === "" ? {} : { name } },
+    headers: { "content-type": "application/octet-stream" },
+    body: {},
+    bodySerializer: () => archive,
+  });
 }
 
 /** What refused the project; without a model, the way that needs none. */

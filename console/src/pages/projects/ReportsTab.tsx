@@ -33,6 +33,7 @@ export default function ReportsTab({ id }: { id: string }) {
                   <CloudscapeLink href={report.markdown_url} external>Markdown</CloudscapeLink>
                   <CloudscapeLink href={report.json_url} external>JSON</CloudscapeLink>
                   <CloudscapeLink href={report.junit_url} external>JUnit</CloudscapeLink>
+                  {report.sarif_url && <CloudscapeLink href={report.sarif_url} external>SARIF</CloudscapeLink>}
                 </SpaceBetween>
               }
             >
