@@ -436,7 +436,7 @@ class Signatures(unittest.TestCase):
     def test_the_pair_of_a_key_signs_for_its_owner(self):
         arn = self.client().create_state_machine(name="été", definition=PASS, roleArn=ROLE)["stateMachineArn"]
         listed = self.rest("GET", "/api/workflows")["items"]
-        self.assertEqual([one["arn"] for one in listed], [arn])
+        self.assertIn(arn, [one["arn"] for one in listed])
         started = self.client().start_execution(stateMachineArn=arn, input=json.dumps({"text": "naïve ☕ " * 1000}))
         self.assertIn(":execution:", started["executionArn"])
 
