@@ -89,6 +89,27 @@ describe("the layout", () => {
     expect(new Set(placed.edges.map((edge) => edge.id)).size).toBe(placed.edges.length);
   });
 
+  it("leads edges round what stands between, within their state", () => {
+    const deep = layoutGraph(graphOf({ StartAt: "Outer", States: { Outer: { Type: "Parallel", Branches: [{ StartAt: "P", States: { P: { Type: "Pass", End: true } } }, { StartAt: "A", States: { A: { Type: "Task", Next: "C", Catch: [{ ErrorEquals: ["X"], Next: "B" }] }, B: { Type: "Pass", Next: "C" }, C: { Type: "Pass", End: true } } }], End: true } } }));
+    const box = (id: string) => {
+      const state = deep.states.find((one) => one.id === id);
+      const outer = deep.states.find((one) => one.id === "Outer");
+      if (state === undefined || outer === undefined) throw new Error(id);
+      const [x, y] = id === "Outer" ? [state.x, state.y] : [outer.x + state.x, outer.y + state.y];
+      return { left: x, right: x + state.width, top: y, bottom: y + state.height };
+    };
+    const [outer, a, b, c] = [box("Outer"), box("A"), box("B"), box("C")];
+    const edge = deep.edges.find((one) => one.from === "A" && one.to === "C");
+    const points = edge?.points ?? [];
+    expect(points.length).toBeGreaterThan(2);
+    for (const point of points) {
+      expect(point.x > outer.left && point.x < outer.right && point.y > outer.top && point.y < outer.bottom).toBe(true);
+      expect(point.x > b.left && point.x < b.right && point.y > b.top && point.y < b.bottom).toBe(false);
+    }
+    expect(points[0]?.y).toBeCloseTo(a.bottom, 0);
+    expect(points.at(-1)?.y).toBeCloseTo(c.top, 0);
+  });
+
   it("is the same each time", () => {
     expect(layoutGraph(graphOf(ORDER))).toEqual(placed);
   });

@@ -17,8 +17,17 @@ export interface PlacedState {
   state: GraphState | null;
 }
 
+export interface Point {
+  x: number;
+  y: number;
+}
+
 export interface PlacedEdge {
   id: string;
+  /** The state that it stands in. */
+  parent: string | null;
+  /** Where it goes along, round states; from the graph's left upper corner. */
+  points: Point[];
   from: string;
   to: string;
   kind: string;
@@ -45,7 +54,17 @@ export interface LayoutOptions {
 /** Places a graph. The result depends on nothing but the arguments. */
 export function layoutGraph(graph: Graph, options: LayoutOptions = {}): Placed {
   const placed = inner(graph, null, options);
-  return { ...placed, edges: dedupe(placed.edges) };
+  const corners = new Map<string | null, Point>([[null, { x: 0, y: 0 }]]);
+  // Parents stand before what is in them.
+  for (const { id, parent, x, y } of placed.states) {
+    const corner = corners.get(parent) ?? { x: 0, y: 0 };
+    corners.set(id, { x: corner.x + x, y: corner.y + y });
+  }
+  const edges = dedupe(placed.edges).map((edge) => {
+    const corner = corners.get(edge.parent) ?? { x: 0, y: 0 };
+    return moved(edge, corner.x, corner.y);
+  });
+  return { ...placed, edges };
 }
 
 const widthOf = (state: GraphState) =>
@@ -77,6 +96,7 @@ function inner(graph: Graph, parent: string | null, options: LayoutOptions): Pla
   });
   place(dagre);
 
+  const along = (from: string, to: string, name: string): Point[] => (dagre.edge(from, to, name) as { points?: Point[] }).points ?? [];
   const states: PlacedState[] = [];
   const edges: PlacedEdge[] = [];
   for (const id of dagre.nodes()) {
@@ -89,18 +109,20 @@ function inner(graph: Graph, parent: string | null, options: LayoutOptions): Pla
       for (const child of content.states) {
         states.push(child.parent === id ? { ...child, x: child.x + indent, y: child.y + HEADER } : child);
       }
-      edges.push(...content.edges);
+      edges.push(...content.edges.map((edge) => (edge.parent === id ? moved(edge, indent, HEADER) : edge)));
     }
   }
   if (start !== null && graph.start_at !== null) {
-    edges.push({ id: `${start}->`, from: start, to: graph.start_at, kind: "next", label: "" });
+    edges.push({ id: `${start}->`, parent, points: along(start, graph.start_at, "start"), from: start, to: graph.start_at, kind: "next", label: "" });
   }
-  for (const edge of graph.transitions) {
-    edges.push({ id: `${edge.from}->${edge.to}:${edge.kind}`, ...edge });
-  }
+  graph.transitions.forEach((edge, index) => {
+    edges.push({ id: `${edge.from}->${edge.to}:${edge.kind}`, parent, points: along(edge.from, edge.to, `${index}`), ...edge });
+  });
   const size = dagre.graph() as { width?: number; height?: number };
   return { states, edges, width: size.width ?? 0, height: size.height ?? 0 };
 }
+
+const moved = (edge: PlacedEdge, x: number, y: number): PlacedEdge => ({ ...edge, points: edge.points.map((point) => ({ x: point.x + x, y: point.y + y })) });
 
 /** Branches beside each other. */
 function row(parts: Placed[]): Placed {
@@ -111,7 +133,8 @@ function row(parts: Placed[]): Placed {
       const outer = state.parent === null || !own.has(state.parent);
       whole.states.push(outer ? { ...state, x: state.x + whole.width } : state);
     }
-    whole.edges.push(...part.edges);
+    const left = whole.width;
+    whole.edges.push(...part.edges.map((edge) => (edge.parent === null || !own.has(edge.parent) ? moved(edge, left, 0) : edge)));
     whole.width += part.width;
     whole.height = Math.max(whole.height, part.height);
   }

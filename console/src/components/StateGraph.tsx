@@ -1,10 +1,10 @@
 // A graph of states, drawn with React Flow.
 
 import "@xyflow/react/dist/base.css";
-import { Background, Controls, Handle, MarkerType, Position, ReactFlow, type Edge, type Node, type NodeProps } from "@xyflow/react";
+import { Background, BaseEdge, Controls, Handle, MarkerType, Position, ReactFlow, type Edge, type EdgeProps, type Node, type NodeProps } from "@xyflow/react";
 import { useMemo } from "react";
 import type { Graph, GraphState } from "../asl/graph";
-import { layoutGraph, type PlacedState } from "../asl/layout";
+import { layoutGraph, type PlacedState, type Point } from "../asl/layout";
 import { useDark } from "../shell/theme";
 
 export interface StateGraphProps {
@@ -68,7 +68,29 @@ function StartNode() {
   );
 }
 
+/** A rounded line through points, and the middle of it. */
+function path(points: Point[]): [string, Point] {
+  const [first] = points;
+  const last = points.at(-1);
+  if (first === undefined || last === undefined) return ["", { x: 0, y: 0 }];
+  let line = `M${first.x},${first.y}`;
+  for (let index = 1; index < points.length - 1; index += 1) {
+    const [corner, next] = [points[index], points[index + 1]];
+    if (corner === undefined || next === undefined) break;
+    const end = index === points.length - 2 ? next : { x: (corner.x + next.x) / 2, y: (corner.y + next.y) / 2 };
+    line += ` Q${corner.x},${corner.y} ${end.x},${end.y}`;
+  }
+  if (points.length === 2) line += ` L${last.x},${last.y}`;
+  return [line, points[Math.floor(points.length / 2)] ?? first];
+}
+
+function RoutedEdge({ id, data, label, markerEnd }: EdgeProps<Edge<{ points: Point[] }>>) {
+  const [line, middle] = path(data?.points ?? []);
+  return <BaseEdge id={id} path={line} label={label} labelX={middle.x} labelY={middle.y} labelShowBg labelBgPadding={[3, 2]} {...(markerEnd === undefined ? {} : { markerEnd })} />;
+}
+
 const KINDS = { state: StateNode, start: StartNode };
+const EDGES = { routed: RoutedEdge };
 
 function nodeOf(placed: PlacedState, selected: string | null, direction: "TB" | "LR"): Node {
   const shared = {
@@ -102,7 +124,8 @@ export function StateGraph({ graph, selected = null, onSelect, height = "420px",
         id: edge.id,
         source: edge.from,
         target: edge.to,
-        type: "smoothstep",
+        type: "routed",
+        data: { points: edge.points },
         focusable: false,
         className: `edge-${edge.kind}`,
         markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16 },
@@ -131,6 +154,7 @@ export function StateGraph({ graph, selected = null, onSelect, height = "420px",
         nodes={nodes}
         edges={edges}
         nodeTypes={KINDS}
+        edgeTypes={EDGES}
         colorMode={dark ? "dark" : "light"}
         fitView
         fitViewOptions={{ padding: 0.08, maxZoom: 1 }}
