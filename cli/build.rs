@@ -11,20 +11,23 @@ use std::{env, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     let dist = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../console/dist");
     println!("cargo::rerun-if-changed={}", dist.display());
+    let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Vec::new();
     if dist.join("index.html").is_file() {
         walk(&dist, &mut files)?;
     }
     files.sort();
     let mut list = String::from("&[\n");
-    for file in files {
+    for (place, file) in files.into_iter().enumerate() {
         let name =
             file.strip_prefix(&dist)?.to_str().ok_or("a file name of the console is no UTF-8")?.replace('\\', "/");
-        let path = fs::canonicalize(&file)?;
+        // A copy: the console may be built anew before the compiler reads it.
+        let path = out.join(format!("console-{place}"));
+        fs::copy(&file, &path)?;
         writeln!(list, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())?;
     }
     list.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("console.rs"), list)?;
+    fs::write(out.join("console.rs"), list)?;
     Ok(())
 }
 
