@@ -1,11 +1,15 @@
 //! Logs: text for people on a terminal, else one JSON object a line; always on standard error.
 
-use std::error::Error;
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+pub(crate) use millrace_telemetry::chain;
+use millrace_telemetry::{JsonFields, JsonLines, Measures, Registry, Source, logs, only_metrics};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,30 +24,26 @@ pub(crate) enum LogFormat {
 
 /// Starts logging. `MILLRACE_LOG` holds the filter; without one it is `info`, or `error` when `quiet`.
 pub(crate) fn init(format: LogFormat, quiet: bool) -> anyhow::Result<()> {
-    let filter = match std::env::var("MILLRACE_LOG") {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| {
-            format!("MILLRACE_LOG holds {text:?}, which is no filter such as `warn,millrace_app=debug`")
-        })?,
-        _ => EnvFilter::new(if quiet { "error" } else { "info" }),
-    };
+    let named = std::env::var("MILLRACE_LOG").ok().filter(|text| !text.is_empty());
+    let filter = logs(named.as_deref().unwrap_or(if quiet { "error" } else { "info" })).map_err(|error| {
+        let text = named.unwrap_or_default();
+        anyhow!("MILLRACE_LOG holds {text:?}, which is no filter such as `warn,millrace_app=debug`: {error}")
+    })?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let metrics = Measures::new(|measure| metrics().record(measure)).with_filter(only_metrics());
+    let registry = tracing_subscriber::registry().with(metrics);
+    let lines = fmt::layer().with_writer(std::io::stderr);
     if format == LogFormat::Json || (format == LogFormat::Auto && !terminal) {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
+        let lines = lines.fmt_fields(JsonFields::new()).event_format(JsonLines::new(Source::process()));
+        registry.with(lines.with_filter(filter)).init();
     } else {
-        builder.with_ansi(terminal).with_target(false).init();
+        registry.with(lines.with_ansi(terminal).with_target(false).with_filter(filter)).init();
     }
     Ok(())
 }
 
-/// An error with all its causes, on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+/// The metrics of this process, once logging has been started.
+pub(crate) fn metrics() -> &'static Registry {
+    static METRICS: OnceLock<Registry> = OnceLock::new();
+    METRICS.get_or_init(Registry::default)
 }

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod map_runs;
+pub mod metrics;
 pub mod models;
 pub mod patterns;
 pub mod ports;

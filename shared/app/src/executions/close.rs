@@ -12,6 +12,7 @@ use super::messages::Message;
 use super::record::{self, Execution, ExecutionStatus};
 use super::{control, load, parent};
 use crate::error::Error;
+use crate::metrics::{self, Metric};
 use crate::ports::{Condition, ExecutionLog, MessageQueues, Ports, Queue, RecordStore, StoreError};
 use crate::projects::{self, ExecutionOutcome};
 use crate::{limits, map_runs};
@@ -155,7 +156,12 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         let writes = stored.writes(Condition::Version(stored.version))?;
         match ports.records().write(writes).await {
             Err(StoreError::Conflict) => {}
-            written => return Ok(written?),
+            written => {
+                written?;
+                let millis = thread.at.millis().saturating_sub(stored.execution.started_at.millis());
+                metrics::record(Metric::ExecutionEnded { result: status.name(), millis });
+                return Ok(());
+            }
         }
     }
     Err(StoreError::Conflict.into())

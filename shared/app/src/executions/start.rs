@@ -19,6 +19,7 @@ use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
 use crate::limits;
+use crate::metrics::{self, Metric};
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
 use crate::workflows::WorkflowType;
 
@@ -354,7 +355,11 @@ async fn commit<P: Ports>(
         Err(StoreError::Conflict) => return started_before(ports, &start.id).await,
         Err(error) => return Err(error.into()),
     }
+    metrics::record(Metric::ExecutionStarted);
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
+    if let Some(outcome) = thread.snapshot.outcome().filter(|_| is_closed) {
+        metrics::record(Metric::ExecutionEnded { result: status_of(outcome).name(), millis: 0 });
+    }
     dispatch::send(ports, &thread, effects).await?;
     if thread.snapshot.outcome().is_some() && !is_closed {
         close::settle(ports, &thread).await?;

@@ -12,6 +12,7 @@ use super::usage::{self, Bound, Held};
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::ids::{AiTaskId, ExecutionId, ProjectId};
+use crate::metrics::{self, Metric};
 use crate::ports::{Clock, IdSource, Ports, Queue};
 use crate::projects::Budget;
 use crate::workers::Task;
@@ -156,6 +157,11 @@ pub async fn complete<P: Ports, M: ModelCaller>(
         at: now,
     };
     let (saved, first) = saved::save(ports, &caller.scope, &key, call).await?;
+    if first {
+        let used = saved.answer.usage;
+        let usd = saved.usd.unwrap_or_default();
+        metrics::record(Metric::ModelCalled { input: used.input, output: used.output, usd });
+    }
     told(saved, model, key, !first)
 }
 

@@ -3,12 +3,13 @@
 use millrace_asl::{PayloadLimit, Timestamp};
 use serde_json::{Value, json};
 
-use super::model::{Outcome, Run, Schedule};
+use super::model::{Counts, Outcome, Run, Schedule};
 use super::store::{self, TRIES, find};
 use super::turn::decide;
 use crate::error::Error;
 use crate::executions::{Attributes, ExecutionStatus};
 use crate::ids::ScheduleId;
+use crate::metrics::{self, Metric};
 use crate::ports::{Clock, Ports, RecordStore, StoreError};
 use crate::workflows::{self, StartWorkflow, StateMachineArn, WorkflowError};
 
@@ -53,7 +54,10 @@ pub(crate) async fn wake<P: Ports>(
             schedule.remember(run);
         }
         match ports.records().write(vec![store::write(schedule, stored.version, turn.wake_at)?]).await {
-            Ok(()) => return store::set_timer(ports, schedule, turn.wake_at).await,
+            Ok(()) => {
+                count(&before.counts, &schedule.counts);
+                return store::set_timer(ports, schedule, turn.wake_at).await;
+            }
             // Changed meanwhile. What was started has a name that follows from its time: it is found, not started again.
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
@@ -89,6 +93,18 @@ pub async fn run_now<P: Ports>(ports: &P, owner: &str, name: &str) -> Result<Run
         }
     }
     Ok(run)
+}
+
+/// Counts what has been decided.
+fn count(before: &Counts, now: &Counts) {
+    for (outcome, before, now) in [
+        (Outcome::Started, before.started, now.started),
+        (Outcome::Skipped, before.skipped, now.skipped),
+        (Outcome::Missed, before.missed, now.missed),
+        (Outcome::Failed, before.failed, now.failed),
+    ] {
+        (before..now).for_each(|_| metrics::record(Metric::ScheduleRun { outcome: outcome.name() }));
+    }
 }
 
 async fn is_running<P: Ports>(ports: &P, arn: &str) -> Result<bool, Error> {
