@@ -7,7 +7,7 @@ use super::stack::{Stack, Target};
 
 /// Runs a web server in a container as a function: without it the image runs as everywhere else.
 const ADAPTER: &str =
-    "COPY --from=public.ecr.aws/awsguru/aws-lambda-adapter:0.9.1 /lambda-adapter /opt/extensions/lambda-adapter";
+    "COPY --from=public.ecr.aws/awsguru/aws-lambda-adapter:0.9.0 /lambda-adapter /opt/extensions/lambda-adapter";
 
 /// What an image and an upload leave out.
 const IGNORED: &str =
