@@ -1,11 +1,13 @@
 //! `GET /metrics`: what was counted in this process, and how full the queues are, for Prometheus.
 
-use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use millrace_app::ports::{MessageQueues, Ports, Queue, QueueDepth};
+use millrace_rest::Caller;
 use millrace_telemetry::Registry;
 
 use crate::logging;
@@ -13,12 +15,15 @@ use crate::logging;
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The route.
-pub(crate) fn routes<P: Ports>(ports: P) -> Router {
-    Router::new().route("/metrics", get(metrics::<P>)).with_state(ports)
+/// The route. `is_open`: callers need not say who they are.
+pub(crate) fn routes<P: Ports>(ports: P, is_open: bool) -> Router {
+    Router::new().route("/metrics", get(metrics::<P>)).with_state((ports, is_open))
 }
 
-async fn metrics<P: Ports>(State(ports): State<P>) -> Response {
+async fn metrics<P: Ports>(State((ports, is_open)): State<(P, bool)>, caller: Option<Extension<Caller>>) -> Response {
+    if !is_open && caller.is_none() {
+        return (StatusCode::UNAUTHORIZED, "show an API key: Authorization: Bearer …\n").into_response();
+    }
     let mut depths = Vec::with_capacity(Queue::ALL.len());
     for queue in Queue::ALL {
         match ports.queues().depth(queue).await {
@@ -37,7 +42,8 @@ async fn metrics<P: Ports>(State(ports): State<P>) -> Response {
     ];
     for (name, figure) in figures {
         #[expect(clippy::cast_precision_loss, reason = "counts of messages are small")]
-        let values: Vec<_> = depths.iter().map(|(queue, depth)| ("queue", queue.name(), figure(depth) as f64)).collect();
+        let values: Vec<_> =
+            depths.iter().map(|(queue, depth)| ("queue", queue.name(), figure(depth) as f64)).collect();
         text.push_str(&Registry::gauge(name, &values));
     }
     ([(CONTENT_TYPE, TEXT)], text).into_response()

@@ -48,8 +48,8 @@ pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
 pub use model::{
     Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,
-    PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestNumbers, TestRecord, TestSummary, Usage,
-    Waiting,
+    PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestNumbers, TestRecord,
+    TestSummary, Usage, Waiting,
 };
 pub use modify::{Modified, ModifyProject, modify_project};
 pub use update::{ProjectChanges, update_project};

@@ -11,6 +11,7 @@ use crate::digest::sha256_hex;
 use crate::error::{Error, FieldProblem};
 use crate::executions::{ATTRIBUTE_VALUE_BYTES, Attributes};
 use crate::ids::ExecutionId;
+use crate::metrics::{self, Metric};
 use crate::ports::Ports;
 use crate::workflows::{
     Place, StartWorkflow, StateMachineArn, WorkflowError, find_workflow, load_execution, start_workflow,
@@ -122,12 +123,11 @@ pub async fn trigger_workflow<P: Ports>(
         priority: None,
     };
     match start_workflow(ports, start).await {
-        Ok(started) => Ok(Triggered {
-            id: started.id,
-            arn: started.run.execution_arn,
-            name: started.name,
-            replayed: started.replayed,
-        }),
+        Ok(started) => {
+            metrics::record(Metric::WorkflowTriggered);
+            let arn = started.run.execution_arn;
+            Ok(Triggered { id: started.id, arn, name: started.name, replayed: started.replayed })
+        }
         Err(WorkflowError::ExecutionAlreadyExists(arn)) => {
             let view = load_execution(ports, &arn).await?;
             if view.input != trigger.input_data {

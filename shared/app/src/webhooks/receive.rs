@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::executions::Message;
 use crate::ids::WebhookEventId;
 use crate::keys;
+use crate::metrics::{self, Metric};
 use crate::ports::{
     BlobStore, Clock, Condition, MessageQueues, OutgoingMessage, Ports, Queue, RecordStore, StoreError, Write,
 };
@@ -127,6 +128,7 @@ pub async fn receive<P: Ports>(
     for (part, delivery) in deliveries.into_iter().enumerate() {
         events.push(take(ports, head.event(part, delivery)).await?);
     }
+    metrics::record(Metric::WebhookReceived { source: scheme.name() });
     Ok(Received { source: source.name().to_owned(), question: None, answer, events })
 }
 
