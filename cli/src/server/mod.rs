@@ -162,7 +162,7 @@ impl Server {
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
             .merge(artifacts::routes(ports.clone()))
-            .merge(metrics::routes(ports.clone(), true))
+            .merge(metrics::routes(ports.clone(), !options.keys))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
         // A page that a browser was led to has no key to send, so callers are checked behind the console, and with keys its
         // host does not matter.
