@@ -17,7 +17,10 @@ const MOST: usize = 256;
 
 /// Secrets by name, with the time at which they were read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SecretCache(Arc<Mutex<HashMap<String, (Option<Secret>, Timestamp)>>>);
+pub(super) struct SecretCache(Arc<Mutex<HashMap<String, Remembered>>>);
+
+/// A secret, or that there is none, and when that was read.
+type Remembered = (Option<Secret>, Timestamp);
 
 /// How sure one must be of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
