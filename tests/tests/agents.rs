@@ -369,7 +369,7 @@ async fn tests_that_fail_to_the_end_are_named_by_the_failure() {
         .asked()
         .iter()
         .filter(|asked| said(asked).contains("the check found"))
-        .map(|it| said(it))
+        .map(said)
         .collect::<Vec<_>>();
     assert!(last.iter().any(|said| said.contains("# Your task: Make tests")), "{last:?}");
 }

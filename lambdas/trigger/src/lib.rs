@@ -222,7 +222,7 @@ impl<P: Ports> Handler<P> {
                 return self.import(vec![written]).await;
             }
             let trigger = Trigger::read(event.detail, "/detail").map_err(refused)?;
-            let initiated_by = trigger.initiated_by.or(Some(format!("{} {}", event.source, event.detail_type)));
+            let initiated_by = trigger.initiated_by.or_else(|| Some(format!("{} {}", event.source, event.detail_type)));
             return self.start(Trigger { initiated_by, ..trigger }, Some(&event.id)).await;
         }
         let trigger = Trigger::read(value, "").map_err(refused)?;
@@ -299,6 +299,8 @@ fn refused(error: Error) -> HandleError {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use lambda_http::Context;
     use millrace_app::ports::BlobStore;
     use millrace_app::projects::get_project;
@@ -328,10 +330,14 @@ mod tests {
         Handler::new(ports, ApiConfig { authorized: true, cors_origins: Vec::new() }, config)
     }
 
-    async fn answer(handler: &Handler<MemoryPorts>, event: &str) -> Result<Value, HandleError> {
+    type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value, HandleError>> + 'a>>;
+
+    fn answer<'a>(handler: &'a Handler<MemoryPorts>, event: &str) -> Answering<'a> {
         let payload = RawValue::from_string(event.to_owned()).unwrap();
-        let answer = handler.handle(LambdaEvent::new(payload, Context::default())).await?;
-        Ok(serde_json::to_value(answer).unwrap())
+        Box::pin(async {
+            let answer = handler.handle(LambdaEvent::new(payload, Context::default())).await?;
+            Ok(serde_json::to_value(answer).unwrap())
+        })
     }
 
     macro_rules! event {

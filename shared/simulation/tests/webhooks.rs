@@ -291,8 +291,8 @@ fn greet(name: Option<&str>, input: Value) -> Trigger {
 #[tokio::test]
 async fn a_trigger_starts_one_execution_by_name_and_by_event() {
     let (ports, _) = world().await;
-    let start =
-        async |trigger: Trigger, event: Option<&str>| trigger_workflow(&ports, OWNER, &place(), trigger, event).await;
+    let (ports, place) = (&ports, &place());
+    let start = |trigger, event: Option<&'static str>| Box::pin(trigger_workflow(ports, OWNER, place, trigger, event));
     let first = start(greet(Some("a"), json!(1)), None).await.unwrap();
     let again = start(greet(Some("a"), json!(1)), None).await.unwrap();
     assert_eq!((again.id.clone(), again.replayed), (first.id, true));
@@ -302,7 +302,7 @@ async fn a_trigger_starts_one_execution_by_name_and_by_event() {
     assert_eq!(start(greet(None, json!(1)), Some("e1")).await.unwrap().id, event.id);
     assert_ne!(start(greet(None, json!(1)), Some("e2")).await.unwrap().id, event.id);
     assert_ne!(start(greet(None, json!(1)), None).await.unwrap().id, event.id);
-    assert_eq!(executions(&ports).await, 4);
+    assert_eq!(executions(ports).await, 4);
     let missing = start(Trigger { definition_id: "none".into(), ..Trigger::default() }, None).await;
     assert!(matches!(missing, Err(WorkflowError::DoesNotExist(_))));
 }

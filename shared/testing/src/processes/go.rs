@@ -87,7 +87,7 @@ fn read(output: &str, paths: &[&str], text_of: &dyn Fn(&str) -> Option<String>, 
         };
         let function = test.split('/').next().unwrap_or(&test);
         let defines = |path: &&&str| text_of(path).is_some_and(|text| text.contains(&format!("func {function}(")));
-        let path = paths.iter().find(defines).or(paths.first()).copied().unwrap_or_default();
+        let path = paths.iter().find(defines).or_else(|| paths.first()).copied().unwrap_or_default();
         let text = said.remove(&key).unwrap_or_default();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !is_frame(line)).collect();
         let (message, places) = match outcome {
