@@ -365,12 +365,8 @@ async fn tests_that_fail_to_the_end_are_named_by_the_failure() {
     assert_eq!(failure.error, "Millrace.QualityGate", "{failure:?}");
     assert!(failure.cause.contains("test 'AddTest.test_add' (test_adder.py:8): -1 != 3"), "{failure:?}");
     // In the third round the author of the test is asked, too.
-    let last = models
-        .asked()
-        .iter()
-        .filter(|asked| said(asked).contains("the check found"))
-        .map(said)
-        .collect::<Vec<_>>();
+    let last =
+        models.asked().iter().filter(|asked| said(asked).contains("the check found")).map(said).collect::<Vec<_>>();
     assert!(last.iter().any(|said| said.contains("# Your task: Make tests")), "{last:?}");
 }
 
