@@ -15,6 +15,16 @@ use crate::logging;
 /// Prometheus' text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What is told of each queue.
+type Figure = (&'static str, fn(&QueueDepth) -> u64);
+
+const FIGURES: [Figure; 4] = [
+    ("queue_ready", |depth| depth.ready),
+    ("queue_in_flight", |depth| depth.in_flight),
+    ("queue_delayed", |depth| depth.delayed),
+    ("queue_dead_letters", |depth| depth.dead),
+];
+
 /// The route. `is_open`: callers need not say who they are.
 pub(crate) fn routes<P: Ports>(ports: P, is_open: bool) -> Router {
     Router::new().route("/metrics", get(metrics::<P>)).with_state((ports, is_open))
@@ -34,13 +44,7 @@ async fn metrics<P: Ports>(State((ports, is_open)): State<(P, bool)>, caller: Op
         }
     }
     let mut text = logging::metrics().text();
-    let figures: [(&str, fn(&QueueDepth) -> u64); 4] = [
-        ("queue_ready", |depth| depth.ready),
-        ("queue_in_flight", |depth| depth.in_flight),
-        ("queue_delayed", |depth| depth.delayed),
-        ("queue_dead_letters", |depth| depth.dead),
-    ];
-    for (name, figure) in figures {
+    for (name, figure) in FIGURES {
         #[expect(clippy::cast_precision_loss, reason = "counts of messages are small")]
         let values: Vec<_> =
             depths.iter().map(|(queue, depth)| ("queue", queue.name(), figure(depth) as f64)).collect();

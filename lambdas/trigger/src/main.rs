@@ -11,6 +11,6 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let ports = AwsPorts::new(Config::from_env(Function::Trigger)?);
     let handler = Handler::new(ports, ApiConfig::from_env()?, TriggerConfig::from_env()?);
-    let handle = async |event: LambdaEvent<Box<RawValue>>| handler.handle(event).await.map_err(Error::from);
+    let handle = async |event: LambdaEvent<Box<RawValue>>| Box::pin(handler.handle(event)).await.map_err(Error::from);
     run(service_fn(handle)).await
 }
