@@ -1,7 +1,7 @@
 //! Projects' tests in the sandbox and in processes of this machine. What is not installed here is told as not run, and the
 //! tests of it say nothing.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::PathBuf;
 use std::process::Command;
