@@ -335,7 +335,7 @@ mod tests {
     fn answer<'a>(handler: &'a Handler<MemoryPorts>, event: &str) -> Answering<'a> {
         let payload = RawValue::from_string(event.to_owned()).unwrap();
         Box::pin(async {
-            let answer = handler.handle(LambdaEvent::new(payload, Context::default())).await?;
+            let answer = Box::pin(handler.handle(LambdaEvent::new(payload, Context::default()))).await?;
             Ok(serde_json::to_value(answer).unwrap())
         })
     }
