@@ -27,7 +27,10 @@ pub(crate) enum Kind {
 /// A call that did not succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}", self.text())]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Details>);
+
+#[derive(Debug, Clone)]
+struct Details {
     kind: Kind,
     /// The HTTP status, where there was an answer.
     status: Option<u16>,
@@ -45,7 +48,7 @@ fn member<'a>(value: &'a Value, name: &str) -> &'a str {
 impl ApiError {
     fn own(kind: Kind, code: &str, detail: String, next: Option<String>) -> Self {
         let problem = json!({ "code": code, "detail": detail });
-        Self { kind, status: None, problem, next, link: None, retry_after: None }
+        Self(Box::new(Details { kind, status: None, problem, next, link: None, retry_after: None }))
     }
 
     pub(super) fn unreachable(target: &Target, reason: String) -> Self {
@@ -103,28 +106,28 @@ impl ApiError {
         let link = (told && member(&problem, "type").starts_with("/errors/"))
             .then(|| format!("{}{}", target.base, member(&problem, "type")));
         let retry_after = answer.header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
-        Self { kind, status: Some(status), problem, next, link, retry_after }
+        Self(Box::new(Details { kind, status: Some(status), problem, next, link, retry_after }))
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
-        self.kind
+    pub(crate) fn kind(&self) -> Kind {
+        self.0.kind
     }
 
     /// The stable code of the problem; empty where there is none.
     pub(crate) fn code(&self) -> &str {
-        member(&self.problem, "code")
+        member(&self.0.problem, "code")
     }
 
     /// The fields that are not valid.
     pub(crate) fn fields(&self) -> Vec<(&str, &str)> {
-        let errors = self.problem.get("errors").and_then(Value::as_array).into_iter().flatten();
+        let errors = self.0.problem.get("errors").and_then(Value::as_array).into_iter().flatten();
         errors.map(|error| (member(error, "field"), member(error, "message"))).collect()
     }
 
     /// The problem for programs: the server's own, with the next step.
     pub(crate) fn json(&self) -> Value {
-        let mut problem = self.problem.clone();
-        if let (Some(object), Some(next)) = (problem.as_object_mut(), &self.next) {
+        let mut problem = self.0.problem.clone();
+        if let (Some(object), Some(next)) = (problem.as_object_mut(), &self.0.next) {
             object.insert("next".to_owned(), json!(next));
         }
         problem
@@ -132,26 +135,26 @@ impl ApiError {
 
     /// How long to wait before the call is made again; `None` where that would not help.
     pub(super) fn pause(&self, tries: u32) -> Option<Duration> {
-        let again = match self.status {
+        let again = match self.0.status {
             None => matches!(self.code(), "broken-off"),
             Some(status) => matches!(status, 429 | 502 | 503 | 504),
         };
-        again.then(|| self.retry_after.unwrap_or_else(|| Duration::from_millis(200 << tries.min(5))))
+        again.then(|| self.0.retry_after.unwrap_or_else(|| Duration::from_millis(200 << tries.min(5))))
     }
 
     fn text(&self) -> String {
-        let mut text = member(&self.problem, "detail").to_owned();
-        if let Some(status) = self.status.filter(|_| !self.code().is_empty()) {
+        let mut text = member(&self.0.problem, "detail").to_owned();
+        if let Some(status) = self.0.status.filter(|_| !self.code().is_empty()) {
             // Writing to a String can't fail.
             let _ = write!(text, " ({status} {})", self.code());
         }
         for (field, message) in self.fields() {
             let _ = write!(text, "\n  {field} {message}");
         }
-        if let Some(next) = &self.next {
+        if let Some(next) = &self.0.next {
             let _ = write!(text, "\nnext: {next}");
         }
-        if let Some(link) = &self.link {
+        if let Some(link) = &self.0.link {
             let _ = write!(text, "\nmore: {link}");
         }
         text

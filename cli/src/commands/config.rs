@@ -111,9 +111,10 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             if let Some(name) = &name {
                 profiles.get(name)?;
             }
-            let text = name
-                .as_ref()
-                .map_or("No profile is taken by itself.".to_owned(), |name| format!("{name} is taken from now on."));
+            let text = match &name {
+                Some(name) => format!("{name} is taken from now on."),
+                None => "No profile is taken by itself.".to_owned(),
+            };
             profiles.default = name;
             profiles.save()?;
             out.note(&text);

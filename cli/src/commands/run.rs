@@ -125,7 +125,8 @@ pub(crate) fn run(options: &Run, session: &Session) -> anyhow::Result<()> {
     let view = api.json(call.repeatable())?;
     let id = text(&view, "/id").to_owned();
     if options.detach {
-        return Ok(if session.out.json { session.out.value(&view)? } else { session.out.line(&clean(&id))? });
+        let said = if session.out.json { session.out.value(&view) } else { session.out.line(&clean(&id)) };
+        return Ok(said?);
     }
     session.out.note(&format!("Started {}", clean(&id)));
     let view = if options.watch {

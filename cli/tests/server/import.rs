@@ -26,7 +26,7 @@ fn an_archive_is_imported_checked_and_packaged() {
     let url = format!("{}/api/projects?description=Adds", server.url);
     let send = |bytes: &[u8], kind: &str| {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let request = ureq::http::Request::post(url.as_str()).header("content-type", kind);
+        let request = http::Request::post(url.as_str()).header("content-type", kind);
         let answer = agent.run(request.body(bytes.to_vec()).unwrap()).unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice::<Value>(&answer.into_body().read_to_vec().unwrap()).unwrap())

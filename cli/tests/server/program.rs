@@ -68,7 +68,7 @@ impl Server {
             .build()
             .into();
         let url = if path.starts_with('/') { format!("{}{path}", self.url) } else { path.to_owned() };
-        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
