@@ -49,7 +49,9 @@ pub(crate) fn follow(
             }
         }
         let status = text(&project, "/status");
-        let over = matches!(status, "completed" | "failed" | "cancelled" | "paused" | "awaiting_approval" | "created");
+        // One that was started is `created` until its first task begins.
+        let unstarted = status == "created" && text(&project, "/execution_id").is_empty();
+        let over = unstarted || matches!(status, "completed" | "failed" | "cancelled" | "paused" | "awaiting_approval");
         if over || timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
             return Ok(project);
         }
@@ -104,7 +106,9 @@ pub(crate) fn ended(project: &Value) -> anyhow::Result<()> {
             Ending::Waits,
             format!("`millrace project plan {id}` shows the plan, `millrace project approve {id}` approves it"),
         ),
-        "created" => (Ending::Waits, format!("`millrace project resume {id}` starts it")),
+        "created" if text(project, "/execution_id").is_empty() => {
+            (Ending::Waits, format!("`millrace project resume {id}` starts it"))
+        }
         _ => (Ending::Unfinished, format!("`millrace project watch {id}` watches it again")),
     };
     let why: Vec<&str> = [text(project, "/failure/cause"), text(project, "/failure/what_to_do")]
