@@ -129,7 +129,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> anyhow::Result<()> {
     if !is_interactive() {
         return Err(UsageError(format!("{question} Nobody can be asked here: say it with --yes")).into());
     }
-    if ask_whether(question, false)? { Ok(()) } else { Err(UsageError("nothing was changed".to_owned()).into()) }
+    if ask_whether(question, false)? { Ok(()) } else { Err(anyhow::anyhow!("nothing was changed")) }
 }
 
 /// Reads a secret: from standard input, or asked for without showing it.

@@ -37,7 +37,7 @@ pub(crate) fn init(format: LogFormat, quiet: bool) -> anyhow::Result<()> {
         let lines = lines.fmt_fields(JsonFields::new()).event_format(JsonLines::new(Source::process()));
         registry.with(lines.with_filter(filter)).init();
     } else {
-        registry.with(lines.with_ansi(terminal).with_target(false).with_filter(filter)).init();
+        registry.with(lines.with_target(false).with_filter(filter)).init();
     }
     Ok(())
 }
