@@ -15,6 +15,7 @@ use super::inspect::status_of;
 use super::load::{first_head, load};
 use super::log::LogId;
 use super::record::{self, Execution, ExecutionStatus};
+use super::sweep::look_soon;
 use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
@@ -103,6 +104,8 @@ async fn tell_one<P: Ports>(ports: &P, execution: &Execution, thread: &Thread, t
     };
     let event = Event::TaskReported { id: token.step, secret: token.secret, report };
     let after = After { at: thread.at, tick: thread.tick };
+    // One that only waits for others is looked at by nobody, and what its step sends may be lost.
+    look_soon(ports, &log.execution).await?;
     advance(ports, &log, event, Some(parent), after).await.map(|_| ())
 }
 

@@ -47,8 +47,8 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
     now.plus_millis(GRACE_MILLIS)
 }
 
-/// Looks at every execution that is due, and at the projects, workflows, functions, limits and schedules that are. What can't be looked after
-/// holds nothing else up.
+/// Looks at every execution that is due, and at the projects, workflows, functions, limits, schedules and webhooks that are.
+/// What can't be looked after holds nothing else up.
 ///
 /// # Errors
 /// [`Error::Store`]: the first problem; everything else was looked at all the same.
