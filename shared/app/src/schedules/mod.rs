@@ -1,9 +1,9 @@
 //! Schedules: workflows that start at times.
 //!
 //! A schedule is a record with the time of its next turn and a timer for it: on AWS a one-time schedule of EventBridge Scheduler,
-//! locally a message that waits. When it comes, [`turn`] decides what is started, left out or put off; the record is written,
+//! locally a message that waits. When it comes, `turn` decides what is started, left out or put off; the record is written,
 //! and the next timer is set. What a crash loses the sweep sends again. The same code says when a schedule comes, on AWS and
-//! locally, and in a preview ([`expression`]). Start reading there, then at [`turn`].
+//! locally, and in a preview (`expression`). Start reading there, then at `turn`.
 
 mod change;
 mod cron;

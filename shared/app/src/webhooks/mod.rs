@@ -1,6 +1,6 @@
 //! Webhooks: received, verified, stored once, matched with rules, and the executions that come of them.
 //!
-//! A request goes from left to right: [`receive`] verifies it, stores its events and sends a message for each; [`dispatch`]
+//! A request goes from left to right: [`receive`] verifies it, stores its events and sends a message for each; `dispatch`
 //! takes the message, matches the event with the owner's rules and starts executions; events can be listed, looked at and
 //! replayed for as long as they are kept. What sources send and how they sign is `millrace-webhooks`' business. Start
 //! reading at `receive.rs`.
