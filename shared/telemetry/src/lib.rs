@@ -1,9 +1,9 @@
 //! Logs and metrics of every process: the functions on AWS, and the local server.
 //!
 //! Logs are JSON objects with the field names of Powertools for AWS Lambda
-//! (<https://docs.aws.amazon.com/powertools/python/latest/core/logger/>), [`json`]; metrics come from `millrace_app::metrics` as
-//! events of their own target and are written in CloudWatch's embedded metric format ([`emf`]) or kept for Prometheus
-//! ([`prometheus`]). Nothing here knows a rule of the product.
+//! (<https://docs.aws.amazon.com/powertools/python/latest/core/logger/>) (`json`); metrics come from `millrace_app::metrics` as
+//! events of their own target and are written in CloudWatch's embedded metric format (`emf`) or kept for Prometheus
+//! (`prometheus`). Nothing here knows a rule of the product.
 
 mod emf;
 mod json;

@@ -1,6 +1,6 @@
 //! What a project without a deployment configuration is written with, and what it would be deployed as.
 //!
-//! [`stack`] looks at manifests and at a few marks in the code, and runs nothing. What it finds decides which configuration
+//! `stack` looks at manifests and at a few marks in the code, and runs nothing. What it finds decides which configuration
 //! `configure.rs` writes and what the instructions say.
 
 use serde::{Deserialize, Serialize};
