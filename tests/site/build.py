@@ -9,7 +9,7 @@ DOCS = ROOT / "docs"
 SITE = ROOT / "target" / "site"
 # Where the project's own pages are on the site.
 PROJECT = {name: name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")} | {
-    "shared/templates/README.md": "how-to/add-a-template.md"}
+    "shared/templates/README.md": "how-to/add-a-template.md", "console/README.md": "how-to/work-on-the-console.md"}
 METHODS = ["get", "post", "put", "patch", "delete"]
 
 
@@ -22,7 +22,7 @@ def main():
         text = (ROOT / name).read_text()
         for other, there in PROJECT.items():
             text = text.replace(f"]({other}", f"]({there}")
-        (pages / place).write_text(text.replace("](docs/", "]("))
+        (pages / place).write_text(text.replace("](docs/", "](").replace("](../docs/", "](../"))
     for page in pages.rglob("*.md"):
         below = len(page.relative_to(pages).parts) - 1
         # From docs/… one folder further up are the project's pages; on the site they are beside the others.
