@@ -27,7 +27,7 @@ test("a schedule is made, run, paused and changed", async ({ page, api }) => {
   await page.getByRole("button", { name: "Change" }).click();
   await page.getByRole("dialog").getByLabel("Time zone").fill("Europe/Berlin");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText("Europe/Berlin")).toBeVisible();
+  await expect(page.getByText("Europe/Berlin", { exact: true })).toBeVisible();
   await expect(page.getByText("Paused").first()).toBeVisible();
   await accessible(page);
 });
