@@ -90,6 +90,7 @@ pub async fn create_schedule<P: Ports>(ports: &P, owner: &str, new: NewSchedule)
         // Timers of a schedule of that name that was deleted mean nothing.
         edition: u64::try_from(now.millis()).unwrap_or_default(),
         queued: VecDeque::new(),
+        look_at: None,
         current: None,
         runs: VecDeque::new(),
         counts: Counts::default(),

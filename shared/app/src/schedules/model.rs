@@ -210,6 +210,9 @@ pub struct Schedule {
     /// Turns that wait for the execution before them, by when they were due.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub queued: VecDeque<Timestamp>,
+    /// When it is looked next whether a queued turn can start: a look before that is one too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_at: Option<Timestamp>,
     /// The ARN of the execution that was started last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<String>,

@@ -34,6 +34,12 @@ pub(crate) async fn wake<P: Ports>(
         // Whoever set the timer may have had a faster clock.
         let now = ports.clock().now().max(at);
         let before = schedule.clone();
+        let is_due = schedule.next_at.is_some_and(|due| due <= now);
+        if !is_due && schedule.look_at.is_some_and(|look_at| now < look_at) {
+            // A message too many, unless the one that it repeats was lost before it set the next timer.
+            let wake_at = schedule.next_at.into_iter().chain(schedule.look_at).min();
+            return if came_before { store::set_timer(ports, schedule, wake_at).await } else { Ok(()) };
+        }
         let expression = schedule.timing.parse().map_err(|_| StoreError::corrupt(id.as_str(), "its timing"))?;
         let is_running = match &schedule.current {
             Some(arn) => is_running(ports, arn).await?,
@@ -41,7 +47,7 @@ pub(crate) async fn wake<P: Ports>(
         };
         let turn = decide(schedule, &expression, now, is_running);
         if *schedule == before {
-            if came_before || !schedule.queued.is_empty() {
+            if came_before {
                 store::set_timer(ports, schedule, turn.wake_at).await?;
             }
             return Ok(());

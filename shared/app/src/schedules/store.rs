@@ -84,7 +84,10 @@ pub(crate) async fn sweep<P: Ports>(ports: &P, now: Timestamp, patience: Patienc
         for listed in page.items {
             let sent = match decode(listed) {
                 // The index may be behind; a message too many does nothing.
-                Ok(stored) => set_timer(ports, &stored.value, Some(stored.value.next_at.unwrap_or(now))).await,
+                Ok(Stored { value: schedule, .. }) => {
+                    let wake_at = schedule.next_at.into_iter().chain(schedule.look_at).min();
+                    set_timer(ports, &schedule, Some(wake_at.unwrap_or(now))).await
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {

@@ -76,6 +76,7 @@ pub(super) fn decide(schedule: &mut Schedule, expression: &Expression, now: Time
         let waited = now.millis().saturating_sub(due.millis());
         now.plus_millis((waited / 4).clamp(LOOK_MILLIS.0, LOOK_MILLIS.1))
     });
+    schedule.look_at = look_at;
     turn.wake_at = [schedule.next_at, look_at].into_iter().flatten().min().map(|at| at.max(now));
     turn
 }
@@ -115,6 +116,7 @@ mod tests {
             next_at: Some(at("09:00")),
             edition: 1,
             queued: VecDeque::new(),
+            look_at: None,
             current: None,
             runs: VecDeque::new(),
             counts: Counts::default(),
