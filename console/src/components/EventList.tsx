@@ -3,7 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
 import type { Folded, HistoryEvent } from "../asl/history";
-import { moved } from "./listKeys";
+import { useListKeys } from "./listKeys";
 
 const ROW = 26;
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
@@ -26,6 +26,10 @@ export function EventList({ events, folded, selected, onSelect, height = 320 }: 
   useEffect(() => {
     if (place >= 0) virtual.scrollToIndex(place, { align: "auto" });
   }, [place, virtual]);
+  const onKeyDown = useListKeys(place, events.length, (next) => {
+    const row = events[next];
+    if (row !== undefined) onSelect(row.id);
+  });
   return (
     <div
       ref={scroller}
@@ -35,11 +39,7 @@ export function EventList({ events, folded, selected, onSelect, height = 320 }: 
       tabIndex={0}
       aria-label={`Events, ${events.length}`}
       aria-activedescendant={place >= 0 ? `event-${selected ?? 0}` : undefined}
-      onKeyDown={(event) => {
-        const next = moved(event, place, events.length);
-        const row = next === null ? undefined : events[next];
-        if (row !== undefined) onSelect(row.id);
-      }}
+      onKeyDown={onKeyDown}
     >
       <div style={{ height: virtual.getTotalSize(), position: "relative" }} role="presentation">
         {virtual.getVirtualItems().map((item) => {

@@ -4,7 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import { bars, WITHIN, type Folded, type Span } from "../asl/history";
 import { duration } from "./PageParts";
-import { moved } from "./listKeys";
+import { useListKeys } from "./listKeys";
 
 const ROW = 28;
 
@@ -23,6 +23,10 @@ export function Timeline({ folded, now, selected, onSelect, height = 320 }: {
   useEffect(() => {
     if (place >= 0) virtual.scrollToIndex(place, { align: "auto" });
   }, [place, virtual]);
+  const onKeyDown = useListKeys(place, rows.length, (next) => {
+    const row = rows[next];
+    if (row !== undefined) onSelect(row.span);
+  });
   return (
     <div className="timeline">
       <div className="timeline-axis" aria-hidden>
@@ -38,11 +42,7 @@ export function Timeline({ folded, now, selected, onSelect, height = 320 }: {
         tabIndex={0}
         aria-label="Timeline"
         aria-activedescendant={place >= 0 ? `bar-${rows[place]?.span.key ?? 0}` : undefined}
-        onKeyDown={(event) => {
-          const next = moved(event, place, rows.length);
-          const row = next === null ? undefined : rows[next];
-          if (row !== undefined) onSelect(row.span);
-        }}
+        onKeyDown={onKeyDown}
       >
         <div style={{ height: virtual.getTotalSize(), position: "relative" }} role="presentation">
           {virtual.getVirtualItems().map((item) => {

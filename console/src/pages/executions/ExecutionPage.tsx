@@ -57,7 +57,7 @@ export default function ExecutionPage() {
   const event = chosen === null ? null : Number(chosen);
   const span = event === null ? null : (folded.spanOf.get(event) ?? null);
   const choose = (next: number) => {
-    if (next !== event) setSearch({ event: String(next) }, { replace: true });
+    setSearch({ event: String(next) }, { replace: true });
   };
   const chooseState = (state: string) => {
     if (span?.state === state) return;
