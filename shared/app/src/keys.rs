@@ -285,6 +285,9 @@ pub fn webhook_rule(owner: &str, id: &WebhookRuleId) -> RecordKey {
     key(webhook_rules(owner), format!("{WEBHOOK_RULE}{id}"))
 }
 
+/// What the partitions begin with that hold owners' subscriptions.
+pub const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS#";
+
 /// An execution.
 #[must_use]
 pub fn execution(id: &crate::ids::ExecutionId) -> RecordKey {

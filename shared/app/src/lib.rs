@@ -5,6 +5,7 @@
 
 pub mod activities;
 pub mod archives;
+pub mod changes;
 pub mod digest;
 mod error;
 pub mod executions;

@@ -19,6 +19,7 @@ mod records;
 mod requests;
 mod secrets;
 mod services;
+pub mod stream;
 pub mod telemetry;
 pub mod worker;
 

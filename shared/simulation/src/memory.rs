@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use millrace_app::Timestamp;
+use millrace_app::changes::{Change, ChangeFeed, NOTIFIED, matches};
 use millrace_app::executions::{JoinArm, LogEntry, LogId};
 use millrace_app::ports::{
     BlobInfo, BlobStore, Clock, Condition, DeadLetter, Delivery, ExecutionLog, IdSource, Index, MessageQueues, Order,
@@ -31,6 +32,8 @@ struct State {
     entries: BTreeMap<(LogId, u64), LogEntry>,
     joins: HashMap<(LogId, u32), HashSet<LogId>>,
     records: BTreeMap<RecordKey, Record>,
+    changes: Vec<Change>,
+    last_change: u64,
     queues: BTreeMap<Queue, Vec<Message>>,
     dead: BTreeMap<Queue, Vec<Message>>,
     blobs: BTreeMap<String, Vec<u8>>,
@@ -248,6 +251,29 @@ fn holds(stored: Option<&Record>, condition: Condition) -> bool {
     }
 }
 
+impl State {
+    /// Notes a change of a record.
+    fn note(&mut self, key: RecordKey, old: Option<Record>, new: Option<serde_json::Value>, at: Timestamp) {
+        let old = old.filter(|record| record.expires_at.is_none_or(|end| end > at)).map(|record| record.body);
+        if old != new && matches(NOTIFIED, &key) {
+            self.last_change += 1;
+            self.changes.push(Change { id: self.last_change.to_string(), key, old, new, at });
+        }
+    }
+}
+
+impl ChangeFeed for MemoryPorts {
+    async fn changes(&self, limit: usize) -> StoreResult<Vec<Change>> {
+        Ok(self.state().changes.iter().take(limit).cloned().collect())
+    }
+
+    async fn forget_changes(&self, up_to: &str) -> StoreResult<()> {
+        let number = |id: &str| id.parse::<u64>().unwrap_or_default();
+        self.state().changes.retain(|change| number(&change.id) > number(up_to));
+        Ok(())
+    }
+}
+
 impl RecordStore for MemoryPorts {
     async fn get(&self, key: &RecordKey) -> StoreResult<Option<Record>> {
         let now = self.now();
@@ -273,10 +299,13 @@ impl RecordStore for MemoryPorts {
                         Condition::Version(version) => version + 1,
                         Condition::Any => record.version + 1,
                     };
-                    state.records.insert(record.key.clone(), record);
+                    let (key, new) = (record.key.clone(), record.body.clone());
+                    let old = state.records.insert(key.clone(), record);
+                    state.note(key, old, Some(new), now);
                 }
                 Write::Delete(key, _) => {
-                    state.records.remove(&key);
+                    let old = state.records.remove(&key);
+                    state.note(key, old, None, now);
                 }
             }
         }

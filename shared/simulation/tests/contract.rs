@@ -20,3 +20,4 @@ impl ContractEnv for Env {
 }
 
 millrace_simulation::contract_tests!(Env(MemoryPorts::new(7)));
+millrace_simulation::change_feed_tests!(Env(MemoryPorts::new(7)));

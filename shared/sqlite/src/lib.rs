@@ -6,6 +6,7 @@
 //! SQLite and `schema.rs` for the tables.
 
 mod blobs;
+mod changes;
 mod clock;
 mod cursor;
 mod database;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::changes::Feed;
 use crate::database::{Database, JobResult, Urgency};
 
 /// The executions' logs.
@@ -18,6 +19,7 @@ use crate::database::{Database, JobResult, Urgency};
 pub struct SqliteLog {
     database: Arc<Database>,
     watched: Arc<Watched>,
+    feed: Arc<Feed>,
 }
 
 /// The logs for whose next entry somebody waits.
@@ -64,8 +66,8 @@ impl Watched {
 }
 
 impl SqliteLog {
-    pub(crate) fn new(database: Arc<Database>) -> Self {
-        Self { database, watched: Arc::default() }
+    pub(crate) fn new(database: Arc<Database>, feed: Arc<Feed>) -> Self {
+        Self { database, watched: Arc::default(), feed }
     }
 }
 
@@ -73,7 +75,7 @@ impl ExecutionLog for SqliteLog {
     async fn append(&self, entry: &LogEntry, join: Option<&JoinArm>) -> StoreResult<bool> {
         let entry = entry.clone();
         let join = join.map(|arm| fanout_of(arm).map(|place| (place, arm.total))).transpose()?;
-        let operation = "append to a log";
+        let (operation, log) = ("append to a log", entry.log.clone());
         let entry = match join {
             // An insert alone changes nothing where it fails.
             None => {
@@ -87,10 +89,12 @@ impl ExecutionLog for SqliteLog {
                 };
                 let (joined, entry) = self.database.write(operation, count).await?;
                 self.watched.tell(entry);
+                self.feed.log_grew(&log);
                 return Ok(joined);
             }
         };
         self.watched.tell(entry);
+        self.feed.log_grew(&log);
         Ok(false)
     }
 

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use millrace_app::changes::{Change, ChangeFeed, Moved};
 use millrace_app::ports::{Clock as _, Ports, Secret, StoreResult};
+use tokio::sync::broadcast;
 
 use crate::blobs::{self, Artifact, SqliteBlobs};
+use crate::changes::{self, Feed};
 use crate::clock::{LocalClock, SystemIds, random};
 use crate::database::Database;
 use crate::downloads::{DownloadKey, DownloadRefused};
@@ -117,6 +121,7 @@ pub struct SqlitePorts {
     secrets: LocalSecrets,
     clock: LocalClock,
     ids: SystemIds,
+    feed: Arc<Feed>,
     database: Arc<Database>,
     // After everything that holds the database: fields are dropped in order.
     _lock: Option<Arc<FolderLock>>,
@@ -144,10 +149,11 @@ impl SqlitePorts {
         let downloads = download_key(&dir.join("download.key"))?;
         let secrets = LocalSecrets::open(Some(dir.join("secrets.json")), options.secret_overrides)?;
         let file = dir.join("millrace.db");
-        let opened = Database::open(&file, options.readers, |connection| recover(connection, &options.clock))?;
+        let feed = Arc::<Feed>::default();
+        let opened = Database::open(&file, options.readers, |connection| recover(connection, &options.clock, &feed))?;
         remove_orphans(&file, &blob_folder)?;
         files::sync_folder(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
-        Self::assemble(opened, options.clock, downloads, secrets, Some(blob_folder), Some(lock))
+        Self::assemble(opened, feed, options.clock, downloads, secrets, Some(blob_folder), Some(lock))
     }
 
     /// A store for tests that leaves nothing behind.
@@ -165,12 +171,14 @@ impl SqlitePorts {
     pub fn in_memory_with(options: Options) -> Result<Self, OpenError> {
         let downloads = DownloadKey::new(random().map_err(OpenError::Randomness)?);
         let secrets = LocalSecrets::open(None, options.secret_overrides)?;
-        let opened = Database::in_memory(|connection| recover(connection, &options.clock))?;
-        Self::assemble(opened, options.clock, downloads, secrets, None, None)
+        let feed = Arc::<Feed>::default();
+        let opened = Database::in_memory(|connection| recover(connection, &options.clock, &feed))?;
+        Self::assemble(opened, feed, options.clock, downloads, secrets, None, None)
     }
 
     fn assemble(
         (database, queues): (Database, Arc<queues::Shared>),
+        feed: Arc<Feed>,
         clock: LocalClock,
         downloads: DownloadKey,
         secrets: LocalSecrets,
@@ -179,8 +187,8 @@ impl SqlitePorts {
     ) -> Result<Self, OpenError> {
         let database = Arc::new(database);
         Ok(Self {
-            log: SqliteLog::new(Arc::clone(&database)),
-            records: SqliteRecords { database: Arc::clone(&database), clock: clock.clone() },
+            log: SqliteLog::new(Arc::clone(&database), Arc::clone(&feed)),
+            records: SqliteRecords { database: Arc::clone(&database), clock: clock.clone(), feed: Arc::clone(&feed) },
             queues: SqliteQueues::new(Arc::clone(&database), clock.clone(), queues),
             blobs: SqliteBlobs {
                 database: Arc::clone(&database),
@@ -190,6 +198,7 @@ impl SqlitePorts {
             },
             secrets,
             clock,
+            feed,
             ids: SystemIds::new().map_err(OpenError::Randomness)?,
             database,
             _lock: lock.map(Arc::new),
@@ -207,6 +216,18 @@ impl SqlitePorts {
     /// Ends the waiting receives, and makes later ones answer without waiting. For a server that is about to stop.
     pub fn stop_receiving(&self) {
         self.queues.stop_waiting();
+    }
+
+    /// What moves from now on, for pages that show it. A receiver that falls behind misses some, and a crash forgets them:
+    /// whoever hears reads how things are, and whoever begins to listen reads first.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Moved> {
+        self.feed.listen()
+    }
+
+    /// Waits until there may be changes to read, not longer than `patience`.
+    pub async fn wait_for_changes(&self, patience: Duration) {
+        self.feed.wait(patience).await;
     }
 
     /// Reads a blob with its media type.
@@ -271,8 +292,23 @@ impl Ports for SqlitePorts {
     }
 }
 
+impl ChangeFeed for SqlitePorts {
+    async fn changes(&self, limit: usize) -> StoreResult<Vec<Change>> {
+        changes::read(&self.database, limit).await
+    }
+
+    async fn forget_changes(&self, up_to: &str) -> StoreResult<()> {
+        changes::forget(&self.database, up_to).await
+    }
+}
+
 /// The queues as the table has them; what a killed process held is visible again.
-fn recover(connection: &rusqlite::Connection, clock: &LocalClock) -> rusqlite::Result<Arc<queues::Shared>> {
+fn recover(
+    connection: &rusqlite::Connection,
+    clock: &LocalClock,
+    feed: &Feed,
+) -> rusqlite::Result<Arc<queues::Shared>> {
+    feed.recover(connection)?;
     let (queues, held) = queues::Shared::recover(connection, clock.clone())?;
     if held > 0 {
         tracing::info!(messages = held, "recovered what a former process held");

@@ -12,6 +12,7 @@ use rusqlite::types::{FromSqlError, ToSql};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
+use crate::changes::Feed;
 use crate::clock::LocalClock;
 use crate::cursor;
 use crate::database::{Database, JobResult};
@@ -26,6 +27,7 @@ const COLUMNS: &str = "pk, sk, version, expires_at, owner_pk, owner_sk, status_p
 pub struct SqliteRecords {
     pub(crate) database: Arc<Database>,
     pub(crate) clock: LocalClock,
+    pub(crate) feed: Arc<Feed>,
 }
 
 impl RecordStore for SqliteRecords {
@@ -45,14 +47,29 @@ impl RecordStore for SqliteRecords {
     async fn write(&self, writes: Vec<Write>) -> StoreResult<()> {
         check(&writes)?;
         let now = self.clock.now().millis();
-        self.database
+        let (moved, feed) = (self.feed.moved_by(&writes), Arc::clone(&self.feed));
+        let noted = self
+            .database
             .write("write records", move |connection| {
-                writes.iter().try_for_each(|write| match write {
-                    Write::Put(record, condition) => put(connection, record, *condition, now),
-                    Write::Delete(key, condition) => delete(connection, key, *condition, now),
-                })
+                let mut noted = false;
+                for write in &writes {
+                    let before = feed.before(connection, write, now)?;
+                    match write {
+                        Write::Put(record, condition) => put(connection, record, *condition, now)?,
+                        Write::Delete(key, condition) => delete(connection, key, *condition, now)?,
+                    }
+                    if let Some(before) = before {
+                        noted |= Feed::after(connection, write, before, now)?;
+                    }
+                }
+                Ok(noted)
             })
-            .await
+            .await?;
+        if noted {
+            self.feed.noted();
+        }
+        self.feed.tell(moved);
+        Ok(())
     }
 
     async fn query(&self, query: &Query) -> StoreResult<Page<Record>> {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::open::OpenError;
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 const VERSION_1: &str = "
 -- Entries of executions' logs. An execution's own log has its id as scope and 0 as child; the log of a child has
@@ -63,6 +63,13 @@ const VERSION_2: &str = "
 -- Messages are ordered and told apart in memory; the table is read when a store opens. `timer` is no longer used.
 DROP INDEX message_timer;
 DROP INDEX message_visible;
+";
+
+const VERSION_3: &str = "
+-- Changes of records that readers of the feed have not forgotten yet. An id is never used again.
+CREATE TABLE change(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT NOT NULL, sk TEXT NOT NULL, at INTEGER NOT NULL, old TEXT, new TEXT
+) STRICT;
 ";
 
 /// Brings the schema to this program's version.

@@ -41,6 +41,7 @@ mod in_memory {
     }
 
     millrace_simulation::contract_tests!(env());
+    millrace_simulation::change_feed_tests!(env());
 }
 
 mod on_disk {
@@ -53,4 +54,5 @@ mod on_disk {
     }
 
     millrace_simulation::contract_tests!(env());
+    millrace_simulation::change_feed_tests!(env());
 }

@@ -11,6 +11,7 @@
 
 pub mod basics;
 pub mod blobs;
+pub mod changes;
 pub mod log;
 pub mod queues;
 pub mod records;
@@ -116,6 +117,22 @@ macro_rules! contract_tests {
                     $crate::contract::$area::$test(&env).await;
                 }
             )*
+        }
+    };
+}
+
+/// The same of the tests of a [`ChangeFeed`](millrace_app::changes::ChangeFeed), for ports that are one. Nobody else may
+/// write to their store meanwhile.
+#[macro_export]
+macro_rules! change_feed_tests {
+    ($env:expr) => {
+        $crate::contract_tests! { @area $env, changes:
+            changes_come_in_order_with_before_and_after
+            a_change_is_told_until_it_is_forgotten
+            what_was_not_written_is_no_change
+            a_transaction_is_noted_whole
+            only_what_the_patterns_name_is_noted
+            an_expired_record_was_not_there
         }
     };
 }
