@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VENV := .venv
+# Its real path stands in the scripts that pip writes, so that another clone may use what one has installed.
+VENV := $(shell realpath -m .venv)
 TOOLS := $(VENV)/.installed
 STAND_IN := $(VENV)/ministack/.installed
 CLIENTS := $(VENV)/clients/.installed
@@ -12,7 +13,7 @@ EVAL := $(VENV)/eval/.installed
 SITE := $(VENV)/site/.installed
 RELEASE := $(VENV)/release/.installed
 ACTIONLINT := target/actionlint/.installed
-BIN := $(CURDIR)/$(VENV)/bin
+BIN := $(VENV)/bin
 PORT ?= 7420
 PROBLEMS ?= 16
 DATA ?= data/local
@@ -79,31 +80,31 @@ check: format lint unit ## The quick part of it, for every commit
 
 $(TOOLS): tests/requirements.txt
 	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is missing." >&2; exit 1; }
-	@[ -x $(BIN)/python ] || python3 -m venv "$$(realpath -m $(VENV))"
+	@[ -x $(BIN)/python ] || python3 -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/requirements.txt
 	@touch $@
 
 # The stand-in for AWS pins other versions of the same libraries, so it has an environment of its own.
 $(STAND_IN): tests/aws/requirements.txt $(TOOLS)
-	@[ -x $(VENV)/ministack/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/ministack)"
+	@[ -x $(VENV)/ministack/bin/python ] || python3 -m venv $(VENV)/ministack
 	@$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/aws/requirements.txt
 	@touch $@
 
 # Step Functions' clients pin yet others.
 $(CLIENTS): tests/clients/requirements.txt $(TOOLS)
-	@[ -x $(VENV)/clients/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/clients)"
+	@[ -x $(VENV)/clients/bin/python ] || python3 -m venv $(VENV)/clients
 	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/clients/requirements.txt
 	@touch $@
 
 # So does what builds the documentation's site.
 $(SITE): tests/site/requirements.txt $(TOOLS)
-	@[ -x $(VENV)/site/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/site)"
+	@[ -x $(VENV)/site/bin/python ] || python3 -m venv $(VENV)/site
 	@$(VENV)/site/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/site/requirements.txt
 	@touch $@
 
 # The problems of the evaluation.
 $(EVAL): tests/eval/requirements.txt $(TOOLS)
-	@[ -x $(VENV)/eval/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/eval)"
+	@[ -x $(VENV)/eval/bin/python ] || python3 -m venv $(VENV)/eval
 	@$(VENV)/eval/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/eval/requirements.txt
 	@touch $@
 
@@ -197,7 +198,7 @@ smoke: $(TOOLS) ## Have a deployed stack make a project (ENV)
 	$(BIN)/python scripts/smoke.py $(STACK)
 
 $(RELEASE): tests/release/requirements.txt
-	@[ -x $(VENV)/release/bin/python ] || python3 -m venv "$$(realpath -m $(VENV)/release)"
+	@[ -x $(VENV)/release/bin/python ] || python3 -m venv $(VENV)/release
 	@$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/release/requirements.txt
 	@touch $@
 
