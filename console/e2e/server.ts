@@ -19,14 +19,14 @@ export interface Running {
 }
 
 /** Starts a server. */
-export async function launch(...options: string[]): Promise<Running> {
+export async function launch(options: string[] = [], variables: Record<string, string> = {}): Promise<Running> {
   const binary = BINARIES.find((path) => path !== "" && existsSync(path));
   if (binary === undefined) throw new Error("There is no server to test: run `cargo build -p millrace-cli`, or name one with MILLRACE=path");
   const data = mkdtempSync(join(tmpdir(), "millrace-console-"));
   const dist = resolve(import.meta.dirname, "../dist");
   const server = spawn(binary, ["up", "--port", "0", "--data", data, "--console", dist, ...options], {
     stdio: ["ignore", "pipe", process.env.CI ? "inherit" : "ignore"],
-    env: { ...process.env, MILLRACE_LOG: "error", MILLRACE_SECRET_WEBHOOKS_GITHUB: SECRET },
+    env: { ...process.env, MILLRACE_LOG: "error", MILLRACE_SECRET_WEBHOOKS_GITHUB: SECRET, ...variables },
   });
   const ended = new Promise<void>((done) => server.once("exit", () => { done(); }));
   const url = await new Promise<string>((done, failed) => {

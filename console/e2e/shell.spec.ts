@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { accessible, expect, test, url } from "./base";
+import { startIssuer } from "./issuer";
 import { launch } from "./server";
 
 test("the whole console is dark when the system is", async ({ browser, api }) => {
@@ -26,7 +27,7 @@ test("a mode is chosen", async ({ page }) => {
 });
 
 test("a server that asks for a key gets one", async ({ browser }) => {
-  const server = await launch("--auth", "keys");
+  const server = await launch(["--auth", "keys"]);
   try {
     const { key } = JSON.parse(readFileSync(join(server.data, "admin-key.json"), "utf8")) as { key: string };
     const page = await browser.newPage({ baseURL: server.url });
@@ -48,6 +49,45 @@ test("a server that asks for a key gets one", async ({ browser }) => {
     await page.close();
   } finally {
     await server.stop();
+  }
+});
+
+test("people sign in with the server's issuer, and stay so while it renews their token", async ({ browser }) => {
+  const issuer = await startIssuer();
+  const server = await launch(["--auth", "keys"], {
+    MILLRACE_OIDC_ISSUER: issuer.url,
+    MILLRACE_OIDC_AUDIENCE: "console",
+    MILLRACE_OIDC_CLIENT_ID: "console",
+    MILLRACE_OIDC_SCOPE: "openid offline_access",
+  });
+  try {
+    const page = await browser.newPage({ baseURL: server.url });
+    await page.goto("/workflows?status=any");
+    await accessible(page);
+    await page.getByRole("button", { name: "Sign in with your account" }).click();
+    await expect(page.getByRole("heading", { name: "Workflows", level: 1 })).toBeVisible();
+    expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe("/workflows?status=any");
+    expect(issuer.asked).toMatchObject({ client_id: "console", scope: "openid offline_access", code_challenge_method: "S256", response_type: "code" });
+
+    // The issuer's tokens end within the minute in which they are renewed.
+    await page.goto("/settings");
+    await expect(page.getByRole("heading", { name: "Settings", level: 1 })).toBeVisible();
+    expect(issuer.renewed).toBeGreaterThan(0);
+
+    // An answer that this tab did not ask for signs nobody in.
+    await page.goto("/sign-in?code=stolen&state=guessed");
+    await expect(page.getByText("not to a question of this tab")).toBeVisible();
+    await accessible(page);
+
+    issuer.refuses = true;
+    await page.goto("/workflows");
+    await expect(page.getByRole("button", { name: "Sign in with your account" })).toBeVisible();
+    await page.getByRole("button", { name: "Sign in with your account" }).click();
+    await expect(page.getByText("the issuer refused: invalid_grant")).toBeVisible();
+    await page.close();
+  } finally {
+    await server.stop();
+    await issuer.stop();
   }
 });
 

@@ -33,6 +33,7 @@ export const router = createBrowserRouter([
       page("webhooks", () => import("./pages/webhooks/WebhooksPage")),
       page("webhooks/:id", () => import("./pages/webhooks/WebhookEventPage")),
       page("settings", () => import("./pages/settings/SettingsPage")),
+      page("sign-in", () => import("./pages/sign-in/ReturnPage")),
       page("*", () => import("./pages/NotFoundPage")),
     ],
   },

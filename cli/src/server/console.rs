@@ -26,7 +26,7 @@ const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console.r
 
 /// The first parts of the addresses of the console's pages. The API has no `GET` there.
 pub(crate) const PAGES: &[&str] =
-    &["projects", "workflows", "executions", "functions", "queues", "schedules", "webhooks", "settings"];
+    &["projects", "workflows", "executions", "functions", "queues", "schedules", "webhooks", "settings", "sign-in"];
 
 /// The console loads what this server has and nothing else. Its components set styles of their own.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \

@@ -24,7 +24,7 @@ use millrace_app::models::ModelCaller as _;
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
 use millrace_functions::SandboxRuntime;
-use millrace_identity::{Authenticator, IdentityConfig};
+use millrace_identity::{Authenticator, IdentityConfig, IssuerSignIn};
 use millrace_integrations::Integrations;
 use millrace_models::Models;
 use millrace_rest::{AuthMode, Caller, FunctionsService, RestConfig};
@@ -161,6 +161,7 @@ impl Server {
         let service = FunctionsService { functions: functions.clone(), patience: None };
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
+            .layer(millrace_rest::sign_in(identity.as_ref().and_then(IssuerSignIn::of)))
             .merge(artifacts::routes(ports.clone()))
             .merge(metrics::routes(ports.clone(), !options.keys))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));

@@ -3,13 +3,13 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { ApiError, problemOf } from "./problem";
 import type { components, paths } from "./schema";
-import { currentKey, refuse } from "./session";
+import { refuse, validKey } from "./session";
 
 export type Schemas = components["schemas"];
 
 const session: Middleware = {
-  onRequest({ request }) {
-    const key = currentKey();
+  async onRequest({ request }) {
+    const key = await validKey();
     if (key !== null) request.headers.set("authorization", `Bearer ${key}`);
     return request;
   },
@@ -46,7 +46,7 @@ export async function stepFunctions<T>(operation: string, body: object): Promise
     "content-type": "application/x-amz-json-1.0",
     "x-amz-target": `AWSStepFunctions.${operation}`,
   };
-  const key = currentKey();
+  const key = await validKey();
   if (key !== null) headers.authorization = `Bearer ${key}`;
   const response = await fetch("/step-functions", { method: "POST", headers, body: JSON.stringify(body) });
   const answer = (await response.json()) as T & { __type?: string; message?: string };

@@ -3,12 +3,13 @@ import Flashbar from "@cloudscape-design/components/flashbar";
 import SideNavigation, { type SideNavigationProps } from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
-import { useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useState, useSyncExternalStore } from "react";
 import { Outlet, useLocation, useNavigate, useNavigation } from "react-router";
 import { currentKey, isRefused, signOut, subscribe } from "../api/session";
 import { NoticesProvider, useNoticeList } from "./notices";
-import { SignIn } from "./SignIn";
 import { setTheme, theme, type Theme } from "./theme";
+
+const SignIn = lazy(() => import("./SignIn"));
 
 const ITEMS: SideNavigationProps.Item[] = [
   { type: "link", text: "Projects", href: "/projects" },
@@ -70,7 +71,9 @@ export function Shell() {
         />
       </div>
       {refused ? (
-        <SignIn />
+        <Suspense fallback={null}>
+          <SignIn />
+        </Suspense>
       ) : (
         <AppLayout
           headerSelector="#top"

@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
@@ -5,15 +6,20 @@ import Form from "@cloudscape-design/components/form";
 import FormField from "@cloudscape-design/components/form-field";
 import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
-import { useQueryClient } from "@tanstack/react-query";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { goToIssuer, possible, ways } from "../api/oidc";
+import { asProblem } from "../api/problem";
 import { currentKey, signIn } from "../api/session";
 
-/** Asks for a key. */
-export function SignIn() {
+/** Asks who calls: with the server's issuer, where it has one, or with a key. */
+export default function SignIn() {
   const queries = useQueryClient();
+  const { data, error: unknown } = useQuery({ queryKey: ["sign-in"], queryFn: ways });
   const [key, setKey] = useState("");
   const [missing, setMissing] = useState(false);
+  const [leaving, setLeaving] = useState(false);
   const [tried] = useState(currentKey() !== null);
   const submit = () => {
     const trimmed = key.trim();
@@ -25,6 +31,7 @@ export function SignIn() {
     void queries.resetQueries();
   };
   const error = missing && key.trim() === "" ? "Enter a key." : tried && key === "" ? "The server refused the key that was used. Enter another." : "";
+  const issuer = data?.oidc ?? null;
   return (
     <main className="sign-in">
       <Box padding={{ vertical: "xxxl" }}>
@@ -34,23 +41,48 @@ export function SignIn() {
             submit();
           }}
         >
-          <Form actions={<Button variant="primary" formAction="submit">Sign in</Button>}>
+          <Form
+            actions={
+              <Button variant={issuer === null ? "primary" : "normal"} formAction="submit">
+                {issuer === null ? "Sign in" : "Sign in with the key"}
+              </Button>
+            }
+          >
             <Container header={<Header variant="h1" description="This server asks who calls.">Sign in</Header>}>
-              <FormField
-                label="API key"
-                description="It is kept in this tab only, until you close it or sign out."
-                errorText={error}
-              >
-                <Input
-                  type="password"
-                  value={key}
-                  autoFocus
-                  autoComplete={false}
-                  onChange={({ detail }) => {
-                    setKey(detail.value);
-                  }}
-                />
-              </FormField>
+              <SpaceBetween size="l">
+                {unknown !== null && <Alert type="warning">{asProblem(unknown).detail}</Alert>}
+                {issuer !== null && (
+                  <FormField
+                    label="Your account"
+                    description={`At ${new URL(issuer.issuer).host}, which sends you back here.`}
+                    errorText={possible() ? "" : "A browser does this only on a page that came over HTTPS, or from this machine."}
+                  >
+                    <Button
+                      variant="primary"
+                      disabled={!possible()}
+                      loading={leaving}
+                      loadingText="Going there"
+                      onClick={() => {
+                        setLeaving(true);
+                        void goToIssuer(issuer);
+                      }}
+                    >
+                      Sign in with your account
+                    </Button>
+                  </FormField>
+                )}
+                <FormField label="API key" description="It is kept in this tab only, until you close it or sign out." errorText={error}>
+                  <Input
+                    type="password"
+                    value={key}
+                    autoFocus
+                    autoComplete={false}
+                    onChange={({ detail }) => {
+                      setKey(detail.value);
+                    }}
+                  />
+                </FormField>
+              </SpaceBetween>
             </Container>
           </Form>
         </form>

@@ -3,6 +3,7 @@
 //! API Gateway checks who calls; this crate turns what it found into the router's [`Caller`]. Everything else is
 //! `millrace-rest`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,7 +16,7 @@ use millrace_app::archives::ArchiveLimits;
 use millrace_app::identity::Role;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
-use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig};
+use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig, SignIn};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 use serde_json::Value;
 
@@ -61,8 +62,12 @@ impl ApiConfig {
     }
 }
 
-/// The routes, for [`lambda_http::run`].
-pub fn router<P: Ports, M: ModelCaller + CallbackSender + 'static>(ports: P, config: ApiConfig, models: M) -> Router {
+/// The routes, for [`lambda_http::run`]; `issuer` signs people in to the web console.
+pub fn router<P, M>(ports: P, config: ApiConfig, models: M, issuer: Option<Arc<dyn SignIn>>) -> Router
+where
+    P: Ports,
+    M: ModelCaller + CallbackSender + 'static,
+{
     let owner = (!config.authorized).then(|| Caller::LOCAL.to_owned());
     let step_functions = StepFunctionsConfig {
         owner,
@@ -74,6 +79,7 @@ pub fn router<P: Ports, M: ModelCaller + CallbackSender + 'static>(ports: P, con
     behind_gateway(
         millrace_rest::router(ports.clone(), rest)
             .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))
+            .layer(millrace_rest::sign_in(issuer))
             .merge(millrace_stepfunctions::router(ports, step_functions)),
     )
 }
@@ -158,7 +164,7 @@ mod tests {
         let mut context = lambda_http::Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
         let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);
-        let response = router(ports.clone(), config, NoModel)
+        let response = router(ports.clone(), config, NoModel, None)
             .oneshot(request.map(|body| Body::from(body.to_vec())))
             .await
             .unwrap();

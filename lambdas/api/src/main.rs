@@ -3,11 +3,13 @@
 use lambda_http::{Error, run};
 use millrace_api::{ApiConfig, router};
 use millrace_aws::{AwsPorts, Config, Function, telemetry};
+use millrace_identity::{IdentityConfig, IssuerSignIn};
 use millrace_models::Models;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let ports = AwsPorts::new(Config::from_env(Function::Api)?);
-    run(router(ports, ApiConfig::from_env()?, Models::from_env()?)).await
+    let issuer = IssuerSignIn::of(&IdentityConfig::from_env("")?);
+    run(router(ports, ApiConfig::from_env()?, Models::from_env()?, issuer)).await
 }

@@ -77,15 +77,15 @@ fn each_function_has_the_variables_that_it_reads() {
         if function == Function::Integrations {
             read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
         }
-        if function == Function::Authorizer {
-            read.extend([
-                "MILLRACE_ACCOUNT_ID",
-                "MILLRACE_OIDC_ISSUER",
-                "MILLRACE_OIDC_AUDIENCE",
-                "MILLRACE_OIDC_JWKS_URL",
-            ]);
+        if matches!(function, Function::Authorizer | Function::Api) {
+            read.extend(["MILLRACE_OIDC_ISSUER", "MILLRACE_OIDC_AUDIENCE", "MILLRACE_OIDC_DEFAULT_ROLE"]);
             read.extend(["MILLRACE_OIDC_OWNER_CLAIM", "MILLRACE_OIDC_ROLES_CLAIM", "MILLRACE_OIDC_ROLE_PREFIX"]);
-            read.extend(["MILLRACE_OIDC_DEFAULT_ROLE"]);
+        }
+        if function == Function::Authorizer {
+            read.extend(["MILLRACE_ACCOUNT_ID", "MILLRACE_OIDC_JWKS_URL"]);
+        }
+        if function == Function::Api {
+            read.extend(["MILLRACE_OIDC_CLIENT_ID", "MILLRACE_OIDC_SCOPE"]);
         }
         assert_eq!(given, read, "{}", function.name());
     }

@@ -43,6 +43,10 @@ pub struct OidcConfig {
     pub default_role: Option<Role>,
     /// How far the issuer's clock may be from ours.
     pub leeway: Duration,
+    /// The public client as which the web console signs people in; `None`: it does not.
+    pub client_id: Option<String>,
+    /// What that client asks for, with blanks between.
+    pub scope: String,
 }
 
 /// How callers are known.
@@ -59,8 +63,8 @@ pub struct IdentityConfig {
 }
 
 impl IdentityConfig {
-    /// Reads `MILLRACE_OIDC_ISSUER`, `_AUDIENCE`, `_JWKS_URL`, `_OWNER_CLAIM`, `_ROLES_CLAIM`, `_ROLE_PREFIX`, `_DEFAULT_ROLE` and
-    /// `_LEEWAY_SECONDS`, `MILLRACE_ACCESS_KEY_ID` with `MILLRACE_SECRET_ACCESS_KEY`, and `MILLRACE_RATE_LIMIT`
+    /// Reads `MILLRACE_OIDC_ISSUER`, `_AUDIENCE`, `_JWKS_URL`, `_OWNER_CLAIM`, `_ROLES_CLAIM`, `_ROLE_PREFIX`, `_DEFAULT_ROLE`,
+    /// `_LEEWAY_SECONDS`, `_CLIENT_ID` and `_SCOPE`, `MILLRACE_ACCESS_KEY_ID` with `MILLRACE_SECRET_ACCESS_KEY`, and `MILLRACE_RATE_LIMIT`
     /// (`per second:burst`, `off`).
     ///
     /// # Errors
@@ -110,7 +114,7 @@ impl IdentityConfig {
 fn oidc(variable: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<OidcConfig> {
     let own = |name: &str| variable(&format!("MILLRACE_OIDC_{name}"));
     let Some(issuer) = own("ISSUER") else {
-        if own("AUDIENCE").is_some() || own("JWKS_URL").is_some() {
+        if ["AUDIENCE", "JWKS_URL", "CLIENT_ID"].into_iter().any(|name| own(name).is_some()) {
             problems.push("MILLRACE_OIDC_ISSUER is missing: without it no token is good".to_owned());
         }
         return None;
@@ -150,6 +154,8 @@ fn oidc(variable: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) 
         role_prefix: own("ROLE_PREFIX").unwrap_or_else(|| "millrace:".to_owned()),
         default_role,
         leeway: Duration::from_secs(leeway.unwrap_or_default()),
+        client_id: own("CLIENT_ID"),
+        scope: own("SCOPE").unwrap_or_else(|| "openid".to_owned()),
     })
 }
 
@@ -181,6 +187,7 @@ mod tests {
         let issuer = ("MILLRACE_OIDC_ISSUER", "https://issuer.example");
         let oidc = read(&[issuer, ("MILLRACE_OIDC_AUDIENCE", "a, b")]).unwrap().oidc.unwrap();
         assert_eq!((oidc.audiences.len(), oidc.owner_claim.as_str(), oidc.default_role), (2, "sub", None));
+        assert_eq!((oidc.client_id, oidc.scope.as_str()), (None, "openid"));
         assert_eq!(read(&[("MILLRACE_RATE_LIMIT", "off")]).unwrap().rate_limit, None);
         let wrong = [
             ("MILLRACE_OIDC_ISSUER", "http://issuer.example"),

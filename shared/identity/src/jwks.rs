@@ -1,15 +1,13 @@
 //! The issuer's keys: fetched when one is needed that is not known, kept, and fetched no oftener than allowed.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use bytes::Bytes;
 use millrace_app::Timestamp;
-use millrace_client::{HttpClient, Limits};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::config::{OidcConfig, is_safe};
+use crate::config::OidcConfig;
+use crate::issuer::{IssuerClient, IssuerError};
 use crate::jwt::Key;
 
 /// Keys are fetched anew after so long: 15 minutes.
@@ -20,12 +18,6 @@ const KEPT_MILLIS: i64 = 24 * 3600 * 1000;
 const PAUSE_MILLIS: i64 = 30 * 1000;
 /// An issuer has a handful of keys.
 const MOST_KEYS: usize = 100;
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), body: 256 * 1024 };
-
-/// Why there are no keys. The text is for the log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the issuer's keys can't be had: {0}")]
-pub(crate) struct JwksError(String);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -36,9 +28,8 @@ struct Known {
 /// The keys of an issuer.
 #[derive(Debug)]
 pub(crate) struct Jwks {
-    issuer: String,
+    issuer: IssuerClient,
     url: Option<String>,
-    client: HttpClient,
     known: RwLock<Known>,
     /// When the issuer was last asked. Held while it is, so that many who wait ask once.
     asked: Mutex<Option<Timestamp>>,
@@ -47,9 +38,8 @@ pub(crate) struct Jwks {
 impl Jwks {
     pub(crate) fn new(config: &OidcConfig) -> Self {
         Self {
-            issuer: config.issuer.clone(),
+            issuer: IssuerClient::new(&config.issuer),
             url: config.jwks_url.clone(),
-            client: HttpClient::default(),
             known: RwLock::default(),
             asked: Mutex::default(),
         }
@@ -61,7 +51,7 @@ impl Jwks {
     }
 
     /// The keys that `wanted` likes; none, where the issuer has none like that.
-    pub(crate) async fn find(&self, wanted: impl Fn(&Key) -> bool, now: Timestamp) -> Result<Vec<Key>, JwksError> {
+    pub(crate) async fn find(&self, wanted: impl Fn(&Key) -> bool, now: Timestamp) -> Result<Vec<Key>, IssuerError> {
         let chosen = |keys: &[Key]| keys.iter().filter(|key| wanted(key)).cloned().collect::<Vec<_>>();
         let age = |fetched: Option<Timestamp>| fetched.map(|at| now.millis().saturating_sub(at.millis()));
         let (keys, fetched) = self.known();
@@ -88,50 +78,26 @@ impl Jwks {
                     return Ok(found);
                 }
                 Err(error) => {
-                    tracing::warn!(issuer = self.issuer, %error, "the keys of the issuer can't be fetched");
+                    tracing::warn!(issuer = self.issuer.name(), %error, "the keys of the issuer can't be fetched");
                     failure = Some(error);
                 }
             }
         }
         match age(fetched) {
             Some(age) if age < KEPT_MILLIS => Ok(found),
-            _ => Err(failure.unwrap_or_else(|| JwksError("it did not answer a moment ago".to_owned()))),
+            _ => Err(failure.unwrap_or_else(|| IssuerError("it did not answer a moment ago".to_owned()))),
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<Key>, JwksError> {
+    async fn fetch(&self) -> Result<Vec<Key>, IssuerError> {
         let url = match &self.url {
             Some(url) => url.clone(),
-            None => self.discover().await?,
+            None => self.issuer.discover().await?.address("jwks_uri")?,
         };
-        let document = self.get(&url).await?;
+        let document = self.issuer.get(&url).await?;
         let keys = document.get("keys").and_then(Value::as_array);
-        let keys = keys.ok_or_else(|| JwksError(format!("{url} has no `keys`")))?;
+        let keys = keys.ok_or_else(|| IssuerError(format!("{url} has no `keys`")))?;
         // Keys of kinds that are not used here are left out, as RFC 7517, 5 asks.
         Ok(keys.iter().take(MOST_KEYS).filter_map(Key::read).collect())
-    }
-
-    /// OpenID Connect Discovery 1.0, 4.
-    async fn discover(&self) -> Result<String, JwksError> {
-        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let document = self.get(&url).await?;
-        let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("issuer") != self.issuer {
-            return Err(JwksError(format!("{url} is of another issuer")));
-        }
-        match text("jwks_uri") {
-            found if is_safe(found) => Ok(found.to_owned()),
-            _ => Err(JwksError(format!("{url} has no `jwks_uri` that begins with https://"))),
-        }
-    }
-
-    async fn get(&self, url: &str) -> Result<Value, JwksError> {
-        let request = http::Request::get(url).header("accept", "application/json").body(Bytes::new());
-        let request = request.map_err(|_| JwksError(format!("{url} is no address")))?;
-        let answer = self.client.send(request, LIMITS).await.map_err(|error| JwksError(error.to_string()))?;
-        if answer.status != 200 {
-            return Err(JwksError(format!("{url} answered {}", answer.status)));
-        }
-        serde_json::from_slice(&answer.body).map_err(|error| JwksError(format!("{url}: {error}")))
     }
 }

@@ -209,6 +209,13 @@ impl<'a> Token<'a> {
         }
     }
 
+    /// When it ends.
+    pub(crate) fn ends(&self) -> Result<Timestamp, Refused> {
+        let end = self.time("exp")?.ok_or(Refused("the token has no end (`exp`)"))?;
+        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and what is out of range is no time")]
+        Ok(Timestamp::from_millis((end * 1000.0) as i64))
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name).and_then(Value::as_str)
     }

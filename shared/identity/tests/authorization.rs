@@ -20,12 +20,15 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 /// What nobody need show anything for, and why that is right. Whatever else says so in the description is a mistake.
-const OPEN: [&str; 5] = [
+const OPEN: [&str; 7] = [
     // What answers and what not, and how many functions ran; nothing of anybody.
     "GET /health",
     // The same for everybody, and public.
     "GET /openapi.json",
     "GET /errors/{code}",
+    // Who has no key yet asks how to get one; the issuer says who they are.
+    "GET /api/sign-in",
+    "POST /api/sign-in/token",
     // Its own signature says who sends it.
     "POST /webhooks",
     "POST /webhooks/{source}",

@@ -30,7 +30,8 @@ use crate::problem::Problem;
 use crate::projects::BudgetBody;
 use crate::views::{self, AiAnswerView, AiTaskView};
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// What is answered later, of a trait that is used as an object.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the routes ask of models, whoever calls those.
 trait Calls<P>: Send + Sync {

@@ -26,6 +26,7 @@ mod params;
 mod problem;
 mod projects;
 mod schedules;
+mod sign_in;
 mod tasks;
 mod templates;
 mod triggers;
@@ -42,6 +43,7 @@ pub use frame::RequestId;
 pub use functions::{ClientAddress, FunctionsService};
 pub use openapi::{functions_router, openapi, router, router_with_functions, trigger_router, webhook_router};
 pub use problem::{HTTP_CODES, Problem};
+pub use sign_in::{Grant, Issuer, SignIn, SignInAnswer, SignInClient, SignInError, SignedIn, sign_in};
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ use crate::problem::ProblemBody;
 use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, schedules, tasks, templates, triggers, versions, views, workflows,
+    projects, schedules, sign_in, tasks, templates, triggers, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -156,6 +156,8 @@ routes! {
     events::{ replay_event, __path_replay_event } Run;
     templates::{ list_templates, __path_list_templates } Read;
     templates::{ get_template, __path_get_template } Read;
+    sign_in::{ get_sign_in, __path_get_sign_in } Open;
+    sign_in::{ create_token, __path_create_token } Open;
     health::{ get_health, __path_get_health } Open;
     description::{ get_openapi, __path_get_openapi } Open;
     error_pages::{ get_error_page, __path_get_error_page } Open;

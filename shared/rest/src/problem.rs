@@ -216,6 +216,12 @@ impl Problem {
             .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
     }
 
+    /// The issuer with whom people sign in gave no answer now.
+    pub(crate) fn issuer_unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("10"))
+    }
+
     pub(crate) fn panicked() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error")
     }
