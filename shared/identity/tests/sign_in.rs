@@ -1,6 +1,6 @@
 //! Signing in with an issuer that speaks over HTTP.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::sync::{Arc, Mutex};
 

@@ -91,7 +91,6 @@ pub trait SignIn: Send + Sync {
 pub struct Issuer(Option<Arc<dyn SignIn>>);
 
 /// A layer that gives a router its issuer.
-#[must_use]
 pub fn sign_in(issuer: Option<Arc<dyn SignIn>>) -> Extension<Issuer> {
     Extension(Issuer(issuer))
 }
