@@ -116,7 +116,7 @@ fn denied() -> Value {
 }
 
 fn allowed(identity: &Identity) -> Value {
-    let Identity { owner, account, role, key, operator } = identity;
+    let Identity { owner, account, role, key, operator, .. } = identity;
     json!({ "isAuthorized": true, "context": {
         "owner": owner, "account": account, "role": role.name(), "key": key.as_deref().unwrap_or_default(),
         "operator": operator,

@@ -288,6 +288,33 @@ pub fn webhook_rule(owner: &str, id: &WebhookRuleId) -> RecordKey {
 /// What the partitions begin with that hold owners' subscriptions.
 pub const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS#";
 
+/// A connection of a client that hears of changes.
+#[must_use]
+pub fn connection(id: &str) -> RecordKey {
+    key(format!("CONNECTION#{id}"), METADATA)
+}
+
+/// The index partition of an owner's connections, by the time at which they were made.
+#[must_use]
+pub fn owner_connections(owner: &str) -> String {
+    format!("OWNER#{}#CONNECTION", escaped(owner))
+}
+
+/// The partition that holds the connections that watch a topic; an owner's, where it is a listing.
+#[must_use]
+pub fn live_audience(topic: &str, owner: Option<&str>) -> String {
+    match owner {
+        Some(owner) => format!("LIVE#{}#{topic}", escaped(owner)),
+        None => format!("LIVE#{topic}"),
+    }
+}
+
+/// That a connection watches a topic.
+#[must_use]
+pub fn live_watcher(audience: String, connection: &str) -> RecordKey {
+    key(audience, format!("CONNECTION#{connection}"))
+}
+
 /// An execution.
 #[must_use]
 pub fn execution(id: &crate::ids::ExecutionId) -> RecordKey {

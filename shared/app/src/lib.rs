@@ -14,6 +14,7 @@ pub mod identity;
 pub mod ids;
 pub mod keys;
 pub mod limits;
+pub mod live;
 pub mod map_runs;
 pub mod metrics;
 pub mod models;

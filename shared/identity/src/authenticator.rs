@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Uri};
-use millrace_app::Error;
 use millrace_app::identity::{
-    ApiKey, KEY_PREFIX, KeyRefused, Role, account_of, check_key, find_access_key, same_secret,
+    ApiKey, KEY_PREFIX, KeyRefused, Role, account_of, check_key_until, find_access_key, same_secret,
 };
 use millrace_app::ports::{Clock, Ports, Secret};
+use millrace_app::{Error, Timestamp};
 use millrace_client::{SignatureFault, Signed};
 
 use crate::config::{IdentityConfig, OidcConfig};
@@ -37,6 +37,8 @@ pub struct Identity {
     pub key: Option<String>,
     /// May they manage keys of other owners?
     pub operator: bool,
+    /// From when on what they showed is not good any more, where that is known.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// What a request showed is not good.
@@ -132,9 +134,17 @@ impl<P: Ports> Authenticator<P> {
     /// [`NotIdentified`]
     pub async fn identify(&self, headers: &HeaderMap) -> Result<Option<Identity>, NotIdentified> {
         let Some(text) = shown(headers)? else { return Ok(None) };
+        self.identify_text(text).await.map(Some)
+    }
+
+    /// Whose an API key or a token is.
+    ///
+    /// # Errors
+    /// [`NotIdentified`]
+    pub async fn identify_text(&self, text: &str) -> Result<Identity, NotIdentified> {
         if text.starts_with(KEY_PREFIX) {
-            let key = check_key(&self.ports, text).await?;
-            return Ok(Some(self.of_key(key).await?));
+            let (key, valid_until) = check_key_until(&self.ports, text).await?;
+            return Ok(Identity { valid_until, ..self.of_key(key).await? });
         }
         let Some(issuer) = self.issuer.as_ref().filter(|_| looks_like(text)) else {
             return Err(NotIdentified::NotValid(
@@ -150,7 +160,8 @@ impl<P: Ports> Authenticator<P> {
         let keys = keys.map_err(|error| NotIdentified::Unavailable(Box::new(error)))?;
         token.check_signature(&keys).map_err(wrong)?;
         let account = self.account(claimed.owner.as_str()).await?;
-        Ok(Some(Identity { owner: claimed.owner.into(), account, role: claimed.role, key: None, operator: false }))
+        let (owner, role, valid_until) = (claimed.owner.into(), claimed.role, Some(claimed.until));
+        Ok(Identity { owner, account, role, key: None, operator: false, valid_until })
     }
 
     /// Who signed a request as AWS's clients do, before its body is known: what is wrong for sure, and whose signature it
@@ -162,7 +173,14 @@ impl<P: Ports> Authenticator<P> {
             && same_secret(id, &signed.access_key_id)
         {
             let account = self.config.account.clone();
-            let identity = Identity { owner: LOCAL.to_owned(), account, role: Role::Admin, key: None, operator: true };
+            let identity = Identity {
+                owner: LOCAL.to_owned(),
+                account,
+                role: Role::Admin,
+                key: None,
+                operator: true,
+                valid_until: None,
+            };
             return Ok(Signer { identity, signed, secrets: vec![secret.clone()] });
         }
         let found = find_access_key(&self.ports, &signed.access_key_id).await;
@@ -180,7 +198,8 @@ impl<P: Ports> Authenticator<P> {
 
     async fn of_key(&self, key: ApiKey) -> Result<Identity, Error> {
         let account = self.account(&key.owner).await?;
-        Ok(Identity { owner: key.owner, account, role: key.role, key: Some(key.id.into()), operator: key.operator })
+        let ApiKey { owner, id, role, operator, expires_at: valid_until, .. } = key;
+        Ok(Identity { owner, account, role, key: Some(id.into()), operator, valid_until })
     }
 
     async fn account(&self, owner: &str) -> Result<String, Error> {

@@ -30,6 +30,7 @@ struct Front<P> {
 }
 
 /// Puts the check before all routes: of the REST API (API keys and tokens) and of the Step Functions API (signatures, too).
+/// Requests get a [`Caller`] and an [`ApiCaller`], and the [`Identity`] that they were made of.
 pub fn before<P: Ports>(router: Router, authenticator: Authenticator<P>) -> Router {
     let limiter = authenticator.config.rate_limit.map(|limit| Arc::new(Limiter::new(limit)));
     router.layer(middleware::from_fn_with_state(Front { authenticator, limiter }, front::<P>))
@@ -57,6 +58,7 @@ async fn front<P: Ports>(State(front): State<Front<P>>, request: Request, next: 
     // What a request brings along of these would be somebody else's.
     extensions.remove::<Caller>();
     extensions.remove::<ApiCaller>();
+    extensions.remove::<Identity>();
     match (left, outcome) {
         (Some((Left { wait: Some(seconds), .. }, _)), _) => {
             extensions.insert(Refusal::TooMany(seconds));
@@ -68,6 +70,7 @@ async fn front<P: Ports>(State(front): State<Front<P>>, request: Request, next: 
                 owner: Some(identity.owner.clone()),
                 role: identity.role,
             });
+            extensions.insert(identity.clone());
             let account = Some(identity.account);
             let Identity { owner, role, key, operator, .. } = identity;
             extensions.insert(Caller { account, key, operator, ..Caller::new(owner, role) });

@@ -146,6 +146,8 @@ pub(crate) struct Token<'a> {
 pub(crate) struct Claimed {
     pub(crate) owner: Owner,
     pub(crate) role: Role,
+    /// When it ends, the issuer's leeway counted in.
+    pub(crate) until: Timestamp,
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {
@@ -266,7 +268,9 @@ impl<'a> Token<'a> {
         let owner =
             format!("oidc:{name}").parse().map_err(|_| Refused("the token's owner is no name that can be used"))?;
         let role = self.role(config).or(config.default_role).ok_or(Refused("the token grants no role"))?;
-        Ok(Claimed { owner, role })
+        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates")]
+        let until = Timestamp::from_millis(((end + leeway) * 1000.0) as i64);
+        Ok(Claimed { owner, role, until })
     }
 
     /// The largest role that it grants.

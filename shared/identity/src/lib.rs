@@ -12,6 +12,7 @@ mod issuer;
 mod jwks;
 mod jwt;
 mod limiter;
+mod live;
 mod sign_in;
 
 pub use authenticator::{Authenticator, Identity, NotIdentified};

@@ -26,11 +26,11 @@ pub const NOTIFIED: &[KeyPattern] = &[KeyPattern {
     sorts: &[Sort::Is(keys::METADATA)],
 }];
 
-/// What moves a page of a project, an execution, a schedule or a function: those records, a project's timeline, and the
-/// logs of an execution and of its children.
+/// What moves a page of a project, an execution, a schedule, a function or a webhook's event: those records, a project's
+/// timeline, and the logs of an execution and of its children.
 pub const LIVE: &[KeyPattern] = &[
     KeyPattern {
-        partitions: &["PROJECT#", "EXECUTION#", "SCHEDULE#", "FUNCTION#"],
+        partitions: &["PROJECT#", "EXECUTION#", "SCHEDULE#", "FUNCTION#", "WEBHOOK#"],
         sorts: &[Sort::Is(keys::METADATA)],
     },
     KeyPattern { partitions: &["PROJECT#"], sorts: &[Sort::Begins(keys::EVENT)] },

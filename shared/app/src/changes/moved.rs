@@ -2,7 +2,7 @@
 
 use super::{LIVE, matches};
 use crate::executions::LogId;
-use crate::ids::{ExecutionId, FunctionId, ProjectId, ScheduleId};
+use crate::ids::{ExecutionId, FunctionId, ProjectId, ScheduleId, WebhookEventId};
 use crate::ports::RecordKey;
 
 /// Of what a page tells.
@@ -16,6 +16,8 @@ pub enum Subject {
     Schedule(ScheduleId),
     /// A function.
     Function(FunctionId),
+    /// An event that a webhook delivered.
+    WebhookEvent(WebhookEventId),
 }
 
 /// What of it moved.
@@ -53,6 +55,7 @@ impl Moved {
             "EXECUTION" => Subject::Execution(id.parse().ok()?),
             "SCHEDULE" => Subject::Schedule(id.parse().ok()?),
             "FUNCTION" => Subject::Function(id.parse().ok()?),
+            "WEBHOOK" => Subject::WebhookEvent(id.parse().ok()?),
             _ => return None,
         };
         let part = match (&subject, key.sort.as_str()) {
@@ -86,6 +89,8 @@ mod tests {
         assert_eq!(Moved::of(&keys::event(&project, &EventId::derived("x"))), of_project(Part::Timeline));
         assert_eq!(Moved::of(&keys::file(&project, "METADATA")), None);
         assert_eq!(Moved::of(&keys::execution(&execution)), of_execution(Part::Record));
+        let event = WebhookEventId::derived("x");
+        assert_eq!(Moved::of(&keys::webhook_event(&event)), moved(Subject::WebhookEvent(event), Part::Record));
         for (partition, sort) in [("", "LOG#0000000001"), ("#3#0", "0000000300#0000000001")] {
             let key = RecordKey { partition: format!("EXECUTION#{execution}{partition}"), sort: sort.into() };
             assert_eq!(Moved::of(&key), of_execution(Part::Log));

@@ -110,6 +110,14 @@ pub async fn list_one<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Option<Ex
     Ok(record::load(ports, id).await?.map(|stored| stored.execution))
 }
 
+/// The same with the record's version.
+pub(crate) async fn load_record_version<P: Ports>(
+    ports: &P,
+    id: &ExecutionId,
+) -> Result<Option<(Execution, u64)>, Error> {
+    Ok(record::load(ports, id).await?.map(|stored| (stored.execution, stored.version)))
+}
+
 /// The status that a log's end gives.
 pub(crate) const fn status_of(outcome: &Outcome) -> ExecutionStatus {
     match outcome {

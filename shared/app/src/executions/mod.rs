@@ -38,6 +38,7 @@ pub use definitions::load as load_definition;
 pub use fork::{ForkExecution, fork_execution};
 pub use history::{HistoryItem, history};
 pub(crate) use inspect::list_one as load_record;
+pub(crate) use inspect::load_record_version;
 pub use inspect::{ExecutionView, Queued, await_execution, describe_execution, list_one};
 pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
 pub(crate) use messages::Message;

@@ -1,9 +1,12 @@
 //! What is right about a key that somebody shows.
 
+use millrace_asl::Timestamp;
+
 use super::key::{KeyText, key_of_access_key, same_secret};
 use super::manage::signing_secrets;
 use super::record::{ApiKey, KeyStatus, StoredKey};
 use crate::error::Error;
+use crate::ids::KeyId;
 use crate::ports::{Clock, Ports, Secret, StoreError};
 
 /// A use is noted where the last one noted is older: an hour.
@@ -39,7 +42,7 @@ impl KeyRefused {
     }
 }
 
-fn valid(stored: Option<StoredKey>, now: millrace_asl::Timestamp) -> Result<StoredKey, KeyRefused> {
+fn valid(stored: Option<StoredKey>, now: Timestamp) -> Result<StoredKey, KeyRefused> {
     let stored = stored.ok_or(KeyRefused::Unknown)?;
     match stored.key.status(now) {
         KeyStatus::Active => Ok(stored),
@@ -53,6 +56,14 @@ fn valid(stored: Option<StoredKey>, now: millrace_asl::Timestamp) -> Result<Stor
 /// # Errors
 /// [`KeyRefused`]
 pub async fn check_key<P: Ports>(ports: &P, text: &str) -> Result<ApiKey, KeyRefused> {
+    Ok(check_key_until(ports, text).await?.0)
+}
+
+/// The same with the moment from which on this text is not good any more, as far as that is known.
+///
+/// # Errors
+/// [`KeyRefused`]
+pub async fn check_key_until<P: Ports>(ports: &P, text: &str) -> Result<(ApiKey, Option<Timestamp>), KeyRefused> {
     let text = KeyText::parse(text).ok_or(KeyRefused::Unknown)?;
     let now = ports.clock().now();
     let stored = StoredKey::load(ports, text.id()).await?.ok_or(KeyRefused::Unknown)?;
@@ -63,7 +74,18 @@ pub async fn check_key<P: Ports>(ports: &P, text: &str) -> Result<ApiKey, KeyRef
     if valid_until.is_some_and(|until| until <= now) {
         return Err(KeyRefused::Expired);
     }
-    note_use(ports, stored).await
+    let key = note_use(ports, stored).await?;
+    let end = [valid_until, key.expires_at].into_iter().flatten().min();
+    Ok((key, end))
+}
+
+/// Is there such a key, and is it good? For who showed its text before.
+///
+/// # Errors
+/// [`Error::Store`]
+pub async fn is_valid_key<P: Ports>(ports: &P, id: &KeyId) -> Result<bool, Error> {
+    let now = ports.clock().now();
+    Ok(StoredKey::load(ports, id).await?.is_some_and(|stored| stored.key.status(now) == KeyStatus::Active))
 }
 
 /// The key to which an access key belongs, and the secrets of which one must have made the signature, the newest first.

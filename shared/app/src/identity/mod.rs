@@ -13,7 +13,7 @@ mod record;
 mod role;
 
 pub use account::account_of;
-pub use check::{KeyRefused, check_key, find_access_key};
+pub use check::{KeyRefused, check_key, check_key_until, find_access_key, is_valid_key};
 pub use key::{ACCESS_KEY_PREFIX, KEY_PREFIX, KeyText, access_key_id, key_of_access_key, same_secret};
 pub use manage::{
     AccessKey, GRACE, IssuedKey, LONGEST_GRACE, MOST_NAME_CHARS, Manager, NewKey, create_key, get_key, list_keys,

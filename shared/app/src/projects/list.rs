@@ -61,6 +61,11 @@ pub async fn get_project<P: Ports>(ports: &P, owner: &str, id: &ProjectId) -> Re
     store::load_owned(ports, owner, id).await
 }
 
+/// A project, whosever it is.
+pub(crate) async fn find_project<P: Ports>(ports: &P, id: &ProjectId) -> Result<Option<Stored<Project>>, Error> {
+    store::load(ports, id).await
+}
+
 /// The caller's projects, newest first, all or those of one status.
 ///
 /// # Errors

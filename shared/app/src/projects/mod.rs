@@ -44,8 +44,8 @@ pub use delivery::{CANCELLED, DELIVERY_WORKFLOW, repair_due};
 pub use ended::{BUDGET_EXCEEDED, ExecutionOutcome, execution_ended};
 pub use events::{EventsPage, list_events};
 pub use import::{Import, NewArchive, plan_of_import};
-pub(crate) use list::with_cursor;
 pub use list::{DEFAULT_LIMIT, MAX_LIMIT, Paging, get_project, list_projects};
+pub(crate) use list::{find_project, with_cursor};
 pub use model::{
     Budget, DeploymentRecord, Event, Failure, FileRecord, Modification, Pending, Plan, PlanCommands, PlanContents,
     PlanFile, PlanStack, PlanTask, Project, ProjectStatus, RunKind, Stage, Stored, TestNumbers, TestRecord,

@@ -85,6 +85,11 @@ pub async fn get_event<P: Ports>(ports: &P, owner: &str, id: &WebhookEventId) ->
     Ok(found.ok_or_else(not_found)?.value)
 }
 
+/// Whose an event is.
+pub(crate) async fn owner_of_event<P: Ports>(ports: &P, id: &WebhookEventId) -> Result<Option<String>, Error> {
+    Ok(store::find_event(ports, id).await?.map(|stored| stored.value.owner))
+}
+
 /// What an event says: its body as JSON. `None` where it is no longer there, or can't be read.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod secrets;
 mod store;
 
 pub(crate) use dispatch::{dispatch, give_up, purge_bodies, send_due};
+pub(crate) use events::owner_of_event;
 pub use events::{EventFilter, Replayed, get_event, list_events, read_body, replay_event, replay_events};
 pub use input::InputTemplate;
 pub use millrace_webhooks::{Answer, Headers, Question, Request, Scheme, SignatureError, Source};
