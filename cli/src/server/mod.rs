@@ -5,6 +5,7 @@ mod connections;
 mod console;
 mod first_key;
 mod guard;
+mod live;
 mod metrics;
 mod note;
 mod tasks;
@@ -20,6 +21,7 @@ use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::functions::{Functions, Settings};
+use millrace_app::live::TimeLimits;
 use millrace_app::models::ModelCaller as _;
 use millrace_app::ports::{Clock as _, Ports as _};
 use millrace_app::workers::Executor;
@@ -165,15 +167,22 @@ impl Server {
             .merge(artifacts::routes(ports.clone()))
             .merge(metrics::routes(ports.clone(), !options.keys))
             .merge(millrace_stepfunctions::router_with_tasks(ports.clone(), executor.clone(), step_functions));
+        let authenticator = identity.map(|identity| Authenticator::new(ports.clone(), identity));
+        let (stop, stopped) = watch::channel(false);
+        let router = router.merge(live::routes(live::Live {
+            ports: ports.clone(),
+            authenticator: authenticator.clone(),
+            origins: cors_origins().into(),
+            limits: TimeLimits::default(),
+            places: live::Places::default(),
+            stopped: stopped.clone(),
+        }));
         // A page that a browser was led to has no key to send, so callers are checked behind the console, and with keys its
         // host does not matter.
-        let router = match identity {
-            Some(identity) => {
-                console.before(millrace_identity::before(router, Authenticator::new(ports.clone(), identity)))
-            }
+        let router = match authenticator {
+            Some(authenticator) => console.before(millrace_identity::before(router, authenticator)),
             None => guard::surround(console.before(router)),
         };
-        let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let until_stop = wait_for_stop(stopped.clone());
         tasks.spawn(connections::serve(listener, router, until_stop));

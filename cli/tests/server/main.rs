@@ -7,6 +7,7 @@ mod functions;
 mod import;
 mod keys;
 mod kills;
+mod live;
 mod program;
 mod surroundings;
 mod words;
