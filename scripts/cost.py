@@ -44,6 +44,9 @@ SWEEPS, SWEEP_SECONDS, SWEEP_READS = 12 * 24 * DAYS, 0.1, 10
 WORK = {"engine": (0.5, 0.05), "pm": (1.0, 0.5), "dev": (2.0, 0.5), "qa": (1.0, 3.0), "ops": (0.5, 1.0)}
 # Somebody looks at a project so often, each time 0.05 s of the api function with 512 MB and three read units.
 LOOKS, LOOK_GB_SECONDS, LOOK_READS = 100, 0.5 * 0.05, 3
+# The stream of the table wakes the websocket function for a batch a second, 0.05 s long with 256 MB, also where nobody watches; it
+# looks for who does.
+LIVE_BATCHES, LIVE_GB_SECONDS, LIVE_READS = 20, 0.25 * 0.05, 3
 LOG_BYTES = 100_000
 # The names of metrics, with their results and directions, that the functions log.
 METRICS = 12
@@ -84,9 +87,10 @@ def project():
     worked = sum(number * WORK[queue][0] * WORK[queue][1] for queue, number in messages.items())
     handled = sum(messages.values())
     dollars = {
-        "DynamoDB": written * WRITE_UNIT + (asked["dynamodb read units"] + LOOKS * LOOK_READS) * READ_UNIT,
+        "DynamoDB": written * WRITE_UNIT + (asked["dynamodb read units"] + LOOKS * LOOK_READS + LIVE_BATCHES * LIVE_READS) * READ_UNIT,
         "SQS": (asked["sqs requests"] + 2 * handled) * SQS_REQUEST,
-        "Lambda": (handled + LOOKS) * LAMBDA_REQUEST + (worked + LOOKS * LOOK_GB_SECONDS) * LAMBDA_GB_SECOND,
+        "Lambda": (handled + LOOKS + LIVE_BATCHES) * LAMBDA_REQUEST
+        + (worked + LOOKS * LOOK_GB_SECONDS + LIVE_BATCHES * LIVE_GB_SECONDS) * LAMBDA_GB_SECOND,
         "S3": asked["s3 put requests"] * S3_PUT + asked["s3 get requests"] * S3_GET,
         "API Gateway, timers, logs": LOOKS * API_REQUEST + asked["scheduler schedules"] * SCHEDULE + LOG_BYTES / 1e9 * LOG_GB,
     }

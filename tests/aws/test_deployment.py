@@ -24,6 +24,7 @@ import boto3
 
 sys.path.insert(0, str(Path(__file__).parent))
 from ministack import REGION, ROOT, Ministack, free_port  # noqa: E402
+from websocket import WebSocket  # noqa: E402
 
 STACK = "millrace-test"
 BUILD = ROOT / ".aws-sam" / "build"
@@ -33,6 +34,7 @@ REFUSED = {
     "trigger/event-bridge.json",
     "trigger/invocation.json",
     "trigger/malformed.json",
+    "websocket/malformed.json",
 }
 QUEUES = ["engine", "pm", "dev", "qa", "ops", "integrations", "functions", "models"]
 FINAL = {"completed", "failed", "cancelled", "paused"}
@@ -406,6 +408,30 @@ class Deployment(unittest.TestCase):
                     self.assertEqual(alias(), first)
             finally:
                 self.lambdas.update_alias(FunctionName=name, Name="live", FunctionVersion=first)
+
+    def test_changes_are_told_through_the_websocket_api(self):
+        host = urllib.parse.urlsplit(self.outputs["LiveUrl"]).hostname
+        address = f"ws://127.0.0.1:{self.stack.port}/_aws/execute-api/{host.split('.')[0]}/live"
+        with WebSocket(address, origin="https://attacker.example") as refused:
+            self.assertNotEqual(refused.status, 101)
+        with WebSocket(address, timeout=60) as client:
+            self.assertEqual(client.status, 101)
+            client.say({"action": "subscribe", "topics": [{"topic": "projects"}]})
+            self.assertEqual(client.hear(), {"type": "subscribed", "topics": ["projects"]})
+            self.assertEqual(client.hear(), {"type": "changed", "topic": "projects"})
+            project = self.api.make()
+            self.assertEqual(client.hear(), {"type": "changed", "topic": "projects"})
+            topic = f"project/{project}"
+            client.say({"action": "subscribe", "topics": [{"topic": topic}]})
+            versions = []
+            while self.api.call("GET", f"/api/projects/{project}")[1]["status"] not in FINAL:
+                told = client.hear()
+                if told.get("topic") == topic:
+                    versions.append(told["version"])
+            self.assertEqual(versions, sorted(versions))
+            self.assertGreater(len(versions), 1)
+        watching = lambda: any(key[0].startswith(("CONNECTION#", "LIVE#")) for key in self.items())  # noqa: E731
+        until("who is gone is forgotten", lambda: not watching())
 
     def test_every_sample_event_is_handled(self):
         for path in sorted((ROOT / "events").glob("*/*.json")):

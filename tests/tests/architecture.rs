@@ -26,7 +26,7 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 12] = [
+const LAMBDAS: [&str; 13] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
@@ -39,6 +39,7 @@ const LAMBDAS: [&str; 12] = [
     "millrace-webhook",
     "millrace-trigger",
     "millrace-authorizer",
+    "millrace-websocket",
 ];
 
 #[test]
@@ -69,6 +70,7 @@ fn who_is_no_agent_does_without_them() {
         "millrace-model-worker",
         "millrace-orchestrator",
         "millrace-authorizer",
+        "millrace-websocket",
     ] {
         assert_without(lambda, &["millrace-agents", "tree-sitter"]);
     }

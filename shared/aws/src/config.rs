@@ -36,6 +36,8 @@ pub enum Function {
     Trigger,
     /// `lambdas/authorizer`
     Authorizer,
+    /// `lambdas/websocket`
+    Websocket,
 }
 
 /// The environment can't be used; every problem of it.
@@ -99,7 +101,7 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -113,6 +115,7 @@ impl Function {
         Self::Webhook,
         Self::Trigger,
         Self::Authorizer,
+        Self::Websocket,
     ];
 
     /// The word that names it: the folder under `lambdas/` and the end of the function's name.
@@ -132,6 +135,7 @@ impl Function {
             Self::Webhook => "webhook",
             Self::Trigger => "trigger",
             Self::Authorizer => "authorizer",
+            Self::Websocket => "websocket",
         }
     }
 

@@ -76,6 +76,14 @@ impl StreamRecord {
         Ok(Some(Change { id: self.event_id.clone(), key: self.key()?, old, new, at: self.at() }))
     }
 
+    /// Whose record it is or was, where its body says so.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        let item = self.dynamodb.new_image.as_ref().or(self.dynamodb.old_image.as_ref())?;
+        let body: serde_json::Value = serde_json::from_str(&get_packed(item, BODY).ok()?).ok()?;
+        body.get("owner")?.as_str().map(str::to_owned)
+    }
+
     /// The answer that has this record and those after it told again.
     #[must_use]
     pub fn again_from_here(&self) -> BatchResponse {
@@ -135,6 +143,10 @@ mod tests {
         let fresh = event(Value::Null, item("{}")).change().unwrap().unwrap();
         assert_eq!((fresh.old, fresh.new), (None, Some(json!({}))));
         assert!(event(item("{\"n\":1}"), Value::Null).change().unwrap().unwrap().new.is_none());
+        let owned = |owner: &str| item(&format!("{{\"owner\":\"{owner}\"}}"));
+        assert_eq!(event(owned("ann"), owned("bob")).owner().as_deref(), Some("bob"));
+        assert_eq!(event(owned("ann"), Value::Null).owner().as_deref(), Some("ann"));
+        assert_eq!(record.owner(), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::Webhook => "WebhookFunction",
         Function::Trigger => "TriggerFunction",
         Function::Authorizer => "AuthorizerFunction",
+        Function::Websocket => "WebsocketFunction",
     }
 }
 
@@ -77,11 +78,14 @@ fn each_function_has_the_variables_that_it_reads() {
         if function == Function::Integrations {
             read.extend(["INTEGRATIONS_ROLE_ARN", "AWS_ENDPOINT_URL_SFN"]);
         }
-        if matches!(function, Function::Authorizer | Function::Api) {
+        if function == Function::Websocket {
+            read.extend(["API_AUTHORIZATION", "CORS_ORIGINS", "CONSOLE_ORIGIN", "CONNECTIONS_URL"]);
+        }
+        if matches!(function, Function::Authorizer | Function::Api | Function::Websocket) {
             read.extend(["MILLRACE_OIDC_ISSUER", "MILLRACE_OIDC_AUDIENCE", "MILLRACE_OIDC_DEFAULT_ROLE"]);
             read.extend(["MILLRACE_OIDC_OWNER_CLAIM", "MILLRACE_OIDC_ROLES_CLAIM", "MILLRACE_OIDC_ROLE_PREFIX"]);
         }
-        if function == Function::Authorizer {
+        if matches!(function, Function::Authorizer | Function::Websocket) {
             read.extend(["MILLRACE_ACCOUNT_ID", "MILLRACE_OIDC_JWKS_URL"]);
         }
         if function == Function::Api {
