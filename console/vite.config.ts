@@ -16,16 +16,19 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500,
   },
   server: {
-    proxy: Object.fromEntries(
-      ["/api", "/_functions", "/health", "/openapi.json", "/errors", "/artifacts", "/step-functions"].map((path) => [
-        path,
-        {
-          target: server,
-          bypass: (request: { headers: { accept?: string }; url?: string }) =>
-            page(request.headers.accept) && !request.url?.startsWith("/artifacts") ? "/index.html" : undefined,
-        },
-      ]),
-    ),
+    proxy: {
+      "/live": { target: server.replace(/^http/, "ws"), ws: true },
+      ...Object.fromEntries(
+        ["/api", "/_functions", "/health", "/openapi.json", "/errors", "/artifacts", "/step-functions"].map((path) => [
+          path,
+          {
+            target: server,
+            bypass: (request: { headers: { accept?: string }; url?: string }) =>
+              page(request.headers.accept) && !request.url?.startsWith("/artifacts") ? "/index.html" : undefined,
+          },
+        ]),
+      ),
+    },
   },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

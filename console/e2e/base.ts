@@ -15,7 +15,8 @@ export const test = plain.extend<{ page: Page; api: Api }>({
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
       // What the server refuses, the browser reports too; the tests look at what the page makes of it.
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+      const refused = /^Failed to load resource|^WebSocket connection to /;
+      if (message.type() === "error" && !refused.test(message.text())) complaints.push(message.text());
     });
     page.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
@@ -58,6 +59,10 @@ export class Api {
   async run(workflow: string, body: object = {}, wait = true): Promise<Made> {
     const started = await this.post(`/api/workflows/${workflow}/executions`, body);
     return wait ? this.get(`/api/executions/${started.id}?wait=20`) : started;
+  }
+
+  stop(execution: string): Promise<Made> {
+    return this.post(`/api/executions/${execution}/stop`, {});
   }
 
   async project(body: object): Promise<Made> {

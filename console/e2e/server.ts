@@ -16,6 +16,8 @@ export interface Running {
   url: string;
   data: string;
   stop: () => Promise<void>;
+  /** Ends it, and starts it again with the same address and data after `meanwhile`. */
+  restart: (meanwhile?: () => Promise<void>) => Promise<void>;
 }
 
 /** Starts a server. */
@@ -24,21 +26,34 @@ export async function launch(options: string[] = [], variables: Record<string, s
   if (binary === undefined) throw new Error("There is no server to test: run `cargo build -p millrace-cli`, or name one with MILLRACE=path");
   const data = mkdtempSync(join(tmpdir(), "millrace-console-"));
   const dist = resolve(import.meta.dirname, "../dist");
-  const server = spawn(binary, ["up", "--port", "0", "--data", data, "--console", dist, ...options], {
-    stdio: ["ignore", "pipe", process.env.CI ? "inherit" : "ignore"],
-    env: { ...process.env, MILLRACE_LOG: "error", MILLRACE_SECRET_WEBHOOKS_GITHUB: SECRET, ...variables },
-  });
-  const ended = new Promise<void>((done) => server.once("exit", () => { done(); }));
-  const url = await new Promise<string>((done, failed) => {
-    createInterface({ input: server.stdout }).once("line", done);
-    server.once("exit", (code) => { failed(new Error(`the server ended with ${String(code)}`)); });
-  });
+  const start = async (port: string) => {
+    const server = spawn(binary, ["up", "--port", port, "--data", data, "--console", dist, ...options], {
+      stdio: ["ignore", "pipe", process.env.CI ? "inherit" : "ignore"],
+      env: { ...process.env, MILLRACE_LOG: "error", MILLRACE_SECRET_WEBHOOKS_GITHUB: SECRET, ...variables },
+    });
+    const ended = new Promise<void>((done) => server.once("exit", () => { done(); }));
+    const url = await new Promise<string>((done, failed) => {
+      createInterface({ input: server.stdout }).once("line", done);
+      server.once("exit", (code) => { failed(new Error(`the server ended with ${String(code)}`)); });
+    });
+    const end = async () => {
+      server.kill("SIGTERM");
+      await ended;
+    };
+    return { url, end };
+  };
+  let running = await start("0");
+  const { url } = running;
   const stop = async () => {
-    server.kill("SIGTERM");
-    await ended;
+    await running.end();
     rmSync(data, { recursive: true, force: true });
   };
-  return { url, data, stop };
+  const restart = async (meanwhile?: () => Promise<void>) => {
+    await running.end();
+    await meanwhile?.();
+    running = await start(new URL(url).port);
+  };
+  return { url, data, stop, restart };
 }
 
 /** The server of all tests that need none of their own. */

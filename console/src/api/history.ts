@@ -43,6 +43,6 @@ export function useHistory(id: string, running: boolean) {
         }
       }
     },
-    { active: (known) => running || !known.complete },
+    { active: (known) => running || !known.complete, topic: `execution/${id}` },
   );
 }

@@ -1,11 +1,63 @@
-// What a page shows stays current through this file alone: it asks again, soon while things change, later while they
-// don't. A push channel would call `queryClient.invalidateQueries` with the same keys instead.
+// What a page shows stays current through this file alone. Where the server says what changes (socket.ts), it is read again when
+// it has, and seldom otherwise. Where it does not, it is asked again, soon while things change, later while they don't.
 
 import { useQuery, useQueryClient, type QueryKey, type UseQueryResult } from "@tanstack/react-query";
-import { useRef } from "react";
+import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
+import { subscribe, validKey } from "./session";
+import { LiveSocket } from "./socket";
 
 const SOONEST = 1_000;
 const LATEST = 15_000;
+/** While the server says what changes: for what a broken connection may have kept from us. */
+const UNASKED = 60_000;
+
+const socket = new LiveSocket(
+  () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/live`),
+  validKey,
+);
+if (typeof window !== "undefined") {
+  subscribe(() => {
+    socket.again();
+  });
+  addEventListener("online", () => {
+    socket.again();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") socket.look();
+  });
+}
+
+/** Calls `changed` when a topic has changed. Says whether the server tells of it now. */
+function useTopic(topic: string | undefined, changed: () => void): boolean {
+  const latest = useRef(changed);
+  useEffect(() => {
+    latest.current = changed;
+  });
+  const watch = useCallback(
+    (moved: () => void) => {
+      if (topic === undefined) return () => undefined;
+      return socket.watch(topic, { changed: () => { latest.current(); }, moved });
+    },
+    [topic],
+  );
+  return useSyncExternalStore(watch, () => topic !== undefined && socket.isLive(topic));
+}
+
+/** Runs `work` once more for all the calls that come while it runs. */
+export function oneAtATime(work: () => Promise<unknown>): () => void {
+  let state: "idle" | "busy" | "again" = "idle";
+  const run = async () => {
+    do {
+      state = "busy";
+      await work().catch(() => undefined);
+    } while ((state as string) === "again");
+    state = "idle";
+  };
+  return () => {
+    if (state === "idle") void run();
+    else state = "again";
+  };
+}
 
 export interface LiveOptions<T> {
   /** Whether it can still change, from what is known. Without it, it always can. */
@@ -13,19 +65,30 @@ export interface LiveOptions<T> {
   enabled?: boolean;
   /** The shortest time between two requests, in milliseconds. */
   soonest?: number;
+  /** Under which name the server says that it has changed. */
+  topic?: string;
 }
 
 /** Reads something and keeps it current. */
 export function useLive<T>(key: QueryKey, read: () => Promise<T>, options: LiveOptions<T> = {}): UseQueryResult<T> {
   const pace = useRef({ wait: options.soonest ?? SOONEST, seen: "" });
-  return useQuery({
+  const enabled = options.enabled ?? true;
+  const again = useRef<() => void>(() => undefined);
+  const isTold = useTopic(options.topic, () => {
+    again.current();
+  });
+  const query = useQuery({
     queryKey: key,
     queryFn: read,
-    enabled: options.enabled ?? true,
+    enabled,
     refetchInterval: (query) => {
       const { data, error, dataUpdatedAt, errorUpdateCount } = query.state;
       const soonest = options.soonest ?? SOONEST;
       if (error === null && data !== undefined && options.active?.(data) === false) return false;
+      if (isTold && error === null) {
+        pace.current.wait = soonest;
+        return UNASKED;
+      }
       // Structural sharing keeps the object while nothing changes.
       const seen = error === null ? identity(data) : `error ${errorUpdateCount}`;
       const now = `${seen} ${error === null ? dataUpdatedAt : errorUpdateCount}`;
@@ -37,6 +100,12 @@ export function useLive<T>(key: QueryKey, read: () => Promise<T>, options: LiveO
       return pace.current.wait;
     },
   });
+  const { refetch } = query;
+  useEffect(() => {
+    // What is being read may be from before the change.
+    again.current = enabled ? oneAtATime(() => refetch({ cancelRefetch: true })) : () => undefined;
+  }, [enabled, refetch]);
+  return query;
 }
 
 const ids = new WeakMap<object, number>();

@@ -34,11 +34,11 @@ export interface Paged<T> {
   previous: () => void;
 }
 
-/** One page of a listing, kept current, with the way to the others. Give the component a `key` to begin anew. */
+/** One page of a listing, kept current (`topic` as in `useLive`), with the way to the others. Give the component a `key` to begin anew. */
 export function usePages<T>(
   key: readonly unknown[],
   read: (cursor: string | undefined) => Promise<Page<T>>,
-  active?: (items: T[]) => boolean,
+  topic?: string,
 ): Paged<T> {
   const filter = JSON.stringify(key);
   const [place, setPlace] = useState<{ filter: string; cursors: string[] }>({ filter, cursors: [] });
@@ -47,7 +47,7 @@ export function usePages<T>(
   const cursor = cursors.at(-1);
   const query = useLive([...key, cursor], () => read(cursor), {
     soonest: 2_000,
-    ...(active === undefined ? {} : { active: (data: Page<T>) => active(data.items) }),
+    ...(topic === undefined ? {} : { topic }),
   });
   const after = query.data?.next_cursor ?? null;
   return {

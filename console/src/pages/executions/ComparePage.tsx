@@ -19,7 +19,7 @@ const text = (value: unknown) => (value === undefined ? "" : JSON.stringify(valu
 const key = (one: Difference) => `${one.left?.thread ?? one.right?.thread ?? ""} ${one.state} ${one.visit}`;
 
 function useSide(id: string) {
-  const execution = useLive(["execution", id], () => data(client.GET("/api/executions/{id}", { params: { path: { id } } })), { active: (one) => one.status === "RUNNING" });
+  const execution = useLive(["execution", id], () => data(client.GET("/api/executions/{id}", { params: { path: { id } } })), { active: (one) => one.status === "RUNNING", topic: `execution/${id}` });
   const history = useHistory(id, execution.data?.status === "RUNNING");
   const events = history.data?.events ?? NONE;
   const folded = useMemo(() => fold(events), [events]);

@@ -30,6 +30,7 @@ export default function ExecutionPage() {
   const [search, setSearch] = useSearchParams();
   const query = useLive(["execution", id], () => data(client.GET("/api/executions/{id}", { params: { path: { id } } })), {
     active: (execution) => execution.status === "RUNNING",
+    topic: `execution/${id}`,
   });
   const execution = query.data;
   useTitle(execution?.name ?? "Execution");
@@ -39,7 +40,7 @@ export default function ExecutionPage() {
     ["graph", id, execution?.status, execution?.redrive_count],
     // Its other formats are texts.
     () => data(client.GET("/api/executions/{id}/graph", { params: { path: { id } }, headers: { accept: "application/json" } })) as Promise<Graph>,
-    { active: () => running },
+    { active: () => running, topic: `execution/${id}` },
   );
   const history = useHistory(id, running);
   const { refetch } = history;

@@ -58,6 +58,7 @@ export default function ExecutionsPage() {
   };
   const paged = usePages<Item>(["executions", query], (cursor) =>
     data(client.GET("/api/executions", { params: { query: { limit: 50, ...query, ...(cursor === undefined ? {} : { cursor }) } }, querySerializer: { array: { style: "form", explode: true } } })),
+    "executions",
   );
   const names = new Map(workflows.data?.map((one) => [one.id, one.name]));
   const workflowOptions = [{ value: "", label: "Any workflow" }, ...(workflows.data ?? []).map((one) => ({ value: one.id, label: one.name }))];

@@ -15,8 +15,10 @@ const LARGEST = 1_048_576;
 
 export default function FilesTab({ id }: { id: string }) {
   const [search, setSearch] = useSearchParams();
-  const listing = useLive(["project", id, "files"], () =>
-    everything((cursor) => data(client.GET("/api/projects/{id}/files", { params: { path: { id }, query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
+  const listing = useLive(
+    ["project", id, "files"],
+    () => everything((cursor) => data(client.GET("/api/projects/{id}/files", { params: { path: { id }, query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
+    { topic: `project/${id}` },
   );
   const files = useMemo(() => listing.data ?? [], [listing.data]);
   const tree = useMemo(() => fileTree(files), [files]);

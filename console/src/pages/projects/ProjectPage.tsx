@@ -31,22 +31,23 @@ const Reports = lazy(() => import("./ReportsTab"));
 export default function ProjectPage() {
   const { id = "" } = useParams();
   const [search, setSearch] = useSearchParams();
-  const query = useLive(["project", id], () => data(client.GET("/api/projects/{id}", { params: { path: { id } } })));
+  const query = useLive(["project", id], () => data(client.GET("/api/projects/{id}", { params: { path: { id } } })), { topic: `project/${id}` });
   const project = query.data;
   useTitle(project?.name ?? "Project");
   const moving = project === undefined || !isAtRest(project.status);
   const version = project?.version ?? 0;
   // What belongs to the project is read again whenever the project's own record has changed.
   const path = { params: { path: { id } } };
+  const topic = `project/${id}`;
   const events = useLive(
     ["project", id, "events", moving ? "" : version],
     () => everything((cursor) => data(client.GET("/api/projects/{id}/events", { params: { path: { id }, query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
-    { active: () => moving },
+    { active: () => moving, topic },
   );
   const planned = events.data?.some((event) => event.kind === "plan.saved") ?? false;
-  const plan = useLive(["project", id, "plan", version], () => data(client.GET("/api/projects/{id}/plan", path)), { enabled: planned, active: () => moving });
-  const cost = useLive(["project", id, "cost", version], () => data(client.GET("/api/projects/{id}/cost", path)), { active: () => moving });
-  const deployments = useLive(["project", id, "deployments", version], () => data(client.GET("/api/projects/{id}/deployments", path)), { active: () => moving });
+  const plan = useLive(["project", id, "plan", version], () => data(client.GET("/api/projects/{id}/plan", path)), { enabled: planned, active: () => moving, topic });
+  const cost = useLive(["project", id, "cost", version], () => data(client.GET("/api/projects/{id}/cost", path)), { active: () => moving, topic });
+  const deployments = useLive(["project", id, "deployments", version], () => data(client.GET("/api/projects/{id}/deployments", path)), { active: () => moving, topic });
 
   if (project === undefined) return query.error ? <ProblemAlert error={query.error} action={<Link to="/projects">To the projects</Link>} /> : <Loading what="the project" />;
   const tab = search.get("tab") ?? "overview";

@@ -13,8 +13,10 @@ import { Empty, Loading, ProblemAlert, Time } from "../../components/PageParts";
 
 /** What the QA agent found, newest first. */
 export default function ReportsTab({ id }: { id: string }) {
-  const reports = useLive(["project", id, "tests"], () =>
-    everything((cursor) => data(client.GET("/api/projects/{id}/tests", { params: { path: { id }, query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
+  const reports = useLive(
+    ["project", id, "tests"],
+    () => everything((cursor) => data(client.GET("/api/projects/{id}/tests", { params: { path: { id }, query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
+    { topic: `project/${id}` },
   );
   if (reports.data === undefined) return reports.error ? <ProblemAlert error={reports.error} /> : <Loading what="reports" />;
   if (reports.data.length === 0) return <Empty title="No report yet">The QA agent writes one when the files are there.</Empty>;

@@ -18,7 +18,7 @@ export default function WebhookEventPage() {
   const { id = "" } = useParams();
   const refresh = useRefresh();
   const { busy, run } = useAction();
-  const query = useLive(["webhook-event", id], () => data(client.GET("/api/webhooks/events/{id}", { params: { path: { id } } })), { soonest: 2_000 });
+  const query = useLive(["webhook-event", id], () => data(client.GET("/api/webhooks/events/{id}", { params: { path: { id } } })), { soonest: 2_000, topic: "webhooks" });
   const event = query.data;
   useTitle(event === undefined ? "Event" : `${event.source} ${event.type}`);
   if (event === undefined) return query.error ? <ProblemAlert error={query.error} action={<Link to="/webhooks">To the events</Link>} /> : <Loading what="the event" />;
