@@ -19,6 +19,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
+use millrace_app::builtins::BuiltinIds;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::live::TimeLimits;
@@ -157,6 +158,7 @@ impl Server {
             payload_limit: step_functions.payload_limit,
             with_model: models.plan_and_write(),
             webhook_owner: Some(Caller::LOCAL.to_owned()),
+            builtins: BuiltinIds::from_variables(|name| std::env::var(name).ok()),
             ..RestConfig::default()
         };
         let config = config.with_webhooks_from_env();

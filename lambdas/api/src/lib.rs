@@ -13,6 +13,7 @@ use axum::middleware::map_request;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use millrace_app::archives::ArchiveLimits;
+use millrace_app::builtins::BuiltinIds;
 use millrace_app::identity::Role;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
@@ -34,6 +35,8 @@ pub struct ApiConfig {
     pub authorized: bool,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
+    /// The workflows that take the places of built-in ones.
+    pub builtins: BuiltinIds,
 }
 
 /// The environment can't be used.
@@ -42,13 +45,14 @@ pub struct ApiConfig {
 pub struct ApiConfigError(String);
 
 impl ApiConfig {
-    /// Reads `API_AUTHORIZATION` and `CORS_ORIGINS`.
+    /// Reads `API_AUTHORIZATION`, `CORS_ORIGINS` and the variables of [`BuiltinIds`].
     ///
     /// # Errors
     /// [`ApiConfigError`]
     pub fn from_env() -> Result<Self, ApiConfigError> {
         let variable = |name| std::env::var(name).unwrap_or_default();
-        Self::parse(&variable("API_AUTHORIZATION"), &variable("CORS_ORIGINS"))
+        let config = Self::parse(&variable("API_AUTHORIZATION"), &variable("CORS_ORIGINS"))?;
+        Ok(Self { builtins: BuiltinIds::from_variables(|name| std::env::var(name).ok()), ..config })
     }
 
     fn parse(authorization: &str, origins: &str) -> Result<Self, ApiConfigError> {
@@ -58,7 +62,8 @@ impl ApiConfig {
             other => return Err(ApiConfigError(other.to_owned())),
         };
         let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-        Ok(Self { authorized, cors_origins: origins.map(str::to_owned).collect() })
+        let cors_origins = origins.map(str::to_owned).collect();
+        Ok(Self { authorized, cors_origins, builtins: BuiltinIds::default() })
     }
 }
 
@@ -89,6 +94,7 @@ where
 pub fn rest_config(config: ApiConfig, place: &StepFunctionsConfig) -> RestConfig {
     RestConfig {
         cors_origins: config.cors_origins,
+        builtins: config.builtins,
         auth_mode: if config.authorized { AuthMode::Required } else { AuthMode::Off },
         account: place.account.clone(),
         region: place.region.clone(),
@@ -160,7 +166,8 @@ mod tests {
 
     /// Sends an event through the routes as `lambda_http::run` does.
     async fn answer(ports: &MemoryPorts, authorized: bool, event: &str) -> (axum::http::response::Parts, Value) {
-        let config = ApiConfig { authorized, cors_origins: vec!["https://console.example.com".into()] };
+        let cors_origins = vec!["https://console.example.com".into()];
+        let config = ApiConfig { authorized, cors_origins, builtins: BuiltinIds::default() };
         let mut context = lambda_http::Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
         let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);

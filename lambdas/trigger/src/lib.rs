@@ -9,10 +9,11 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent};
 use millrace_api::{ApiConfig, behind_gateway, rest_config};
 use millrace_app::Error;
+use millrace_app::builtins::BuiltinIds;
 use millrace_app::ports::Ports;
 use millrace_app::triggers::{Trigger, Triggered, UPLOADS, Upload, import_upload, trigger_workflow};
 use millrace_app::workflows::{Place, WorkflowError};
-use millrace_rest::trigger_router;
+use millrace_rest::{RestConfig, trigger_router};
 use millrace_stepfunctions::StepFunctionsConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -49,6 +50,8 @@ pub struct TriggerConfig {
     pub place: Place,
     /// The stack's bucket: uploads to others are not looked at.
     pub bucket: String,
+    /// The workflows that take the places of built-in ones.
+    pub builtins: BuiltinIds,
 }
 
 /// The environment can't be used.
@@ -57,26 +60,21 @@ pub struct TriggerConfig {
 pub struct TriggerConfigError;
 
 impl TriggerConfig {
-    /// Reads `TRIGGER_OWNER`, `BUCKET_NAME` and where the workflows are. The owner `aws:` and an account says the account.
+    /// Reads `TRIGGER_OWNER`, `BUCKET_NAME`, the variables of [`BuiltinIds`] and where the workflows are. The owner `aws:` and an account says the account.
     ///
     /// # Errors
     /// [`TriggerConfigError`]
     pub fn from_env() -> Result<Self, TriggerConfigError> {
-        let variable = |name| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
         let bucket = variable("BUCKET_NAME").unwrap_or_default();
-        Self::of(variable("TRIGGER_OWNER"), bucket, &StepFunctionsConfig::from_env())
+        let config = Self::of(variable("TRIGGER_OWNER"), bucket, &StepFunctionsConfig::from_env())?;
+        Ok(Self { builtins: BuiltinIds::from_variables(variable), ..config })
     }
 
     fn of(owner: Option<String>, bucket: String, config: &StepFunctionsConfig) -> Result<Self, TriggerConfigError> {
         let owner = owner.ok_or(TriggerConfigError)?;
-        let account = owner.strip_prefix("aws:").unwrap_or(&config.account).to_owned();
-        let partition = match config.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        let place = Place { partition: partition.to_owned(), region: config.region.clone(), account };
-        Ok(Self { owner, place, bucket })
+        let place = Place::of_owner(&owner, &config.region, &config.account);
+        Ok(Self { owner, place, bucket, builtins: BuiltinIds::default() })
     }
 }
 
@@ -191,7 +189,8 @@ fn form_decoded(key: &str) -> String {
 impl<P: Ports> Handler<P> {
     /// A handler over ports.
     pub fn new(ports: P, api: ApiConfig, config: TriggerConfig) -> Self {
-        let rest = rest_config(api, &StepFunctionsConfig::from_env());
+        let rest =
+            RestConfig { builtins: config.builtins.clone(), ..rest_config(api, &StepFunctionsConfig::from_env()) };
         Self { router: behind_gateway(trigger_router(ports.clone(), rest)), ports, config }
     }
 
@@ -230,8 +229,8 @@ impl<P: Ports> Handler<P> {
     }
 
     async fn start(&self, trigger: Trigger, event_id: Option<&str>) -> Result<Answer, HandleError> {
-        let TriggerConfig { owner, place, .. } = &self.config;
-        match trigger_workflow(&self.ports, owner, place, trigger, event_id).await {
+        let TriggerConfig { owner, place, builtins, .. } = &self.config;
+        match trigger_workflow(&self.ports, owner, place, builtins, trigger, event_id).await {
             Ok(started) => {
                 tracing::info!(execution_id = %started.id, replayed = started.replayed, "triggered");
                 Ok(started.into())
@@ -327,7 +326,11 @@ mod tests {
             tags: Vec::new(),
         };
         create_workflow(&ports, create).await.unwrap();
-        Handler::new(ports, ApiConfig { authorized: true, cors_origins: Vec::new() }, config)
+        Handler::new(
+            ports,
+            ApiConfig { authorized: true, cors_origins: Vec::new(), builtins: BuiltinIds::default() },
+            config,
+        )
     }
 
     type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value, HandleError>> + 'a>>;

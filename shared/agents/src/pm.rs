@@ -64,7 +64,7 @@ impl<M: ModelCaller> Executor for Pm<M> {
                             let files = work::load_file_records(ports, id).await.map_err(refused)?;
                             plan_of_import(&project, import, &files)
                         }
-                        _ => from_template(&project)?,
+                        _ => from_template(ports, &project).await?,
                     },
                 };
                 work::save_plan(ports, id, run, &plan_id, contents).await.map_err(refused)?
@@ -86,8 +86,8 @@ pub(crate) fn words_of(project: &Project) -> Option<&str> {
     }
 }
 
-fn from_template(project: &Project) -> Result<PlanContents, TaskError> {
-    let (template, parameters) = template_of(project)?;
+async fn from_template<P: Ports>(ports: &P, project: &Project) -> Result<PlanContents, TaskError> {
+    let (template, parameters) = template_of(ports, project).await?;
     let planned = template
         .plan(&parameters)
         .map_err(|problem| TaskError::failed("Millrace.TemplateFault", problem.to_string()))?;

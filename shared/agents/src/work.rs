@@ -1,5 +1,6 @@
 //! What the four agents share: their input, and how a refusal becomes a failure of the workflow.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_app::Error;
@@ -9,8 +10,9 @@ use millrace_app::models::Caller;
 use millrace_app::ports::{Clock as _, Ports, Queue, StoreError};
 use millrace_app::projects::tree::{self, PinnedFile};
 use millrace_app::projects::{Plan, PlanContents, Project, work};
+use millrace_app::templates;
 use millrace_app::workers::{Task, TaskError};
-use millrace_templates::{Parameters, Template, catalogue};
+use millrace_templates::{Parameters, Template};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -78,26 +80,29 @@ pub(crate) fn refused(error: Error) -> TaskError {
     TaskError::failed(name, error.to_string())
 }
 
-/// The template that a project is made from, with its parameters.
-pub(crate) fn template_of(project: &Project) -> Result<(&'static Template, Parameters), TaskError> {
+/// The template that a project is made from, with its parameters: of the templates that its run began with.
+pub(crate) async fn template_of<P: Ports>(
+    ports: &P,
+    project: &Project,
+) -> Result<(Arc<Template>, Parameters), TaskError> {
+    let catalogue = templates::of_content(ports, project.templates_sha256.as_deref()).await.map_err(refused)?;
     let Some(id) = &project.template_id else {
-        let templates: Vec<&str> = catalogue().list().iter().map(|template| template.id.as_str()).collect();
         let cause = format!(
             "This project has neither a template nor words to plan from. Make it from a template: {}.",
-            templates.join(", ")
+            templates::template_names(&catalogue)
         );
         return Err(TaskError::failed("Millrace.InvalidWork", cause));
     };
-    let template = catalogue().get(id).ok_or_else(|| {
-        TaskError::failed("Millrace.TemplateGone", format!("This version of Millrace has no template '{id}'."))
-    })?;
+    let template = catalogue
+        .get(id)
+        .ok_or_else(|| TaskError::failed("Millrace.TemplateGone", format!("There is no template '{id}' any more.")))?;
     let given = project.parameters.clone().map_or_else(|| json!({}), Value::Object);
     let parameters = template.validate(&given).map_err(|problems| {
         let problems: Vec<String> =
             problems.iter().map(|problem| format!("{}: {}", problem.pointer, problem.message)).collect();
         TaskError::failed("Millrace.InvalidParameters", problems.join("; "))
     })?;
-    Ok((template, parameters))
+    Ok((Arc::clone(template), parameters))
 }
 
 /// The plan that the workflow works from.

@@ -141,6 +141,8 @@ ids! {
     WebhookEventId = "whe";
     /// A rule that starts workflows for events of webhooks.
     WebhookRuleId = "whr";
+    /// A report on a day.
+    ReportId = "rep";
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use millrace_asl::Timestamp;
 
 use crate::digest::sha256_hex;
 use crate::ids::{
-    AiTaskId, DeploymentId, EventId, FunctionId, KeyId, ModificationId, PlanId, ProjectId, TestId, WebhookEventId,
-    WebhookRuleId, WorkflowId,
+    AiTaskId, DeploymentId, EventId, FunctionId, KeyId, ModificationId, PlanId, ProjectId, ReportId, TestId,
+    WebhookEventId, WebhookRuleId, WorkflowId,
 };
 use crate::ports::{Index, Listing, RecordKey};
 
@@ -73,12 +73,6 @@ pub fn owner_keys(owner: &str) -> String {
 #[must_use]
 pub fn account(account: &str) -> RecordKey {
     key(format!("ACCOUNT#{account}"), METADATA)
-}
-
-/// Why a message of a queue was given up.
-#[must_use]
-pub fn dead_letter(queue: &str, message: &str) -> RecordKey {
-    key(format!("DEADLETTER#{queue}#{message}"), METADATA)
 }
 
 /// The partition that holds a project and all that belongs to it.
@@ -520,16 +514,35 @@ pub fn map_run_page(stored: &str, page: u32) -> String {
     format!("payloads/map-runs/{stored}/{page}")
 }
 
+/// A report on a day.
+#[must_use]
+pub fn report(id: &ReportId) -> RecordKey {
+    key(format!("REPORT#{id}"), METADATA)
+}
+
+/// The index partition of an owner's reports, by the time of their making.
+#[must_use]
+pub fn owner_reports(owner: &str) -> String {
+    format!("OWNER#{}#REPORT", escaped(owner))
+}
+
+/// A table that is synchronised from elsewhere: which version is used, and those before.
+#[must_use]
+pub fn synced(table: &str) -> RecordKey {
+    key(format!("SYNC#{table}"), METADATA)
+}
+
 /// A definition by the digest of its text.
 #[must_use]
 pub fn definition(digest: &str) -> String {
     format!("payloads/definitions/{digest}")
 }
 
-/// A large value by the digest of its text.
+/// A large value by its address: the id of what it belongs to, a slash and the digest of its text. Addresses of earlier versions
+/// are the digest alone.
 #[must_use]
-pub fn payload(digest: &str) -> String {
-    format!("payloads/{digest}")
+pub fn payload(address: &str) -> String {
+    format!("payloads/{address}")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod activities;
 pub mod archives;
+pub mod builtins;
 pub mod changes;
 pub mod digest;
 mod error;
@@ -21,7 +22,6 @@ pub mod models;
 pub mod patterns;
 pub mod ports;
 pub mod projects;
-pub mod queues;
 pub mod schedules;
 pub mod storage;
 pub mod templates;

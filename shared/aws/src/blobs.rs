@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::CONTENT_TYPE;
+use millrace_app::Timestamp;
 use millrace_app::ports::{BlobInfo, BlobStore, Page, StoreError, StoreResult};
 use millrace_client::s3::{Target, checksum};
 use millrace_client::{Answer, encode_query, xml};
@@ -48,7 +49,11 @@ fn disposition(filename: &str) -> String {
 fn listing(answer: &Answer) -> Option<(Vec<BlobInfo>, bool)> {
     xml::read(&answer.response, |root| {
         let info = |found| {
-            Some(BlobInfo { key: xml::text(found, &["Key"])?, size: xml::text(found, &["Size"])?.parse().ok()? })
+            Some(BlobInfo {
+                key: xml::text(found, &["Key"])?,
+                size: xml::text(found, &["Size"])?.parse().ok()?,
+                modified_at: Timestamp::parse(&xml::text(found, &["LastModified"])?)?,
+            })
         };
         let items = xml::children(root, "Contents").map(info).collect::<Option<_>>()?;
         Some((items, xml::text(root, &["IsTruncated"]).as_deref() == Some("true")))
@@ -105,10 +110,11 @@ mod tests {
     #[test]
     fn a_listing_is_read() {
         let body = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>true</IsTruncated>\
-                    <Contents><Key>a &amp; b</Key><Size>7</Size></Contents></ListBucketResult>";
+                    <Contents><Key>a &amp; b</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><Size>7</Size></Contents></ListBucketResult>";
         let response = millrace_client::Response { status: 200, headers: http::HeaderMap::new(), body: body.into() };
         let (items, more) = listing(&Answer { response, attempts: 1 }).unwrap();
-        assert_eq!((items, more), (vec![BlobInfo { key: "a & b".into(), size: 7 }], true));
+        let modified_at = Timestamp::parse("2026-11-20T08:00:00Z").unwrap();
+        assert_eq!((items, more), (vec![BlobInfo { key: "a & b".into(), size: 7, modified_at }], true));
     }
 
     #[test]

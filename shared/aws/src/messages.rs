@@ -22,16 +22,7 @@ pub(crate) struct DeleteEntry {
     pub(crate) receipt_handle: String,
 }
 
-/// An entry of `ChangeMessageVisibilityBatch`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct VisibilityEntry {
-    pub(crate) id: String,
-    pub(crate) receipt_handle: String,
-    pub(crate) visibility_timeout: i32,
-}
-
-/// `SendMessageBatch`, `DeleteMessageBatch` and `ChangeMessageVisibilityBatch`
+/// `SendMessageBatch` and `DeleteMessageBatch`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Batch<'a, E> {

@@ -150,7 +150,6 @@ where
             }
             None => {
                 tracing::error!("handling a message panicked");
-                workers::note_panic(ports, queue, &id, count).await;
                 None
             }
         };

@@ -1,8 +1,12 @@
 //! Where services are reached, and as whom.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use millrace_app::builtins::Settings;
 use millrace_client::Endpoints;
+
+use crate::source;
 
 /// The longest call, a Lambda function's longest run short of what its caller needs to end in time itself.
 pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(880);
@@ -20,13 +24,20 @@ pub struct ConfigError {
 pub struct Config {
     pub(crate) endpoints: Endpoints,
     pub(crate) role_arn: Option<String>,
+    /// What built-in workflows are told.
+    pub(crate) builtins: Settings,
 }
 
 const ROLE: &str = "INTEGRATIONS_ROLE_ARN";
+const SYSTEM_OWNER: &str = "SYSTEM_OWNER";
+const SYNC_SOURCE: &str = "SYNC_SOURCE";
+/// The system's owner where none is named: the one of a server that asks nobody who they are.
+const LOCAL: &str = "local";
 
 impl Config {
-    /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`; else us-east-1), `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, and
-    /// `INTEGRATIONS_ROLE_ARN`, the role as which all calls are made where it is set.
+    /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`; else us-east-1), `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`,
+    /// `INTEGRATIONS_ROLE_ARN`, the role as which all calls are made where it is set, and for built-in workflows `SYSTEM_OWNER` (else
+    /// `local`) and `SYNC_SOURCE`.
     ///
     /// # Errors
     /// [`ConfigError`] with every malformed variable.
@@ -42,17 +53,25 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every malformed variable.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut role = None;
+        let mut own = BTreeMap::new();
         let (endpoints, mut problems) = Endpoints::read(variables.into_iter().inspect(|(name, value)| {
-            if name == ROLE {
-                role = Some(value.trim().to_owned());
+            let known = [ROLE, SYSTEM_OWNER, SYNC_SOURCE].into_iter().find(|known| name == known);
+            if let Some(known) = known.filter(|_| !value.trim().is_empty()) {
+                own.insert(known, value.trim().to_owned());
             }
         }));
-        let role_arn = role.filter(|role| !role.is_empty());
+        let role_arn = own.remove(ROLE);
+        let builtins = Settings {
+            system_owner: own.remove(SYSTEM_OWNER).unwrap_or_else(|| LOCAL.to_owned()),
+            sync_source: own.remove(SYNC_SOURCE),
+        };
+        if let Some(Err(why)) = builtins.sync_source.as_deref().map(source::check) {
+            problems.push(format!("{SYNC_SOURCE} {why}"));
+        }
         if let Some(role) = role_arn.as_deref().filter(|role| !role.starts_with("arn:")) {
             problems.push(format!("{ROLE} is {role:?}: it must be the ARN of a role"));
         }
-        if problems.is_empty() { Ok(Self { endpoints, role_arn }) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() { Ok(Self { endpoints, role_arn, builtins }) } else { Err(ConfigError { problems }) }
     }
 }
 
@@ -66,6 +85,8 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let error = Config::from_variables(variables).unwrap_err();
         assert_eq!(error.problems.len(), 2, "{error}");
+        let wrong = Config::from_variables([("SYNC_SOURCE".to_owned(), "http://example.com/".to_owned())]);
+        assert!(wrong.unwrap_err().to_string().contains("SYNC_SOURCE"));
         let none = Config::from_variables([("INTEGRATIONS_ROLE_ARN".to_owned(), " ".to_owned())]).unwrap();
         assert_eq!(none.role_arn, None);
     }

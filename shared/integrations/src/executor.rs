@@ -1,5 +1,7 @@
-//! Tasks of the queue of integrations: calls, and what distributed Maps read from object storage and write to it.
+//! Tasks of the queue of integrations: calls, what distributed Maps read from object storage and write to it, and those of built-in
+//! workflows.
 
+use millrace_app::builtins;
 use millrace_app::digest::sha256_hex;
 use millrace_app::map_runs;
 use millrace_app::ports::Ports;
@@ -55,6 +57,9 @@ impl Executor for Integrations {
     async fn execute<P: Ports>(&self, ports: &P, task: &Task) -> Result<TaskResult, TaskError> {
         if Work::of(&task.resource).is_some() {
             return Box::pin(map_runs::execute(ports, self, task)).await;
+        }
+        if builtins::does(&task.resource) {
+            return Box::pin(builtins::execute(ports, &self.0.builtins, self, task)).await;
         }
         let resource = Resource::parse(&task.resource);
         let resource = resource.map_err(|error| TaskError::failed("States.Runtime", error.to_string()))?;

@@ -12,6 +12,7 @@ mod resource;
 mod service;
 mod services;
 mod shape;
+mod source;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use millrace_app::builtins::Settings;
 use millrace_app::ports::SecretStore;
 use millrace_asl::Failure;
+use millrace_client::HttpClient;
 use millrace_stepfunctions::StepFunctionsConfig;
 use serde_json::Value;
 
@@ -72,6 +75,9 @@ struct Inner {
     tokens: Tokens,
     /// The owner is each task's own.
     step_functions: StepFunctionsConfig,
+    builtins: Settings,
+    /// Reaches the public internet only.
+    guarded: HttpClient,
 }
 
 /// The integrations as configured. A clone shares connections, credentials and tokens.
@@ -89,7 +95,9 @@ impl Integrations {
     /// that of the execution that calls. Connects to nothing yet.
     #[must_use]
     pub fn new(config: Config, step_functions: StepFunctionsConfig) -> Self {
-        Self(Arc::new(Inner { aws: Aws::new(config), tokens: Tokens::default(), step_functions }))
+        let builtins = config.builtins.clone();
+        let (aws, guarded) = (Aws::new(config), HttpClient::guarded());
+        Self(Arc::new(Inner { aws, tokens: Tokens::default(), step_functions, builtins, guarded }))
     }
 
     pub(crate) fn aws(&self) -> &Aws {

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use millrace_app::models::{AgentRole, ModelRef, Provider};
+use millrace_app::models::{AgentRole, ModelRef, PriceTable, Provider};
 use millrace_app::ports::Secret;
 use millrace_client::{Endpoints, is_loopback};
-
-use crate::prices::Prices;
 
 /// The environment can't be used; every problem of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +23,8 @@ pub struct Config {
     roles: BTreeMap<&'static str, ModelRef>,
     pub(crate) urls: BTreeMap<Provider, String>,
     pub(crate) keys: BTreeMap<Provider, Secret>,
-    pub(crate) prices: Prices,
+    /// What the operator says that models cost.
+    pub(crate) prices: PriceTable,
     pub(crate) private_callbacks: bool,
 }
 
@@ -87,7 +86,7 @@ impl Config {
         ];
         let own = own.into_iter().flatten();
         let (endpoints, mut problems) = Endpoints::read(own);
-        let mut config = Self { endpoints, prices: Prices::builtin(), ..Self::default() };
+        let mut config = Self { endpoints, ..Self::default() };
         let mut model = |name: &str| -> Option<ModelRef> {
             match all.get(name)?.parse() {
                 Ok(model) => Some(model),
@@ -126,8 +125,9 @@ impl Config {
             } else {
                 std::fs::read_to_string(given).map_err(|error| format!("{given:?} can't be read: {error}"))
             };
-            if let Err(problem) = text.and_then(|text| config.prices.replace(&text)) {
-                problems.push(format!("{PRICES}: {problem}"));
+            match text.and_then(|text| PriceTable::read_prices(&text)) {
+                Ok(prices) => config.prices = prices,
+                Err(problem) => problems.push(format!("{PRICES}: {problem}")),
             }
         }
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }

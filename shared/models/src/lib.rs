@@ -22,8 +22,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use millrace_app::Error;
 use millrace_app::models::{
-    AgentRole, Asked, ChatAnswer, Finish, ModelCaller, ModelError, ModelRef, Price, Provider, TokenUsage,
+    AgentRole, Asked, ChatAnswer, Finish, ModelCaller, ModelError, ModelRef, Price, PriceTable, Provider, TokenUsage,
+    synced_prices,
 };
 use millrace_app::ports::{Ports, Secret, SecretStore};
 use millrace_client::{Client, HttpError, Limits, Request, Response};
@@ -31,7 +33,7 @@ use serde_json::Value;
 
 pub use callback::Callbacks;
 pub use config::{Config, ConfigError};
-pub use prices::Prices;
+pub use prices::builtin as builtin_prices;
 
 use crate::form::Form;
 
@@ -52,6 +54,25 @@ struct Inner {
     /// The form that a model took last, where it is not the first one.
     learnt: Mutex<HashMap<ModelRef, Form>>,
     keys: Mutex<HashMap<Provider, (Secret, Instant)>>,
+    prices: Mutex<Prices>,
+}
+
+/// What models cost now.
+#[derive(Debug)]
+struct Prices {
+    /// The content of what was synchronised, where anything was.
+    synced: Option<String>,
+    /// That over the built-in table, and what the operator says over both.
+    table: PriceTable,
+}
+
+impl Prices {
+    fn new(synced: Option<String>, table: &PriceTable, own: &PriceTable) -> Self {
+        let mut all = prices::builtin();
+        all.replace(table);
+        all.replace(own);
+        Self { synced, table: all }
+    }
 }
 
 /// What a protocol needs to make a request.
@@ -122,7 +143,8 @@ impl Models {
     pub fn new(config: Config) -> Self {
         let client = Client::new(config.endpoints.clone());
         let callbacks = Callbacks::new(config.private_callbacks);
-        Self(Arc::new(Inner { config, client, callbacks, learnt: Mutex::default(), keys: Mutex::default() }))
+        let prices = Mutex::new(Prices::new(None, &PriceTable::default(), &config.prices));
+        Self(Arc::new(Inner { config, client, callbacks, learnt: Mutex::default(), keys: Mutex::default(), prices }))
     }
 
     /// The same from the environment.
@@ -239,8 +261,17 @@ impl ModelCaller for Models {
         self.0.config.has(model.provider)
     }
 
+    async fn prepare<P: Ports>(&self, ports: &P) -> Result<(), Error> {
+        let known = self.0.prices.lock().unwrap_or_else(PoisonError::into_inner).synced.clone();
+        if let Some((content, table)) = synced_prices(ports, known.as_deref()).await? {
+            let fresh = Prices::new(content, &table, &self.0.config.prices);
+            *self.0.prices.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Ok(())
+    }
+
     fn price(&self, model: &ModelRef) -> Option<Price> {
-        self.0.config.prices.of(model)
+        self.0.prices.lock().unwrap_or_else(PoisonError::into_inner).table.of(model)
     }
 
     /// Where a provider takes neither the form nor a setting that another model would take, the call is made again in a

@@ -56,16 +56,7 @@ impl Caller {
 
     /// Where they are.
     pub(crate) fn place(&self, config: &RestConfig) -> Place {
-        let partition = match config.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        Place {
-            partition: partition.to_owned(),
-            region: config.region.clone(),
-            account: self.account.clone().unwrap_or_else(|| config.account.clone()),
-        }
+        Place::new(&config.region, self.account.as_ref().unwrap_or(&config.account))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use millrace_app::PayloadLimit;
 use millrace_app::archives::ArchiveLimits;
+use millrace_app::builtins::BuiltinIds;
 use millrace_app::webhooks::Receiver;
 
 use crate::caller::Caller;
@@ -43,6 +44,8 @@ pub struct RestConfig {
     pub webhook_owner: Option<String>,
     /// Must webhooks be signed?
     pub verify_webhooks: bool,
+    /// The workflows that take the places of built-in ones.
+    pub builtins: BuiltinIds,
 }
 
 impl Default for RestConfig {
@@ -60,6 +63,7 @@ impl Default for RestConfig {
             access_keys: false,
             webhook_owner: None,
             verify_webhooks: true,
+            builtins: BuiltinIds::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use millrace_app::executions::{
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Page, Ports, StoreError};
 use millrace_app::workflows::{self, ExecutionArn, StartWorkflow, WorkflowError};
-use millrace_app::{Error, PayloadLimit};
+use millrace_app::{Error, PayloadLimit, builtins};
 use millrace_asl::HIGHEST_PRIORITY;
 use millrace_asl::export::{Ending, Graph, Seen, statuses};
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ use crate::frame::IDEMPOTENCY_REPLAYED;
 use crate::params::{PathParams, QueryParams, idempotency_key};
 use crate::problem::Problem;
 use crate::views::{self, EventItemView, ExecutionPage, ExecutionSummary, GraphView, HistoryPage};
-use crate::workflows::{Format, named, qualified};
+use crate::workflows::{Format, qualified};
 
 /// What an execution is started with.
 #[derive(ToSchema)]
@@ -158,7 +158,8 @@ pub(crate) async fn start_execution<P: Ports>(
     {
         return Err(Error::invalid("Idempotency-Key", "must be one value of 1 to 255 visible ASCII characters").into());
     }
-    let (workflow, _) = named(&app, &caller, &path).await?;
+    let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
+    let (workflow, _) = builtins::find(&app.ports, &owner, &place, path.get("id"), &app.config.builtins).await?;
     // Keys belong to a workflow, as names do.
     let name = name.or_else(|| key.map(|key| format!("key-{}", sha256_hex(key.as_bytes()))));
     let start = StartWorkflow {

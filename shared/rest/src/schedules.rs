@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use millrace_app::ports::Ports;
 use millrace_app::projects::Stored;
 use millrace_app::schedules::{self, CatchUp, MOST_PREVIEWED, NewSchedule, Overlap, Run, Schedule, Target, Timing};
-use millrace_app::{Error, workflows};
+use millrace_app::{Error, builtins, workflows};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -39,7 +39,7 @@ pub(crate) struct ScheduleBody {
     /// It does not come after this.
     #[schema(format = DateTime)]
     end_at: Option<String>,
-    /// The workflow that is started: its id, ARN or name.
+    /// The workflow that is started: its id, ARN or name, or the name of a built-in one (`daily-report`, `cleanup`, `sync`).
     workflow: String,
     /// A version of it; the newest revision where it is left out.
     version: Option<u64>,
@@ -303,8 +303,8 @@ async fn read<P: Ports>(
         timing,
     };
     fields.finish()?;
-    let (found, _) =
-        workflows::find_workflow(&app.ports, &caller.workflow_owner(), &caller.place(&app.config), &workflow).await?;
+    let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
+    let (found, _) = builtins::find(&app.ports, &owner, &place, &workflow, &app.config.builtins).await?;
     let target = crate::workflows::qualified(&found, new.target.qualifier.clone())?;
     // A version or an alias must be there.
     workflows::describe_workflow(&app.ports, &target).await?;

@@ -18,12 +18,12 @@ use axum::extract::State;
     responses((status = 200, description = "All templates", body = TemplateList)),
 )]
 pub(crate) async fn list_templates<P: Ports>(
-    State(_): State<App<P>>,
+    State(app): State<App<P>>,
     _: Caller,
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    Ok(views::json(StatusCode::OK, TemplateList::from(templates::list_templates())))
+    Ok(views::json(StatusCode::OK, TemplateList::from(templates::current(&app.ports).await?.list())))
 }
 
 /// Read a project template
@@ -33,12 +33,13 @@ pub(crate) async fn list_templates<P: Ports>(
     responses((status = 200, description = "The template", body = TemplateView)),
 )]
 pub(crate) async fn get_template<P: Ports>(
-    State(_): State<App<P>>,
+    State(app): State<App<P>>,
     _: Caller,
     path: PathParams,
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let template = templates::get_template(path.get("id"))?;
-    Ok(views::json(StatusCode::OK, TemplateView::from(template)))
+    let catalogue = templates::current(&app.ports).await?;
+    let template = templates::get_template(&catalogue, path.get("id"))?;
+    Ok(views::json(StatusCode::OK, TemplateView::from(template.as_ref())))
 }

@@ -24,7 +24,7 @@ use crate::views;
     "definition_id": "greet", "input_data": { "name": "Ada" }, "name": "greeting-42", "initiated_by": "crm"
 }))]
 pub(crate) struct TriggerBody {
-    /// The workflow: its id, ARN or name. An ARN may have a version or an alias.
+    /// The workflow: its id, ARN or name, or the name of a built-in one (`daily-report`, `cleanup`, `sync`). An ARN may have a version or an alias.
     definition_id: String,
     /// The execution's input: any JSON value.
     #[schema(value_type = Value, required = false)]
@@ -78,7 +78,7 @@ pub(crate) async fn trigger_workflow<P: Ports>(
     };
     fields.finish()?;
     let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
-    let started = triggers::trigger_workflow(&app.ports, &owner, &place, trigger, None).await?;
+    let started = triggers::trigger_workflow(&app.ports, &owner, &place, &app.config.builtins, trigger, None).await?;
     let location = app.config.link(&format!("/api/executions/{}", started.id));
     let body = TriggeredView { execution_id: started.id.into(), execution_arn: started.arn, name: started.name };
     let mut response = views::with_location(views::json(StatusCode::ACCEPTED, body), &location);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use millrace_app::Error;
+use millrace_app::builtins::BuiltinIds;
 use millrace_app::executions::{ExecutionStatus, Patience, Search, search_executions, sweep};
 use millrace_app::ports::{MessageQueues, Ports, Queue, Secret, SecretStore};
 use millrace_app::triggers::{Trigger, trigger_workflow};
@@ -292,7 +293,9 @@ fn greet(name: Option<&str>, input: Value) -> Trigger {
 async fn a_trigger_starts_one_execution_by_name_and_by_event() {
     let (ports, _) = world().await;
     let (ports, place) = (&ports, &place());
-    let start = |trigger, event: Option<&'static str>| Box::pin(trigger_workflow(ports, OWNER, place, trigger, event));
+    let ids = &BuiltinIds::default();
+    let start =
+        |trigger, event: Option<&'static str>| Box::pin(trigger_workflow(ports, OWNER, place, ids, trigger, event));
     let first = start(greet(Some("a"), json!(1)), None).await.unwrap();
     let again = start(greet(Some("a"), json!(1)), None).await.unwrap();
     assert_eq!((again.id.clone(), again.replayed), (first.id, true));

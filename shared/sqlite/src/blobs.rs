@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_app::Timestamp;
 use millrace_app::ports::{BlobInfo, BlobStore, Clock as _, Page, StoreError, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::task::spawn_blocking;
@@ -98,6 +99,7 @@ impl BlobStore for SqliteBlobs {
     async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> StoreResult<()> {
         check(key)?;
         let (key, content_type, size) = (key.to_owned(), content_type.to_owned(), bytes.len());
+        let now = self.clock.now().millis();
         let (file, bytes) = match self.folder.clone().filter(|_| bytes.len() > INLINE) {
             None => (None, Some(bytes)),
             Some(folder) => {
@@ -113,9 +115,9 @@ impl BlobStore for SqliteBlobs {
         };
         let old = self.database.write("write a blob", move |connection| {
             let old = file_of(connection, &key)?;
-            let sql = "INSERT INTO blob(key, size, content_type, file, bytes) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT \
-                       DO UPDATE SET size = ?2, content_type = ?3, file = ?4, bytes = ?5";
-            connection.prepare_cached(sql)?.execute(params![key, size, content_type, file, bytes])?;
+            let sql = "INSERT INTO blob(key, size, content_type, file, bytes, modified_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                       ON CONFLICT DO UPDATE SET size = ?2, content_type = ?3, file = ?4, bytes = ?5, modified_at = ?6";
+            connection.prepare_cached(sql)?.execute(params![key, size, content_type, file, bytes, now])?;
             Ok(old)
         });
         let old = old.await?;
@@ -145,12 +147,15 @@ impl BlobStore for SqliteBlobs {
         let mut items: Vec<BlobInfo> = self
             .database
             .read("list blobs", move |connection| {
-                let sql = "SELECT key, size FROM blob WHERE key >= ?1 AND key > coalesce(?2, '') \
+                let sql = "SELECT key, size, modified_at FROM blob WHERE key >= ?1 AND key > coalesce(?2, '') \
                            AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4";
                 let mut query = connection.prepare_cached(sql)?;
                 let after = after.map(|[key]| key);
                 let values = params![from.max(after.clone()), after, prefix_end, limit + 1];
-                let rows = query.query_map(values, |row| Ok(BlobInfo { key: row.get(0)?, size: row.get(1)? }))?;
+                let rows = query.query_map(values, |row| {
+                    let modified_at = Timestamp::from_millis(row.get(2)?);
+                    Ok(BlobInfo { key: row.get(0)?, size: row.get(1)?, modified_at })
+                })?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await?;

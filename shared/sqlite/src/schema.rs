@@ -72,12 +72,10 @@ CREATE TABLE change(
 ) STRICT;
 ";
 
+/// Blobs from before have the time of the migration: nobody takes them for older than they are.
 const VERSION_4: &str = "
--- When a message was sent, when it could be received for the first time, and when it was received first since it was sent
--- or redriven. 0: not known, or not yet.
-ALTER TABLE message ADD COLUMN sent_at INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE message ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE message ADD COLUMN first_received_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blob ADD COLUMN modified_at INTEGER NOT NULL DEFAULT 0;
+UPDATE blob SET modified_at = unixepoch() * 1000;
 ";
 
 /// Brings the schema to this program's version.

@@ -1,4 +1,4 @@
-//! The catalogue and its templates, embedded in the binary.
+//! The catalogue and its templates: those embedded in the binary, and those read from files.
 
 use crate::definition::{Commands, Definition};
 use crate::error::ParameterProblem;
@@ -9,33 +9,60 @@ use include_dir::{Dir, DirEntry, include_dir};
 use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
-static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
 
 /// The templates of this build, parsed at the first call.
-pub fn catalogue() -> &'static Catalogue {
-    CATALOGUE.get_or_init(|| Catalogue::load(&EMBEDDED))
+pub fn catalogue() -> &'static Arc<Catalogue> {
+    CATALOGUE.get_or_init(|| {
+        let mut files = Files::new();
+        collect(&EMBEDDED, &mut files);
+        Arc::new(Catalogue::load(&files))
+    })
+}
+
+/// The texts of files by their path; nothing for one that is not UTF-8.
+type Files<'a> = BTreeMap<String, Option<&'a str>>;
+
+fn collect<'a>(folder: &'a Dir<'static>, files: &mut Files<'a>) {
+    for entry in folder.entries() {
+        match entry {
+            DirEntry::Dir(inner) => collect(inner, files),
+            DirEntry::File(file) => {
+                files.insert(file.path().to_string_lossy().replace('\\', "/"), file.contents_utf8());
+            }
+        }
+    }
 }
 
 /// Every template, in the order of their ids.
 #[derive(Debug)]
 pub struct Catalogue {
-    templates: Vec<Template>,
+    templates: Vec<Arc<Template>>,
     faults: Vec<String>,
 }
 
 impl Catalogue {
-    fn load(root: &'static Dir<'static>) -> Self {
+    /// The templates among files: each in a folder of its name, with a `template.yaml` and a folder `files`. Schemas that they
+    /// share are in `_schemas`. Files that belong to none are faults.
+    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let files = files.into_iter().map(|(path, bytes)| (path.to_owned(), std::str::from_utf8(bytes).ok())).collect();
+        let mut catalogue = Self::load(&files);
+        let strays = files.keys().filter(|path| !path.contains('/'));
+        catalogue.faults.extend(strays.map(|path| format!("{path}: belongs to no template")));
+        catalogue
+    }
+
+    fn load(files: &Files<'_>) -> Self {
         let mut catalogue = Self { templates: Vec::new(), faults: Vec::new() };
-        for folder in root.dirs() {
-            let name = folder.path().to_string_lossy();
-            if name.starts_with('_') {
-                continue;
-            }
-            match Template::load(root, folder) {
-                Ok(template) => catalogue.templates.push(template),
+        let mut names: Vec<&str> = files.keys().filter_map(|path| Some(path.split_once('/')?.0)).collect();
+        names.dedup();
+        for name in names.into_iter().filter(|name| !name.starts_with('_')) {
+            match Template::load(files, name) {
+                Ok(template) => catalogue.templates.push(Arc::new(template)),
                 Err(fault) => catalogue.faults.push(format!("{name}: {fault}")),
             }
         }
@@ -43,13 +70,22 @@ impl Catalogue {
         catalogue
     }
 
+    /// These templates, and those of `other` whose ids they have not.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        let rest = other.templates.iter().filter(|template| self.get(&template.id).is_none());
+        let mut templates: Vec<Arc<Template>> = self.templates.iter().chain(rest).cloned().collect();
+        templates.sort_by(|one, other| one.id.cmp(&other.id));
+        Self { templates, faults: self.faults.iter().chain(&other.faults).cloned().collect() }
+    }
+
     /// Every template, in the order of their ids.
-    pub fn list(&self) -> &[Template] {
+    pub fn list(&self) -> &[Arc<Template>] {
         &self.templates
     }
 
     /// The template with this id.
-    pub fn get(&self, id: &str) -> Option<&Template> {
+    pub fn get(&self, id: &str) -> Option<&Arc<Template>> {
         self.templates.iter().find(|template| template.id == id)
     }
 
@@ -95,7 +131,7 @@ pub struct Template {
 pub(crate) struct SourceFile {
     /// Path below `files/`, with expressions and the suffix `.j2`.
     pub(crate) path: String,
-    pub(crate) contents: &'static str,
+    pub(crate) contents: String,
 }
 
 /// Parameters that fit a template's schema, with every default filled in.
@@ -122,27 +158,31 @@ impl Parameters {
 }
 
 impl Template {
-    fn load(root: &'static Dir<'static>, folder: &'static Dir<'static>) -> Result<Self, String> {
-        let text = folder
-            .get_file(folder.path().join("template.yaml"))
-            .and_then(|file| file.contents_utf8())
-            .ok_or("template.yaml is missing or not UTF-8")?;
+    fn load(files: &Files<'_>, name: &str) -> Result<Self, String> {
+        let text = files.get(&format!("{name}/template.yaml")).copied().flatten();
+        let text = text.ok_or("template.yaml is missing or not UTF-8")?;
         let written: Value = serde_saphyr::from_str(text).map_err(|error| format!("template.yaml: {error}"))?;
-        let resolved = with_shared_schemas(root, &written)?;
+        let resolved = with_shared_schemas(files, &written)?;
         let definition = Definition::deserialize(&resolved).map_err(|error| format!("template.yaml: {error}"))?;
         definition.check()?;
-        if folder.path().to_str() != Some(definition.id.as_str()) {
+        if name != definition.id {
             return Err(format!("the folder must be called {}", definition.id));
         }
         let schema = Schema::parse(&definition.parameters, &definition.languages)?;
+        let folder = format!("{name}/files/");
         let mut sources = Vec::new();
-        let files = folder.get_dir(folder.path().join("files")).ok_or("the folder files is missing")?;
-        collect(files, files, &mut sources)?;
-        sources.sort_by(|one, other| one.path.cmp(&other.path));
+        for (path, contents) in files {
+            let Some(path) = path.strip_prefix(&folder) else { continue };
+            let contents = contents.ok_or_else(|| format!("{path} is not UTF-8"))?;
+            sources.push(SourceFile { path: path.to_owned(), contents: contents.to_owned() });
+        }
+        if sources.is_empty() {
+            return Err("the folder files is missing".to_owned());
+        }
         let mut environment = filters::environment();
         for source in sources.iter().filter(|source| source.path.ends_with(render::SUFFIX)) {
             environment
-                .add_template_owned(source.path.clone(), source.contents)
+                .add_template_owned(source.path.clone(), source.contents.clone())
                 .map_err(|error| format!("{}: {error:#}", source.path))?;
         }
         Ok(Self {
@@ -207,37 +247,22 @@ impl Template {
     }
 }
 
-fn collect(root: &Dir<'static>, folder: &'static Dir<'static>, sources: &mut Vec<SourceFile>) -> Result<(), String> {
-    for entry in folder.entries() {
-        match entry {
-            DirEntry::Dir(inner) => collect(root, inner, sources)?,
-            DirEntry::File(file) => {
-                let path = file.path().strip_prefix(root.path()).unwrap_or_else(|_| file.path());
-                let path = path.to_str().ok_or("a file name is not UTF-8")?.replace('\\', "/");
-                let contents = file.contents_utf8().ok_or_else(|| format!("{path} is not UTF-8"))?;
-                sources.push(SourceFile { path, contents });
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Replaces `{$ref: name}` by the schema in `_schemas/name.yaml`.
-fn with_shared_schemas(root: &Dir<'static>, value: &Value) -> Result<Value, String> {
+fn with_shared_schemas(files: &Files<'_>, value: &Value) -> Result<Value, String> {
     match value {
         Value::Object(members) => {
             if let (1, Some(Value::String(name))) = (members.len(), members.get("$ref")) {
                 let path = format!("_schemas/{name}.yaml");
-                let text = root.get_file(&path).and_then(|file| file.contents_utf8());
+                let text = files.get(&path).copied().flatten();
                 let text = text.ok_or_else(|| format!("$ref: there is no {path}"))?;
                 return serde_saphyr::from_str(text).map_err(|error| format!("{path}: {error}"));
             }
             let members: Result<Map<String, Value>, String> =
-                members.iter().map(|(name, member)| Ok((name.clone(), with_shared_schemas(root, member)?))).collect();
+                members.iter().map(|(name, member)| Ok((name.clone(), with_shared_schemas(files, member)?))).collect();
             Ok(Value::Object(members?))
         }
         Value::Array(items) => {
-            let items: Result<Vec<Value>, String> = items.iter().map(|item| with_shared_schemas(root, item)).collect();
+            let items: Result<Vec<Value>, String> = items.iter().map(|item| with_shared_schemas(files, item)).collect();
             Ok(Value::Array(items?))
         }
         other => Ok(other.clone()),

@@ -76,7 +76,7 @@ async fn render<P: Ports>(
     project: &Project,
     planned: &PlanTask,
 ) -> Result<Value, TaskError> {
-    let (template, parameters) = template_of(project)?;
+    let (template, parameters) = template_of(ports, project).await?;
     let rendered = template
         .render_task(&parameters, &planned.id)
         .map_err(|problem| TaskError::failed("Millrace.TemplateFault", problem.to_string()))?;

@@ -12,7 +12,7 @@ use super::history::HistoryItem;
 use super::log::{LogEntry, LogId};
 use crate::digest::sha256_hex;
 use crate::error::Error;
-use crate::ids::ProjectId;
+use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
 use crate::ports::{BlobStore, Ports, StoreError};
 
@@ -142,13 +142,18 @@ fn input(before: Option<Map<String, Value>>, own: Option<Details>) -> Value {
     started.and_then(|mut details| details.remove("input")).unwrap_or_default()
 }
 
-/// Writes a value as JSON; a large one is stored as a blob first and only its address is returned.
-pub(crate) async fn encode<P: Ports, T: Serialize>(ports: &P, value: &T) -> Result<String, Error> {
+/// Writes a value of an execution as JSON; a large one is stored as a blob first and only its address is returned. The address
+/// begins with the execution, so that it is known whose record needs the blob.
+pub(crate) async fn encode<P: Ports, T: Serialize>(
+    ports: &P,
+    execution: &ExecutionId,
+    value: &T,
+) -> Result<String, Error> {
     let text = serde_json::to_string(value).map_err(Error::internal)?;
     if text.len() <= LARGEST_INLINE {
         return Ok(text);
     }
-    let blob = sha256_hex(text.as_bytes());
+    let blob = format!("{execution}/{}", sha256_hex(text.as_bytes()));
     ports.blobs().put(&keys::payload(&blob), text.into_bytes(), "application/json").await?;
     serde_json::to_string(&Elsewhere { blob }).map_err(Error::internal)
 }
@@ -189,5 +194,6 @@ pub(crate) async fn entry<P: Ports>(
     kept_from: Timestamp,
 ) -> Result<LogEntry, Error> {
     let expires_at = Some(kept_from.plus_millis(KEPT_MILLIS));
-    Ok(LogEntry { log, seq, at, body: encode(ports, body).await?, expires_at })
+    let body = encode(ports, &log.execution, body).await?;
+    Ok(LogEntry { log, seq, at, body, expires_at })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::advance::After;
 use super::body::Header;
 use super::log::LogId;
+use crate::builtins;
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::functions::function_of;
@@ -124,6 +125,7 @@ pub(crate) fn queue_of(resource: &str) -> Option<Queue> {
                 Work::Read | Work::Write => Queue::Integrations,
             }),
             Resource::Own { .. } if function_of(other).is_some() => Some(Queue::Functions),
+            Resource::Own { .. } if builtins::does(other) => Some(Queue::Integrations),
             Resource::Lambda | Resource::Service { .. } => Some(Queue::Integrations),
             Resource::Activity | Resource::Own { .. } => None,
         },

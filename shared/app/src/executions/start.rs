@@ -320,6 +320,7 @@ async fn commit<P: Ports>(
     let is_free = start.project.is_none() && start.waiting.is_none() && start.admission.is_none();
     let outcome = body.snapshot.outcome().filter(|_| is_free);
     let is_closed = outcome.is_some();
+    let first_entry = body::encode(ports, &start.id, &body).await?;
     let stored = Versioned {
         execution: Execution {
             id: start.id.clone(),
@@ -338,7 +339,7 @@ async fn commit<P: Ports>(
             stopped_at: outcome.map(|_| now),
             failure: outcome.and_then(failure_of),
             stuck: None,
-            first_entry: body::encode(ports, &body).await?,
+            first_entry,
         },
         version: 0,
         due: outcome.is_none().then(|| sweep::first_due(now)),

@@ -1,8 +1,8 @@
 //! Artifacts, by kind. Each prefix ends in a slash, so that no id is the prefix of another.
 
-use crate::ids::{FunctionId, PlanId, ProjectId, TestId};
+use crate::ids::{FunctionId, PlanId, ProjectId, ReportId, TestId};
 
-/// Values that are too large for a record, by the SHA-256 of their bytes.
+/// Values that are too large for a record, by what they belong to and the SHA-256 of their bytes.
 pub const PAYLOADS: &str = "payloads/";
 
 /// Everything that the agents wrote for a project.
@@ -81,6 +81,24 @@ pub const WEBHOOKS: &str = "webhooks/";
 pub fn webhook_body(received_at: millrace_asl::Timestamp, sha256: &str) -> String {
     let day: String = received_at.to_string().chars().take(10).collect();
     format!("{WEBHOOKS}{day}/{sha256}")
+}
+
+/// All forms of a report.
+#[must_use]
+pub fn reports_of(id: &ReportId) -> String {
+    format!("reports/{id}/")
+}
+
+/// A form of a report, by its extension.
+#[must_use]
+pub fn report(id: &ReportId, extension: &str) -> String {
+    format!("reports/{id}/report.{extension}")
+}
+
+/// A version of a table that is synchronised from elsewhere, by the SHA-256 of its bytes.
+#[must_use]
+pub fn synced(table: &str, sha256: &str) -> String {
+    format!("sync/{table}/{sha256}")
 }
 
 /// All prefixes under which a project has artifacts.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::chat::{ChatAnswer, ChatRequest, ModelRef, TokenUsage};
 use super::error::ModelError;
+use crate::error::Error;
 use crate::ports::Ports;
 
 /// For whom a model works. Each may have a model of its own.
@@ -112,6 +113,12 @@ pub trait ModelCaller: Send + Sync {
 
     /// May calls name this model? A caller refuses those of providers for which nothing is configured.
     fn can_call(&self, model: &ModelRef) -> bool;
+
+    /// Makes ready for a call: what was synchronised since the last one, such as prices, counts from here on.
+    fn prepare<P: Ports>(&self, ports: &P) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = ports;
+        async { Ok(()) }
+    }
 
     /// What a model costs; `None` where that is unknown.
     fn price(&self, model: &ModelRef) -> Option<Price>;

@@ -132,6 +132,7 @@ pub async fn complete<P: Ports, M: ModelCaller>(
     }
     let started = ports.clock().now();
     let deadline = plus(started, caller.time);
+    models.prepare(ports).await?;
     let price = models.price(&model);
     let bound = Bound::of(request, price, deadline);
     let held = usage::hold(ports, caller, &model, &key, bound, deadline).await?;

@@ -8,6 +8,7 @@ mod caller;
 mod chat;
 mod complete;
 mod error;
+mod prices;
 mod saved;
 mod single;
 mod tasks;
@@ -19,10 +20,12 @@ pub use chat::{
 };
 pub use complete::{Caller, Completion, Scope, complete};
 pub use error::{CompleteError, ModelError};
+pub use prices::{PriceTable, synced_prices};
 pub use single::{Question, SingleAnswer, SingleCall, SingleUsage, ask};
 pub use tasks::{
     AI_TASK_WORKFLOW, AiFailure, AiTask, AiTaskStatus, CALLBACK_SECRET, Callback, CallbackSender, CallbackState,
     MODEL_TASK, OUTCOME_TASK, create_ai_task, do_model_task, do_outcome_task, get_ai_task,
 };
 
+pub(crate) use saved::saved_calls;
 pub(crate) use usage::used;

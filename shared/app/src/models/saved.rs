@@ -3,13 +3,15 @@
 use millrace_asl::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::chat::{ChatAnswer, ModelRef};
+use super::chat::{ChatAnswer, ModelRef, TokenUsage};
 use super::complete::Scope;
 use super::usage;
 use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::keys;
-use crate::ports::{BlobStore, Clock, Condition, Ports, Record, RecordKey, RecordStore, StoreError, Write};
+use crate::ports::{
+    BlobStore, Clock, Condition, Order, Page, Ports, Query, Record, RecordKey, RecordStore, StoreError, Write,
+};
 use crate::projects::rfc3339;
 
 /// A longer answer is a blob; a record of DynamoDB holds 400 KB.
@@ -73,9 +75,52 @@ impl Scope {
         let digest = sha256_hex(text.as_bytes());
         match self {
             Self::Project(id) => keys::artifacts::model_answer(id, &digest),
-            Self::Execution(_) | Self::Single(_) => keys::payload(&digest),
+            Self::Execution(id) => keys::payload(&format!("{id}/{digest}")),
+            Self::Single(id) => keys::payload(&format!("{id}/{digest}")),
         }
     }
+}
+
+/// What a saved call used.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CallCost {
+    /// The model that was asked.
+    pub(crate) model: ModelRef,
+    /// Its tokens.
+    pub(crate) usage: TokenUsage,
+    /// US dollars; `None` where the price was unknown.
+    pub(crate) usd: Option<f64>,
+    /// When it was answered.
+    pub(crate) at: Timestamp,
+}
+
+/// A page of a scope's saved calls, in no order that means anything.
+///
+/// # Errors
+/// [`Error::Store`]
+pub(crate) async fn saved_calls<P: Ports>(
+    ports: &P,
+    scope: &Scope,
+    limit: usize,
+    cursor: Option<String>,
+) -> Result<Page<CallCost>, Error> {
+    let query = Query {
+        index: None,
+        partition: scope.partition(),
+        sort_prefix: keys::MODEL_CALL.to_owned(),
+        sort_to: None,
+        order: Order::Ascending,
+        limit,
+        cursor,
+    };
+    let page = ports.records().query(&query).await?;
+    let read = |record: Record| {
+        let Body { call, .. } = Body::deserialize(&record.body).map_err(|error| {
+            Error::Store(StoreError::corrupt(format!("{}/{}", record.key.partition, record.key.sort), error))
+        })?;
+        Ok(CallCost { model: call.model, usage: call.answer.usage, usd: call.usd, at: call.at })
+    };
+    Ok(Page { items: page.items.into_iter().map(read).collect::<Result<_, Error>>()?, next: page.next })
 }
 
 /// The saved call of this name.

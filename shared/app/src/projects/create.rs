@@ -4,6 +4,7 @@
 //! started after it. A crash between the two is repaired by the same request sent again, or by the sweeper.
 
 use millrace_asl::Timestamp;
+use millrace_templates::Catalogue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -112,8 +113,11 @@ pub async fn create_project<P: Ports>(
             Known::Nothing(free) => condition = free,
         }
     }
-    let (checked, unpacked) = check(&new)?;
-    let project = draft(ports, owner, new, checked);
+    let templates_sha256 = templates::current_content(ports).await?;
+    let catalogue = templates::of_content(ports, templates_sha256.as_deref()).await?;
+    let (checked, unpacked) = check(&new, &catalogue)?;
+    let mut project = draft(ports, owner, new, checked);
+    project.templates_sha256 = templates_sha256.filter(|_| project.template_id.is_some());
     let event = Happening {
         data: json!({ "template_id": project.template_id, "import": project.import }),
         ..Happening::new("project.created", format!("The project was created from {}.", origin(&project)))
@@ -152,6 +156,7 @@ fn draft<P: Ports>(ports: &P, owner: &str, new: NewProject, checked: Checked) ->
         requirements: new.requirements,
         request: None,
         template_id: new.template_id,
+        templates_sha256: None,
         parameters: checked.parameters,
         import: checked.import,
         workflow: new.workflow,
@@ -201,7 +206,7 @@ struct Checked {
     import: Option<Import>,
 }
 
-fn check(new: &NewProject) -> Result<(Checked, Option<Unpacked>), Error> {
+fn check(new: &NewProject, catalogue: &Catalogue) -> Result<(Checked, Option<Unpacked>), Error> {
     let mut problems = Vec::new();
     let mut parameters = None;
     match (&new.template_id, &new.requirements) {
@@ -221,10 +226,12 @@ fn check(new: &NewProject) -> Result<(Checked, Option<Unpacked>), Error> {
             "/template_id",
             format!(
                 "is missing: name a template ({}), or give requirements or an archive",
-                templates::template_names()
+                templates::template_names(catalogue)
             ),
         )),
-        (Some(template), None) => parameters = check_template(template, new.parameters.as_ref(), &mut problems),
+        (Some(template), None) => {
+            parameters = check_template(catalogue, template, new.parameters.as_ref(), &mut problems)
+        }
         (None, Some(_)) if new.parameters.is_some() => {
             problems.push(FieldProblem::new("/parameters", "belong to a template: give template_id too"));
         }
@@ -290,12 +297,13 @@ fn check_workflow(text: &str, problems: &mut Vec<FieldProblem>) {
 }
 
 fn check_template(
+    catalogue: &Catalogue,
     id: &str,
     given: Option<&Map<String, Value>>,
     problems: &mut Vec<FieldProblem>,
 ) -> Option<Map<String, Value>> {
-    let Ok(template) = templates::get_template(id) else {
-        let message = format!("there is no such template; there are: {}", templates::template_names());
+    let Ok(template) = templates::get_template(catalogue, id) else {
+        let message = format!("there is no such template; there are: {}", templates::template_names(catalogue));
         problems.push(FieldProblem::new("/template_id", message));
         return None;
     };
@@ -316,7 +324,7 @@ pub(super) fn words_need_a_model() -> Error {
         "Words need a model, and none is configured. Set MILLRACE_MODEL to provider/model and store the provider's key as \
          the secret models/<provider>/api-key (on AWS the SSM parameter of that name under the stack's prefix), or make the \
          project from a template, with template_id and parameters: {}.",
-        templates::template_names()
+        templates::template_names(millrace_templates::catalogue())
     ))
 }
 

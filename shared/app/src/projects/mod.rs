@@ -26,6 +26,7 @@ mod modify;
 pub mod paths;
 mod plan;
 pub mod planning;
+mod replaced;
 mod store;
 pub mod tree;
 mod update;
@@ -56,3 +57,4 @@ pub use update::{ProjectChanges, update_project};
 
 pub(crate) use cost::delivering_budget;
 pub(crate) use model::rfc3339;
+pub(crate) use replaced::remove_replaced;

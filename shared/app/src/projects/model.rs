@@ -232,6 +232,9 @@ pub struct Project {
     /// The template that it is made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
+    /// The synchronised archive that the current run's template is from, by its SHA-256; `None` for one that comes with Millrace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates_sha256: Option<String>,
     /// The template's parameters, with every default filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Map<String, Value>>,

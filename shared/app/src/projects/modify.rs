@@ -1,5 +1,6 @@
 //! Requesting a modification of what was made: a new run over the existing files.
 
+use millrace_templates::Catalogue;
 use serde_json::{Map, Value, json};
 
 use super::create::words_need_a_model;
@@ -51,16 +52,20 @@ pub async fn modify_project<P: Ports>(
         delivery::settle(ports, stored).await?;
     }
     check_request(&wanted)?;
+    let templates_sha256 = templates::current_content(ports).await?;
+    let catalogue = templates::of_content(ports, templates_sha256.as_deref()).await?;
     let modification_id = ModificationId::new(ports);
     let mut made = None;
     let stored = store::change(ports, Some(owner), id, None, |project, now| {
         check_state(project)?;
         if let Some(given) = &wanted.parameters {
-            project.parameters = Some(merged(project, given)?);
+            project.parameters = Some(merged(&catalogue, project, given)?);
+            project.templates_sha256.clone_from(&templates_sha256);
         }
         if wanted.request.is_some() {
             // From now on the files are what a model makes of them: rendering the template again would undo that.
             project.template_id = None;
+            project.templates_sha256 = None;
             project.parameters = None;
         }
         project.request.clone_from(&wanted.request);
@@ -127,11 +132,11 @@ fn check_request(wanted: &ModifyProject) -> Result<(), Error> {
 }
 
 /// The project's parameters with the given ones in their place, complete and valid.
-fn merged(project: &Project, given: &Map<String, Value>) -> Result<Map<String, Value>, Error> {
+fn merged(catalogue: &Catalogue, project: &Project, given: &Map<String, Value>) -> Result<Map<String, Value>, Error> {
     let Some(template) = &project.template_id else {
         return Err(Error::invalid("/parameters", "this project is not made from a template and has no parameters"));
     };
-    let template = templates::get_template(template)?;
+    let template = templates::get_template(catalogue, template)?;
     let mut parameters = project.parameters.clone().unwrap_or_default();
     for (name, value) in given {
         if value.is_null() {

@@ -14,7 +14,7 @@ use crate::ports::{Clock, Ports, RecordStore, StoreError};
 use crate::workflows::{self, StartWorkflow, StateMachineArn, WorkflowError};
 
 /// The attribute by which a schedule's executions are found.
-const ATTRIBUTE: &str = "schedule";
+pub(crate) const ATTRIBUTE: &str = "schedule";
 
 /// Looks at a schedule: its timer's time has come. A timer of an earlier edition means nothing, and so does one that comes
 /// again. `came_before`: whoever had this message may have died after the write and before the next timer was set.
@@ -157,7 +157,7 @@ async fn start<P: Ports>(
 }
 
 /// An execution's name: the schedule's and the minute. No expression comes twice in a minute.
-fn name_of(schedule: &str, due: Timestamp) -> String {
+pub(crate) fn name_of(schedule: &str, due: Timestamp) -> String {
     let minute: String = due.to_string().chars().take(16).filter(|character| !matches!(character, '-' | ':')).collect();
     format!("{schedule}-{minute}")
 }

@@ -7,15 +7,14 @@ mod upload;
 use millrace_asl::PayloadLimit;
 use serde_json::{Map, Value};
 
+use crate::builtins::{self, BuiltinIds};
 use crate::digest::sha256_hex;
 use crate::error::{Error, FieldProblem};
 use crate::executions::{ATTRIBUTE_VALUE_BYTES, Attributes};
 use crate::ids::ExecutionId;
 use crate::metrics::{self, Metric};
 use crate::ports::Ports;
-use crate::workflows::{
-    Place, StartWorkflow, StateMachineArn, WorkflowError, find_workflow, load_execution, start_workflow,
-};
+use crate::workflows::{Place, StartWorkflow, StateMachineArn, WorkflowError, load_execution, start_workflow};
 
 pub use upload::{UPLOADS, Upload, import_upload};
 
@@ -25,7 +24,7 @@ pub const INITIATED_BY: &str = "initiated_by";
 /// What has a workflow started.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trigger {
-    /// The workflow: its id, ARN or name; an ARN may have a version or an alias.
+    /// The workflow: its id, ARN or name, or the name of a built-in one; an ARN may have a version or an alias.
     pub definition_id: String,
     /// The execution's input.
     pub input_data: Value,
@@ -103,10 +102,11 @@ pub async fn trigger_workflow<P: Ports>(
     ports: &P,
     owner: &str,
     place: &Place,
+    builtins: &BuiltinIds,
     trigger: Trigger,
     event_id: Option<&str>,
 ) -> Result<Triggered, WorkflowError> {
-    let (workflow, _) = find_workflow(ports, owner, place, &trigger.definition_id).await?;
+    let (workflow, _) = builtins::find(ports, owner, place, &trigger.definition_id, builtins).await?;
     let qualifier = StateMachineArn::parse(&trigger.definition_id).ok().and_then(|arn| arn.qualifier);
     let target = StateMachineArn { qualifier, ..StateMachineArn::parse(&workflow.arn)? };
     let named_by_event = event_id.map(|id| format!("event-{}", sha256_hex(id.as_bytes())));

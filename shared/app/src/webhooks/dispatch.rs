@@ -13,7 +13,9 @@ use crate::executions::{Attributes, Patience};
 use crate::ids::{ExecutionId, WebhookEventId};
 use crate::keys;
 use crate::patterns::Pattern;
-use crate::ports::{BlobStore, Clock, Index, MessageQueues, Order, Ports, Query, Queue, RecordStore};
+use crate::ports::{
+    BlobStore, Clock, Condition, Index, MessageQueues, Order, Ports, Query, Queue, RecordStore, StoreError, Write,
+};
 use crate::workflows::{StartWorkflow, StateMachineArn, WorkflowError, start_workflow};
 
 /// The attribute by which the executions of an event are found.
@@ -191,6 +193,24 @@ pub(crate) async fn send_due<P: Ports>(ports: &P, now: Timestamp, patience: Pati
         if cursor.is_none() {
             return Ok(());
         }
+    }
+}
+
+/// Removes an event, unless it waits to be matched; false where it does, or is gone.
+///
+/// # Errors
+/// [`Error::Store`]
+pub(crate) async fn forget<P: Ports>(ports: &P, id: &WebhookEventId) -> Result<bool, Error> {
+    let Some(stored) = store::find_event(ports, id).await? else { return Ok(false) };
+    if stored.value.status == EventStatus::Received {
+        return Ok(false);
+    }
+    let delete = Write::Delete(keys::webhook_event(id), Condition::Version(stored.version));
+    match ports.records().write(vec![delete]).await {
+        Ok(()) => Ok(true),
+        // It is being replayed.
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

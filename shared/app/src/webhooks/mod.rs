@@ -14,7 +14,7 @@ mod rules;
 mod secrets;
 mod store;
 
-pub(crate) use dispatch::{dispatch, give_up, purge_bodies, send_due};
+pub(crate) use dispatch::{dispatch, forget, give_up, purge_bodies, send_due};
 pub(crate) use events::owner_of_event;
 pub use events::{EventFilter, Replayed, get_event, list_events, read_body, replay_event, replay_events};
 pub use input::InputTemplate;

@@ -15,6 +15,24 @@ pub struct Place {
 }
 
 impl Place {
+    /// An account in a region; the region says the partition.
+    #[must_use]
+    pub fn new(region: &str, account: &str) -> Self {
+        let partition = match region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Self { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() }
+    }
+
+    /// Where the workflows of an owner are whom the operator has named: `aws:` and an account says the account, else it is the
+    /// server's.
+    #[must_use]
+    pub fn of_owner(owner: &str, region: &str, account: &str) -> Self {
+        Self::new(region, owner.strip_prefix("aws:").unwrap_or(account))
+    }
+
     /// What every ARN of Step Functions there begins with.
     #[must_use]
     pub fn prefix(&self) -> String {

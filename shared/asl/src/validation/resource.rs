@@ -111,10 +111,20 @@ fn activity(text: &str) -> bool {
     parts.len() == 7 && is_partition(text) && parts.iter().all(|part| plain(part))
 }
 
+/// The steps of the workflows that come with Millrace; `workflows/` has their definitions.
+const BUILT_IN: [(&str, &[&str]); 3] = [
+    ("report", &["begin", "executions", "projects", "webhooks", "schedules", "write"]),
+    ("cleanup", &["begin", "clean", "report"]),
+    ("sync", &["begin", "apply", "finish"]),
+];
+
 fn millrace(rest: &str) -> bool {
     match rest.split_once(':') {
         None => matches!(rest, "model" | "ai-task" | "approval"),
         Some(("agent", agent)) => AGENTS.contains(&agent),
+        Some((workflow, step)) if BUILT_IN.iter().any(|(known, steps)| *known == workflow && steps.contains(&step)) => {
+            true
+        }
         Some(("function", function)) => {
             let named = |part: &str| {
                 (1..=64).contains(&part.len())
@@ -169,6 +179,8 @@ mod tests {
             ("millrace:model", true),
             ("millrace:agent:dev", true),
             ("millrace:agent:cook", false),
+            ("millrace:report:write", true),
+            ("millrace:report:apply", false),
             ("millrace:function:shop/pack", true),
             ("millrace:function:pack", false),
             ("millrace:function:shop/pack:2", false),

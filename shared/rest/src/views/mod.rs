@@ -18,6 +18,7 @@ use millrace_app::projects::{Project, Stored};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::reports::ReportSummaryView;
 use crate::webhooks::WebhookEventView;
 
 pub(crate) use ai::{AiAnswerView, AiTaskView};
@@ -103,6 +104,8 @@ pages! {
     ExecutionPage of ExecutionSummary as "ExecutionPage";
     /// A page of events of webhooks, newest first. It may have fewer items than asked for, or none, before the last one.
     WebhookEventPage of WebhookEventView as "WebhookEventPage";
+    /// A page of reports, newest first.
+    ReportPage of ReportSummaryView as "ReportPage";
     /// A page of a history.
     HistoryPage of EventItemView as "HistoryPage";
     /// A page of events in order of time.

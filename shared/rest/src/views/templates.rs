@@ -1,5 +1,7 @@
 //! Project templates.
 
+use std::sync::Arc;
+
 use millrace_templates::Template;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,9 +16,9 @@ pub(crate) struct TemplateList {
     items: Vec<TemplateView>,
 }
 
-impl From<&[Template]> for TemplateList {
-    fn from(templates: &[Template]) -> Self {
-        Self { items: templates.iter().map(TemplateView::from).collect() }
+impl From<&[Arc<Template>]> for TemplateList {
+    fn from(templates: &[Arc<Template>]) -> Self {
+        Self { items: templates.iter().map(|template| TemplateView::from(template.as_ref())).collect() }
     }
 }
 

@@ -19,7 +19,7 @@ async fn a_plan_is_there_when_it_was_made() {
     let id = server.running_project("shop").await;
     let path = format!("/api/projects/{id}/plan");
     assert_eq!(server.get(&path).await.problem(404), "not-found");
-    let template = millrace_app::templates::get_template("python-rest-api").unwrap();
+    let template = millrace_templates::catalogue().get("python-rest-api").unwrap();
     let parameters = template.validate(&json!({ "name": "shop" })).unwrap();
     let contents = template.plan(&parameters).unwrap().into();
     let plan_id = millrace_app::ids::PlanId::derived("one");

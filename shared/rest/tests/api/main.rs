@@ -20,7 +20,6 @@ mod import;
 mod keys;
 mod lifecycle;
 mod listing;
-mod queues;
 mod schedules;
 mod support;
 mod tasks;

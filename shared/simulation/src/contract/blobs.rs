@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_app::ports::{BlobInfo, BlobStore as _, Ports as _, StoreError};
+use millrace_app::ports::{BlobInfo, BlobStore as _, Clock as _, Ports as _, StoreError};
 
 use super::{ContractEnv, fresh};
 
@@ -21,6 +21,29 @@ async fn keys<E: ContractEnv>(env: &E, prefix: &str, limit: usize) -> Vec<BlobIn
             return all;
         }
     }
+}
+
+fn sizes(listed: Vec<BlobInfo>) -> Vec<(String, u64)> {
+    listed.into_iter().map(|info| (info.key, info.size)).collect()
+}
+
+/// A listing says when each blob was put last, by the store's clock: a second put of the same bytes makes it young again.
+pub async fn times_of_puts<E: ContractEnv>(env: &E) {
+    /// What the store's clock may be off, and what is cut off.
+    const OFF_MILLIS: i64 = 120_000;
+    let (ports, folder) = (env.ports(), fresh(env));
+    let mut before = i64::MIN;
+    for _ in 0..2 {
+        ports.blobs().put(&folder, vec![7; 100_000], BYTES).await.unwrap();
+        let now = ports.clock().now().millis();
+        let put = keys(env, &folder, 10).await.first().unwrap().modified_at.millis();
+        assert!((put - now).abs() <= OFF_MILLIS, "{put} is not about {now}");
+        assert!(put > before, "{put} is not after {before}");
+        before = put;
+        // S3 tells whole seconds.
+        env.pass_time(Duration::from_millis(1_100)).await;
+    }
+    assert_eq!(keys(env, &folder, 10).await.first().unwrap().modified_at.millis(), before);
 }
 
 /// What is read is what was written; what was not written is `None`.
@@ -56,7 +79,8 @@ pub async fn replacing<E: ContractEnv>(env: &E) {
         blobs.put(&key, vec![u8::try_from(size % 251).unwrap(); size], BYTES).await.unwrap();
         assert!(blobs.get(&key).await.unwrap() == Some(vec![u8::try_from(size % 251).unwrap(); size]), "{size}");
         let listed = keys(env, &key, 10).await;
-        assert_eq!(listed, [BlobInfo { key: key.clone(), size: size as u64 }]);
+        let listed: Vec<_> = listed.into_iter().map(|info| (info.key, info.size)).collect();
+        assert_eq!(listed, [(key.clone(), size as u64)]);
     }
 }
 
@@ -123,15 +147,15 @@ pub async fn listing_in_pages<E: ContractEnv>(env: &E) {
     for number in 0..13_usize {
         let key = format!("{folder}/files/{number:02}");
         blobs.put(&key, vec![0; number], BYTES).await.unwrap();
-        expected.push(BlobInfo { key, size: number as u64 });
+        expected.push((key, number as u64));
     }
     for other in ["file", "files", "files0", "fileS/00"] {
         blobs.put(&format!("{folder}/{other}"), Vec::new(), BYTES).await.unwrap();
     }
     for limit in [1, 5, 12, 13, 14, 1_000] {
-        assert_eq!(keys(env, &format!("{folder}/files/"), limit).await, expected, "{limit}");
+        assert_eq!(sizes(keys(env, &format!("{folder}/files/"), limit).await), expected, "{limit}");
     }
-    assert_eq!(keys(env, &format!("{folder}/files/0"), 4).await, expected[..10]);
+    assert_eq!(sizes(keys(env, &format!("{folder}/files/0"), 4).await), expected[..10]);
     assert_eq!(keys(env, &format!("{folder}/nothing"), 4).await, []);
     assert_eq!(keys(env, &folder, 4).await.len(), 17);
 }

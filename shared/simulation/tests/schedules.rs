@@ -1,0 +1,192 @@
+//! Turns of schedules that wait for the execution before them: looked at by one timer, which the sweep finds when it is lost, and
+//! which does nothing more when it comes again.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+use std::time::Duration;
+
+use millrace_app::executions::{Patience, Search, search_executions, sweep};
+use millrace_app::ports::{Clock, Delivery, MessageQueues, Ports, Queue};
+use millrace_app::schedules::{CatchUp, NewSchedule, Overlap, Schedule, Target, Timing, create_schedule, get_schedule};
+use millrace_app::workers::{NoTasks, handle};
+use millrace_app::workflows::{Configuration, CreateWorkflow, Place, WorkflowType, create_workflow};
+use millrace_simulation::MemoryPorts;
+
+const OWNER: &str = "local";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A schedule of every minute, whose executions take two and a half.
+async fn world() -> MemoryPorts {
+    let ports = MemoryPorts::new(11);
+    let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":150,"End":true}}}"#;
+    let create = CreateWorkflow {
+        name: "slow".into(),
+        definition: definition.into(),
+        kind: WorkflowType::Standard,
+        configuration: Configuration::default(),
+        publish: false,
+        version_description: None,
+        tags: Vec::new(),
+        owner: OWNER.into(),
+        place: Place::new("us-east-1", "000000000000"),
+    };
+    let workflow = create_workflow(&ports, create).await.unwrap().workflow;
+    let new = NewSchedule {
+        name: "often".into(),
+        description: None,
+        timing: Timing {
+            expression: "rate(1 minute)".into(),
+            time_zone: "UTC".into(),
+            start_at: Some(ports.clock().now().plus_millis(60_000)),
+            end_at: Some(ports.clock().now().plus_millis(3 * 60_000 + 1)),
+        },
+        target: Target { workflow_id: workflow.id, workflow_arn: workflow.arn, qualifier: None },
+        input: None,
+        overlap: Overlap::Queue,
+        catch_up: CatchUp::All,
+        paused: false,
+    };
+    create_schedule(&ports, OWNER, new).await.unwrap();
+    ports
+}
+
+async fn schedule(ports: &MemoryPorts) -> Schedule {
+    get_schedule(ports, OWNER, "often").await.unwrap().value
+}
+
+async fn started(ports: &MemoryPorts) -> usize {
+    search_executions(ports, OWNER, &Search::default(), 100, None).await.unwrap().items.len()
+}
+
+async fn take(ports: &MemoryPorts, queue: Queue) -> Vec<Delivery> {
+    ports.queues().receive(queue, 10, queue.visibility(), Duration::ZERO).await.unwrap()
+}
+
+/// How many timers of the scheduler wait, ready or not.
+async fn timers(ports: &MemoryPorts) -> usize {
+    ports.bodies(Queue::Scheduler).len()
+}
+
+async fn work(ports: &MemoryPorts) {
+    loop {
+        let mut idle = true;
+        for queue in [Queue::Engine, Queue::Scheduler] {
+            for message in take(ports, queue).await {
+                idle = false;
+                handle(ports, &NoTasks, queue, &message).await.unwrap();
+                ports.queues().delete(queue, &message.receipt).await.unwrap();
+            }
+        }
+        if idle {
+            return;
+        }
+    }
+}
+
+/// To the first turn that has to wait.
+async fn with_a_queued_turn() -> MemoryPorts {
+    let ports = world().await;
+    for _ in 0..2 {
+        ports.pass(MINUTE);
+        work(&ports).await;
+    }
+    let schedule = schedule(&ports).await;
+    assert_eq!((schedule.queued.len(), started(&ports).await), (1, 1));
+    assert!(schedule.look_at.is_some());
+    ports
+}
+
+/// Everything to its end, with a turn of the world every second.
+async fn to_the_end(ports: &MemoryPorts) {
+    for _ in 0..900 {
+        ports.pass(Duration::from_secs(1));
+        work(ports).await;
+    }
+    let schedule = schedule(ports).await;
+    assert!(schedule.queued.is_empty() && schedule.next_at.is_none(), "{schedule:?}");
+    assert_eq!((schedule.counts.started, started(ports).await), (3, 3));
+}
+
+#[tokio::test]
+async fn one_timer_waits_for_a_queued_turn_however_long_it_waits() {
+    let ports = with_a_queued_turn().await;
+    for _ in 0..60 {
+        ports.pass(Duration::from_secs(1));
+        work(&ports).await;
+        let waits = !schedule(&ports).await.queued.is_empty();
+        assert!(timers(&ports).await <= 1 + usize::from(waits), "timers pile up");
+    }
+    to_the_end(&ports).await;
+    assert_eq!(timers(&ports).await, 0);
+}
+
+#[tokio::test]
+async fn looks_that_come_again_do_nothing_more() {
+    let ports = with_a_queued_turn().await;
+    let look_at = schedule(&ports).await.look_at.unwrap();
+    ports.pass(Duration::from_millis((look_at.millis() - ports.clock().now().millis()).try_into().unwrap()));
+    let looks = take(&ports, Queue::Scheduler).await;
+    let look = looks.first().unwrap_or_else(|| panic!("nobody looks"));
+    // The same message five times, as a queue may deliver it.
+    for _ in 0..5 {
+        handle(&ports, &NoTasks, Queue::Scheduler, look).await.unwrap();
+    }
+    ports.queues().delete(Queue::Scheduler, &look.receipt).await.unwrap();
+    let before = timers(&ports).await;
+    for _ in 0..5 {
+        handle(&ports, &NoTasks, Queue::Scheduler, look).await.unwrap();
+    }
+    assert_eq!(timers(&ports).await, before, "a look too many sets another timer");
+    to_the_end(&ports).await;
+}
+
+#[tokio::test]
+async fn a_lost_look_is_found_by_the_sweep() {
+    let ports = with_a_queued_turn().await;
+    // Every timer of the schedule is lost.
+    loop {
+        let taken = take(&ports, Queue::Scheduler).await;
+        for message in &taken {
+            ports.queues().delete(Queue::Scheduler, &message.receipt).await.unwrap();
+        }
+        if timers(&ports).await == 0 {
+            break;
+        }
+        ports.pass(Duration::from_secs(1));
+    }
+    for _ in 0..10 {
+        ports.pass(MINUTE);
+        work(&ports).await;
+    }
+    assert_eq!(started(&ports).await, 1, "nothing looks any more");
+    for _ in 0..60 {
+        ports.pass(MINUTE);
+        sweep(&ports, Patience::Grace).await.unwrap();
+        work(&ports).await;
+        if started(&ports).await == 3 {
+            break;
+        }
+    }
+    to_the_end(&ports).await;
+}
+
+#[tokio::test]
+async fn whoever_dies_between_the_write_and_the_timer_is_made_up_for() {
+    let ports = with_a_queued_turn().await;
+    let look_at = schedule(&ports).await.look_at.unwrap();
+    ports.pass(Duration::from_millis((look_at.millis() - ports.clock().now().millis()).try_into().unwrap()));
+    let look = take(&ports, Queue::Scheduler).await.into_iter().next().unwrap();
+    handle(&ports, &NoTasks, Queue::Scheduler, &look).await.unwrap();
+    // Its write is there; the timer that it set is lost, and the message comes again.
+    while timers(&ports).await > 1 {
+        for message in take(&ports, Queue::Scheduler).await {
+            ports.queues().delete(Queue::Scheduler, &message.receipt).await.unwrap();
+        }
+        ports.pass(Duration::from_millis(100));
+    }
+    let again = Delivery { receive_count: 2, ..look.clone() };
+    handle(&ports, &NoTasks, Queue::Scheduler, &again).await.unwrap();
+    ports.queues().delete(Queue::Scheduler, &look.receipt).await.unwrap();
+    assert!(timers(&ports).await >= 1, "no timer is set");
+    to_the_end(&ports).await;
+}
