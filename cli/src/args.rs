@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use millrace_app::ports::Queue;
 
 use crate::commands::{
-    completions, config, deploy, doctor, execution, function, graph, key, limit, project, run, schedule, template,
-    validate, webhook, workflow,
+    completions, config, deploy, doctor, execution, function, graph, key, limit, project, queue, run, schedule,
+    template, validate, webhook, workflow,
 };
 use crate::exit;
 use crate::logging::LogFormat;
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Schedule(schedule::Action),
     #[command(subcommand)]
     Webhook(webhook::Action),
+    #[command(subcommand)]
+    Queue(queue::Action),
     #[command(subcommand)]
     Limit(limit::Action),
     #[command(subcommand)]

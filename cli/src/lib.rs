@@ -63,6 +63,7 @@ fn dispatch(args: Args) -> anyhow::Result<()> {
         Command::Function(action) => commands::function::run(action, &session),
         Command::Schedule(action) => commands::schedule::run(action, &session),
         Command::Webhook(action) => commands::webhook::run(action, &session),
+        Command::Queue(action) => commands::queue::run(action, &session),
         Command::Limit(action) => commands::limit::run(action, &session),
         Command::Key(action) => commands::key::run(action, &session),
         Command::Validate(options) => commands::validate::run(&options, &session),

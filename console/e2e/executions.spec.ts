@@ -56,9 +56,15 @@ test("one that runs is paused, resumed, stopped and forked", async ({ page, api 
   await page.getByRole("dialog").getByRole("button", { name: "Stop it" }).click();
   await expect(page.getByText("Aborted").first()).toBeVisible();
   await expect(page.getByText("Nobody waits for it.").first()).toBeVisible();
-  await page.getByRole("button", { name: "Fork" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Fork" }).click();
+  // The event says where: the fork stands at Second at once, with the history up to there.
+  await page.getByRole("listbox", { name: /^Events/ }).getByRole("option", { name: /WaitStateEntered.*Second/ }).click();
+  await page.getByRole("button", { name: "Fork from here" }).click();
+  await expect(page.getByRole("dialog").getByRole("button", { name: /^From/ })).toContainText("At Second");
+  await accessible(page);
+  await page.getByRole("dialog").getByRole("button", { name: "Fork", exact: true }).click();
   await expect(page.getByRole("heading", { name: /-fork-/ })).toBeVisible();
+  await expect(page.getByRole("group", { name: "Second, Wait, running" })).toBeVisible();
+  await expect(page.getByRole("listbox", { name: /^Events/ }).getByRole("option", { name: /WaitStateExited.*First/ })).toBeVisible();
 });
 
 test("executions are found and compared", async ({ page, api }) => {

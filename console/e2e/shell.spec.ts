@@ -8,7 +8,7 @@ test("the whole console is dark when the system is", async ({ browser, api }) =>
   await api.project({ template_id: "static-site", parameters: { name: "dark-site" } });
   const context = await browser.newContext({ colorScheme: "dark", baseURL: url() });
   const page = await context.newPage();
-  for (const path of ["/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/schedules", "/webhooks", "/settings"]) {
+  for (const path of ["/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/schedules", "/webhooks", "/queues", "/queues/engine", "/settings"]) {
     await page.goto(path);
     await expect(page.locator("h1").first()).toBeVisible();
     await expect(page.locator("body")).toHaveCSS("background-color", "rgb(22, 29, 38)");

@@ -39,6 +39,29 @@ test("a workflow is written, checked, made, run and changed", async ({ page }) =
   await expect(page.getByText("customer=7")).toBeVisible();
 });
 
+test("an execution is started by a form of what the definition reads", async ({ page, api }) => {
+  const definition = {
+    QueryLanguage: "JSONata",
+    StartAt: "Wait",
+    States: { Wait: { Type: "Wait", Seconds: "{% $states.input.pause %}", Next: "Answer" }, Answer: { Type: "Pass", Output: { who: "{% $states.input.customer.name %}", all: "{% $states.input.items %}" }, End: true } },
+  };
+  const workflow = await api.workflow(fresh("form"), definition);
+  await page.goto(`/workflows/${workflow.id}`);
+  await page.getByRole("button", { name: "Start execution" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel(/^pause/).fill("1");
+  await dialog.getByLabel(/^name/).fill("Ada");
+  await dialog.getByLabel(/^items/).fill("[1, 2]");
+  await accessible(page);
+  await dialog.getByRole("button", { name: "JSON" }).click();
+  await expect(dialog.getByRole("textbox", { name: "Input" })).toContainText('"pause": 1');
+  await dialog.getByRole("button", { name: "Form" }).click();
+  await expect(dialog.getByLabel(/^items/)).toHaveValue("[1,2]");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await expect(page.getByText("Succeeded").first()).toBeVisible();
+  await expect(page.getByRole("textbox", { name: "Output of the execution" })).toContainText('"who": "Ada"');
+});
+
 test("completion knows the language", async ({ page }) => {
   await page.goto("/workflows/new");
   await write(page, "Definition", "StartAt: A\nStates:\n  A:\n    Type: Wait\n    Next: B\n  B:\n    Type: ");

@@ -145,7 +145,7 @@ async fn a_poison_message_reaches_the_dead_letters_alone() {
     ports.send(Queue::Pm, vec![poison.clone()]).await.unwrap();
     let project = deliver(&ports, from_template("static-site", json!({ "name": "site" }))).await;
     assert_eq!(project.status, ProjectStatus::Completed, "{:?}", project.failure);
-    let dead = ports.dead_letters(Queue::Pm, 10).await.unwrap();
+    let dead = ports.dead_letters(Queue::Pm, None, 10).await.unwrap().items;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].body, poison.body);
 }

@@ -13,6 +13,7 @@ pub(crate) mod key;
 pub(crate) mod limit;
 mod listing;
 pub(crate) mod project;
+pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod schedule;
 mod session;

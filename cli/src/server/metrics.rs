@@ -6,7 +6,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use millrace_app::ports::{MessageQueues, Ports, Queue, QueueDepth};
+use millrace_app::Timestamp;
+use millrace_app::ports::{Clock as _, MessageQueues, Ports, Queue, QueueDepth};
 use millrace_rest::Caller;
 use millrace_telemetry::Registry;
 
@@ -50,5 +51,11 @@ async fn metrics<P: Ports>(State((ports, is_open)): State<(P, bool)>, caller: Op
             depths.iter().map(|(queue, depth)| ("queue", queue.name(), figure(depth) as f64)).collect();
         text.push_str(&Registry::gauge(name, &values));
     }
+    let now = ports.clock().now();
+    #[expect(clippy::cast_precision_loss, reason = "ages in milliseconds are exact for ages")]
+    let age = |at: Timestamp| now.millis().saturating_sub(at.millis()).max(0) as f64 / 1_000.0;
+    let ages: Vec<_> =
+        depths.iter().map(|(queue, depth)| ("queue", queue.name(), depth.oldest_at.map_or(0.0, age))).collect();
+    text.push_str(&Registry::gauge("queue_oldest_message_age_seconds", &ages));
     ([(CONTENT_TYPE, TEXT)], text).into_response()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use millrace_app::Error;
 use millrace_app::ports::{Delivery, MessageQueues as _, Ports, Queue};
-use millrace_app::workers::{Executor, handle};
+use millrace_app::workers::{Executor, handle, note_panic};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -103,7 +103,7 @@ where
     H: Fn(Delivery) -> F,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    let (receipt, count) = (delivery.receipt.clone(), delivery.receive_count);
+    let (id, receipt, count) = (delivery.id.clone(), delivery.receipt.clone(), delivery.receive_count);
     // A task of its own catches panics; the set ends it when the loop is ended.
     let mut own = JoinSet::new();
     own.spawn(handler(delivery).instrument(span));
@@ -115,6 +115,7 @@ where
         }
         Some(Err(error)) => {
             tracing::error!(%error, "handling a message panicked");
+            note_panic(ports, queue, &id, count).await;
             ports.queues().release(queue, &receipt, pause(None, count)).await
         }
         None => Ok(()),

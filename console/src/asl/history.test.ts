@@ -6,6 +6,7 @@ function history(lines: [previous: number, type: string, details?: Record<string
   return lines.map(([previous_event_id, type, details], index) => ({
     id: index + 1,
     previous_event_id,
+    entry: null,
     type,
     timestamp: new Date(index + 1).toISOString(),
     details: details ?? {},

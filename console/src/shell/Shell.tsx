@@ -18,6 +18,7 @@ const ITEMS: SideNavigationProps.Item[] = [
   { type: "link", text: "Functions", href: "/functions" },
   { type: "link", text: "Schedules", href: "/schedules" },
   { type: "link", text: "Webhooks", href: "/webhooks" },
+  { type: "link", text: "Queues", href: "/queues" },
   { type: "divider" },
   { type: "link", text: "Settings", href: "/settings" },
   { type: "link", text: "API description", href: "/openapi.json", external: true },

@@ -75,6 +75,12 @@ pub fn account(account: &str) -> RecordKey {
     key(format!("ACCOUNT#{account}"), METADATA)
 }
 
+/// Why a message of a queue was given up.
+#[must_use]
+pub fn dead_letter(queue: &str, message: &str) -> RecordKey {
+    key(format!("DEADLETTER#{queue}#{message}"), METADATA)
+}
+
 /// The partition that holds a project and all that belongs to it.
 #[must_use]
 pub fn project_partition(id: &ProjectId) -> String {

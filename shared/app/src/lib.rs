@@ -22,6 +22,7 @@ pub mod models;
 pub mod patterns;
 pub mod ports;
 pub mod projects;
+pub mod queues;
 pub mod schedules;
 pub mod storage;
 pub mod templates;

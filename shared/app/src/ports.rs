@@ -6,6 +6,7 @@
 //!
 //! Every future is `Send`; no method blocks the thread for long.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -369,12 +370,38 @@ pub struct Delivery {
 /// A message that was received too often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The store's id of the message.
+    /// The store's id of the message: the one that its deliveries had.
     pub id: String,
     /// As it was sent.
     pub body: String,
-    /// How often it was received.
+    /// How often it was received; on AWS looking at it counts too.
     pub receive_count: u32,
+    /// When it was sent, where the store knows.
+    pub sent_at: Option<Timestamp>,
+    /// When it was received first since it was sent or sent back, where the store knows.
+    pub first_received_at: Option<Timestamp>,
+    /// When it was given up, where the store knows; AWS does not say.
+    pub dead_at: Option<Timestamp>,
+}
+
+/// Which of a queue's dead letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Letters {
+    /// All that there are now.
+    All,
+    /// Those with these ids; others are left out without a word.
+    Of(BTreeSet<String>),
+}
+
+impl Letters {
+    /// Is that one among them?
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(ids) => ids.contains(id),
+        }
+    }
 }
 
 /// How full a queue is; approximate on AWS.
@@ -388,6 +415,9 @@ pub struct QueueDepth {
     pub delayed: u64,
     /// Messages in the dead-letter queue.
     pub dead: u64,
+    /// Since when the oldest message, ready or in flight, could be received for the first time. `None`: there is none,
+    /// or the store does not know; SQS tells CloudWatch only.
+    pub oldest_at: Option<Timestamp>,
 }
 
 /// Standard queues: at least once, in no promised order.
@@ -414,11 +444,24 @@ pub trait MessageQueues: Send + Sync {
     /// How full the queue is.
     fn depth(&self, queue: Queue) -> impl Future<Output = StoreResult<QueueDepth>> + Send;
 
-    /// Looks at up to `max` dead letters without taking them.
-    fn dead_letters(&self, queue: Queue, max: usize) -> impl Future<Output = StoreResult<Vec<DeadLetter>>> + Send;
+    /// Looks at up to `max` (1 to 100) dead letters without taking them, in an order that stays the same from page to
+    /// page. On AWS a look hides them from another look for a moment, and sees at most the first thousand or so.
+    fn dead_letters(
+        &self,
+        queue: Queue,
+        cursor: Option<&str>,
+        max: usize,
+    ) -> impl Future<Output = StoreResult<Page<DeadLetter>>> + Send;
 
-    /// Sends all dead letters back to their queue with a fresh receive count; answers about how many.
-    fn redrive(&self, queue: Queue) -> impl Future<Output = StoreResult<u64>> + Send;
+    /// Looks at one dead letter.
+    fn dead_letter(&self, queue: Queue, id: &str) -> impl Future<Output = StoreResult<Option<DeadLetter>>> + Send;
+
+    /// Sends dead letters back to their queue with a fresh receive count; answers about how many. On AWS all of them are
+    /// on their way when this returns, not yet there.
+    fn redrive(&self, queue: Queue, which: &Letters) -> impl Future<Output = StoreResult<u64>> + Send;
+
+    /// Deletes dead letters for good; answers about how many.
+    fn delete_dead_letters(&self, queue: Queue, which: &Letters) -> impl Future<Output = StoreResult<u64>> + Send;
 }
 
 /// What a listing of blobs says of one.

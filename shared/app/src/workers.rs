@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::executions::{LogId, Thread, engine};
 use crate::ids::{ExecutionId, ProjectId};
 use crate::ports::{Delivery, Ports, Queue};
+use crate::queues;
 
 /// A task that somebody has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,9 +129,18 @@ pub async fn handle<P: Ports, E: Executor>(
     if let Err(error) = &handled
         && delivery.receive_count >= Queue::MAX_RECEIVES
     {
+        queues::note_reason(ports, queue, &delivery.id, error.code(), &queues::told(error)).await;
         engine::note_dead_letter(ports, queue, delivery, error).await;
     }
     handled
+}
+
+/// Notes that the handler of a message panicked, where it is not delivered again.
+pub async fn note_panic<P: Ports>(ports: &P, queue: Queue, message: &str, receive_count: u32) {
+    if receive_count >= Queue::MAX_RECEIVES {
+        let text = "the worker ended in the middle: its log says where";
+        queues::note_reason(ports, queue, message, queues::PANICKED, text).await;
+    }
 }
 
 /// The task at which a thread stands, if it is that one and nobody is known to have done it.

@@ -32,6 +32,8 @@ pub struct NumberedEvent {
     pub id: u64,
     /// The event that led to it; 0 for the first.
     pub previous: u64,
+    /// The entry of the execution's own log that has it; `None` for events of children.
+    pub entry: Option<u64>,
     /// When it was committed.
     pub at: Timestamp,
     /// Its type.
@@ -140,6 +142,7 @@ pub fn number(mut parts: Vec<HistoryPart>) -> Vec<NumberedEvent> {
             numbered.push(NumberedEvent {
                 id,
                 previous,
+                entry: part.path.is_empty().then_some(part.seq),
                 at: part.at,
                 kind: event.kind,
                 details: event.details.into_fields(),

@@ -22,7 +22,16 @@ pub(crate) struct DeleteEntry {
     pub(crate) receipt_handle: String,
 }
 
-/// `SendMessageBatch` and `DeleteMessageBatch`
+/// An entry of `ChangeMessageVisibilityBatch`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct VisibilityEntry {
+    pub(crate) id: String,
+    pub(crate) receipt_handle: String,
+    pub(crate) visibility_timeout: i32,
+}
+
+/// `SendMessageBatch`, `DeleteMessageBatch` and `ChangeMessageVisibilityBatch`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Batch<'a, E> {

@@ -1,11 +1,13 @@
 //! Queues on SQS, and timers on EventBridge Scheduler.
 
+mod dead;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_app::Timestamp;
 use millrace_app::ports::{
-    DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError, StoreResult,
+    DeadLetter, Delivery, Letters, MessageQueues, OutgoingMessage, Page, Queue, QueueDepth, StoreError, StoreResult,
 };
 use serde_json::json;
 
@@ -13,8 +15,7 @@ use crate::clock::now;
 use crate::dynamo::pause;
 use crate::gather::Gather;
 use crate::messages::{
-    Batch, BatchAnswer, DeleteEntry, FlexibleTimeWindow, Message, QueueAttributes, Received, Schedule, SendEntry,
-    Target,
+    Batch, BatchAnswer, FlexibleTimeWindow, Message, QueueAttributes, Received, Schedule, SendEntry, Target,
 };
 use crate::services::{CallFailed, SQS, Services, body};
 
@@ -35,9 +36,6 @@ const MAX_VISIBILITY: u64 = 12 * 60 * 60;
 
 /// How often the part of a batch that SQS could not take is sent again.
 const SEND_ATTEMPTS: u32 = 5;
-
-/// How often looking at dead letters may bring nothing new before it ends: SQS answers from a sample of its hosts.
-const IDLE_PEEKS: u32 = 3;
 
 /// Seconds from now until a time, rounded up.
 fn seconds_until(at: Timestamp, now: Timestamp) -> i64 {
@@ -97,6 +95,8 @@ fn is_stale_receipt(error: &CallFailed) -> bool {
 }
 
 const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
+const SENT: &str = "SentTimestamp";
+const FIRST_RECEIVE: &str = "ApproximateFirstReceiveTimestamp";
 
 fn receive_count(message: &Message) -> u32 {
     message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok()).unwrap_or(1)
@@ -174,7 +174,7 @@ impl SqsQueues {
         let QueueAttributes { attributes } = answer.map_err(|error| StoreError::unavailable(DEPTH, error))?;
         let number = |name: &str| attributes.get(name).and_then(|number| number.parse().ok()).unwrap_or_default();
         let [ready, in_flight, delayed] = names.map(number);
-        Ok(QueueDepth { ready, in_flight, delayed, dead: 0 })
+        Ok(QueueDepth { ready, in_flight, delayed, dead: 0, oldest_at: None })
     }
 
     async fn take(&self, url: &str, max: usize, visibility: Duration, wait: Duration) -> StoreResult<Vec<Message>> {
@@ -184,7 +184,7 @@ impl SqsQueues {
             "MaxNumberOfMessages": max.clamp(1, BATCH),
             "VisibilityTimeout": seconds(visibility, MAX_VISIBILITY),
             "WaitTimeSeconds": seconds(wait, MAX_WAIT),
-            "MessageSystemAttributeNames": [RECEIVE_COUNT],
+            "MessageSystemAttributeNames": [RECEIVE_COUNT, SENT, FIRST_RECEIVE],
         });
         let answer = self.services.ask(&SQS, "ReceiveMessage", body(RECEIVE, &request)?).await;
         let Received { messages } = answer.map_err(|error| StoreError::unavailable(RECEIVE, error))?;
@@ -197,35 +197,6 @@ impl SqsQueues {
             Err(error) if !is_stale_receipt(&error) => Err(StoreError::unavailable(name, error)),
             _ => Ok(()),
         }
-    }
-
-    /// Moves up to `limit` dead letters: receives, sends and deletes them. For a service that can't do it itself.
-    async fn move_by_hand(&self, from: &str, to: &str, limit: u64) -> StoreResult<u64> {
-        const REDRIVE: &str = "MessageQueues::redrive";
-        let mut moved = 0;
-        while moved < limit {
-            let messages = self.take(from, BATCH, Duration::from_secs(60), Duration::ZERO).await?;
-            if messages.is_empty() {
-                break;
-            }
-            let mut deletes = Vec::with_capacity(messages.len());
-            let mut sends = Vec::with_capacity(messages.len());
-            for (id, message) in messages.into_iter().enumerate() {
-                let body = message.body.unwrap_or_default();
-                sends.push((OutgoingMessage { name: id.to_string(), body, deliver_at: None }, 0));
-                let receipt_handle = message.receipt_handle.unwrap_or_default();
-                deletes.push(DeleteEntry { id: id.to_string(), receipt_handle });
-            }
-            moved += u64::try_from(sends.len()).unwrap_or(u64::MAX);
-            for batch in batches(sends) {
-                self.send_batch(to, batch).await?;
-            }
-            // What is not deleted now is moved again later: at least once.
-            let delete = body(REDRIVE, &Batch { queue_url: from, entries: &deletes })?;
-            let deleted = self.services.json(&SQS, "DeleteMessageBatch", delete).await;
-            deleted.map_err(|error| StoreError::unavailable(REDRIVE, error))?;
-        }
-        Ok(moved)
     }
 }
 
@@ -300,44 +271,25 @@ impl MessageQueues for SqsQueues {
         Ok(QueueDepth { dead: dead.ready + dead.in_flight + dead.delayed, ..depth })
     }
 
-    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
-        let url = self.dead_letter_url(queue)?;
-        let mut letters: Vec<DeadLetter> = Vec::new();
-        let mut idle = 0;
-        while letters.len() < max && idle < IDLE_PEEKS {
-            let before = letters.len();
-            for message in self.take(url, BATCH, Duration::ZERO, Duration::ZERO).await? {
-                let receive_count = receive_count(&message);
-                let (Some(id), Some(body)) = (message.message_id, message.body) else {
-                    continue;
-                };
-                if letters.len() < max && letters.iter().all(|letter| letter.id != id) {
-                    letters.push(DeadLetter { id, body, receive_count });
-                }
-            }
-            idle = if letters.len() == before { idle + 1 } else { 0 };
-        }
-        Ok(letters)
+    async fn dead_letters(&self, queue: Queue, cursor: Option<&str>, max: usize) -> StoreResult<Page<DeadLetter>> {
+        self.dead_page(queue, cursor, max).await
     }
 
-    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
-        let (from, to) = (self.dead_letter_url(queue)?, self.url(queue)?);
-        let dead = self.count(from).await?;
-        let dead = dead.ready + dead.in_flight;
-        if dead == 0 {
-            return Ok(0);
+    async fn dead_letter(&self, queue: Queue, id: &str) -> StoreResult<Option<DeadLetter>> {
+        self.dead_one(queue, id).await
+    }
+
+    async fn redrive(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        match which {
+            Letters::All => self.redrive_all(queue).await,
+            Letters::Of(ids) => self.redrive_some(queue, ids).await,
         }
-        const REDRIVE: &str = "MessageQueues::redrive";
-        let region = self.services.config.endpoints.region();
-        let request = json!({ "SourceArn": queue_arn(region, from)?, "DestinationArn": queue_arn(region, to)? });
-        match self.services.json(&SQS, "StartMessageMoveTask", body(REDRIVE, &request)?).await {
-            Ok(_) => Ok(dead),
-            // A stand-in without the operation, or a move that is under way already: moving by hand beside it is safe.
-            Err(error) if error.is_callers() => {
-                tracing::info!(queue = queue.name(), %error, "moving dead letters by hand");
-                self.move_by_hand(from, to, dead).await
-            }
-            Err(error) => Err(StoreError::unavailable(REDRIVE, error)),
+    }
+
+    async fn delete_dead_letters(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        match which {
+            Letters::All => self.purge(queue).await,
+            Letters::Of(ids) => self.delete_some(queue, ids).await,
         }
     }
 }

@@ -150,6 +150,7 @@ where
             }
             None => {
                 tracing::error!("handling a message panicked");
+                workers::note_panic(ports, queue, &id, count).await;
                 None
             }
         };

@@ -65,9 +65,13 @@ impl World {
     }
 
     async fn key(&self, owner: &str, role: Role, expires_at: Option<Timestamp>) -> IssuedKey {
-        let manager = Manager { owner: owner.to_owned(), operator: false };
+        self.new_key(owner, role, expires_at, false).await
+    }
+
+    async fn new_key(&self, owner: &str, role: Role, expires_at: Option<Timestamp>, operator: bool) -> IssuedKey {
+        let manager = Manager { owner: owner.to_owned(), operator };
         let name = "test".to_owned();
-        let new = NewKey { owner: None, name, role, operator: false, expires_at, access_key: false };
+        let new = NewKey { owner: None, name, role, operator, expires_at, access_key: false };
         identity::create_key(&self.ports, &manager, new).await.unwrap()
     }
 
@@ -104,6 +108,8 @@ struct Operation {
     method: String,
     path: String,
     role: Option<Role>,
+    /// Only for operators, whose role is [`Role::Admin`].
+    operator: bool,
     example: Option<Value>,
 }
 
@@ -123,8 +129,10 @@ fn operations() -> Vec<Operation> {
                 }
             }
             roles.dedup();
+            let operator = roles == ["operator"];
             let role = match roles.as_slice() {
                 [] => None,
+                ["operator"] => Some(Role::Admin),
                 [one] => Some(one.parse().unwrap()),
                 more => panic!("{name}: {more:?}"),
             };
@@ -134,7 +142,7 @@ fn operations() -> Vec<Operation> {
             let example = operation["requestBody"]
                 .is_object()
                 .then(|| schema.and_then(|schema| schema.get("example")).cloned().unwrap_or_else(|| json!({})));
-            all.push(Operation { name, method, path: path.clone(), role, example });
+            all.push(Operation { name, method, path: path.clone(), role, operator, example });
         }
     }
     assert!(all.len() > 60, "{}", all.len());
@@ -224,6 +232,14 @@ async fn too_small_a_role_is_told_what_is_missing() {
             if role < needed {
                 assert_problem(&answer, &name, 403, "forbidden");
                 assert!(answer.body["detail"].as_str().unwrap().contains(needed.name()), "{name}");
+            } else if operation.operator {
+                // Not even whether there is such a thing is told.
+                assert_problem(&answer, &name, 403, "forbidden");
+                assert!(answer.body["detail"].as_str().unwrap().contains("operator"), "{name}");
+                let key = world.new_key("ann", role, None, true).await;
+                let body = operation.example.as_ref();
+                let answer = world.as_key(&operation.method, &path, key.text.expose(), body).await;
+                assert_eq!(answer.status, 404, "{name}, an operator: {}", answer.text);
             } else {
                 assert!(!matches!(answer.status.as_u16(), 401 | 403), "{name}: {}", answer.text);
             }
@@ -303,7 +319,8 @@ async fn another_owner_s_things_are_not_there() {
     };
     let mut seen = 0;
     for operation in operations() {
-        if operation.role.is_none() || !operation.path.contains('{') || NOBODYS.contains(&operation.name.as_str()) {
+        let is_nobodys = NOBODYS.contains(&operation.name.as_str()) || operation.operator;
+        if operation.role.is_none() || !operation.path.contains('{') || is_nobodys {
             continue;
         }
         let Some((real, none)) = real_and_not(&operation.path) else {

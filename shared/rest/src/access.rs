@@ -25,6 +25,8 @@ pub(crate) enum Access {
     Run,
     /// A caller who may change what is there.
     Admin,
+    /// A caller who may see and change what belongs to no owner, or to any.
+    Operator,
 }
 
 impl Access {
@@ -34,7 +36,15 @@ impl Access {
             Self::Open => None,
             Self::Read => Some(Role::Read),
             Self::Run => Some(Role::Run),
-            Self::Admin => Some(Role::Admin),
+            Self::Admin | Self::Operator => Some(Role::Admin),
+        }
+    }
+
+    /// What the description calls it.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Operator => Some("operator"),
+            other => other.role().map(Role::name),
         }
     }
 }
@@ -68,6 +78,7 @@ pub(crate) async fn guard(
     match extensions.get::<Caller>() {
         None => Problem::unauthorized("the request does not say who calls").into_response(),
         Some(caller) if !caller.role.allows(needed) => Problem::forbidden(caller.role, needed).into_response(),
+        Some(caller) if access == Access::Operator && !caller.operator => Problem::operators_only().into_response(),
         Some(_) => next.run(request).await,
     }
 }
@@ -98,15 +109,15 @@ pub(crate) fn describe_schemes(document: &mut OpenApi) {
 
 /// Describes what an operation needs: each way will do, with this role (OpenAPI 3.1 allows role names for every scheme).
 pub(crate) fn describe(access: Access, operation: &mut Operation) {
-    let ways = |role: Role| SCHEMES.map(|scheme| SecurityRequirement::new(scheme, [role.name()])).to_vec();
-    operation.security = Some(access.role().map(ways).unwrap_or_default());
+    let ways = |word: &str| SCHEMES.map(|scheme| SecurityRequirement::new(scheme, [word])).to_vec();
+    operation.security = Some(access.word().map(ways).unwrap_or_default());
 }
 
 /// The problems that follow from what an operation needs.
 pub(crate) const fn problems(access: Access) -> &'static [(&'static str, &'static str)] {
     match access {
         Access::Open => &[],
-        Access::Read | Access::Run | Access::Admin => &[
+        Access::Read | Access::Run | Access::Admin | Access::Operator => &[
             ("401", "`unauthorized`"),
             ("403", "`forbidden`"),
             ("429", "`too-many-requests`"),

@@ -25,6 +25,7 @@ mod openapi;
 mod params;
 mod problem;
 mod projects;
+mod queues;
 mod reports;
 mod schedules;
 mod sign_in;

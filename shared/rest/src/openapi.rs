@@ -19,7 +19,7 @@ use crate::problem::ProblemBody;
 use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, reports, schedules, sign_in, tasks, templates, triggers, versions, views, workflows,
+    projects, queues, reports, schedules, sign_in, tasks, templates, triggers, versions, views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -53,6 +53,7 @@ macro_rules! routes {
                 (name = "templates", description = "What projects are made from"),
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
                 (name = "webhooks", description = "Events that others send, and the workflows that they start"),
+                (name = "queues", description = "The deployment's queues and their dead letters"),
                 (name = "keys", description = "API keys, and who calls"),
                 (name = "server", description = "The server itself"),
             ),
@@ -156,6 +157,12 @@ routes! {
     events::{ replay_events, __path_replay_events } Run;
     events::{ get_event, __path_get_event } Read;
     events::{ replay_event, __path_replay_event } Run;
+    queues::{ list_queues, __path_list_queues } Admin;
+    queues::{ list_dead_letters, __path_list_dead_letters } Operator;
+    queues::{ delete_dead_letters, __path_delete_dead_letters } Operator;
+    queues::{ redrive_dead_letters, __path_redrive_dead_letters } Operator;
+    queues::{ get_dead_letter, __path_get_dead_letter } Operator;
+    queues::{ delete_dead_letter, __path_delete_dead_letter } Operator;
     templates::{ list_templates, __path_list_templates } Read;
     templates::{ get_template, __path_get_template } Read;
     sign_in::{ get_sign_in, __path_get_sign_in } Open;

@@ -180,6 +180,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// The caller is no operator.
+    pub(crate) fn operators_only() -> Self {
+        let detail = "this needs an operator's key: it shows or changes what may be any owner's";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
     pub(crate) fn uri_too_long(limit: usize) -> Self {
         let detail = format!("the address has more than {limit} bytes");
         Self::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail)

@@ -1,6 +1,8 @@
 //! The ports in memory, with a clock that is set by hand and seeded randomness: nothing in them differs between two
 //! runs of the same test.
 
+mod queues;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +12,8 @@ use millrace_app::Timestamp;
 use millrace_app::changes::{Change, ChangeFeed, NOTIFIED, matches};
 use millrace_app::executions::{JoinArm, LogEntry, LogId};
 use millrace_app::ports::{
-    BlobInfo, BlobStore, Clock, Condition, DeadLetter, Delivery, ExecutionLog, IdSource, Index, MessageQueues, Order,
-    OutgoingMessage, Page, Ports, Query, Queue, QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore,
-    StoreError, StoreResult, Write,
+    BlobInfo, BlobStore, Clock, Condition, ExecutionLog, IdSource, Index, Order, Page, Ports, Query, Queue, Record,
+    RecordKey, RecordStore, Secret, SecretStore, StoreError, StoreResult, Write,
 };
 
 /// The first time that a fresh clock tells: 2026-01-01T00:00:00Z.
@@ -49,6 +50,10 @@ struct Message {
     receives: u32,
     receipt: u64,
     copied: bool,
+    sent_at: Timestamp,
+    /// When it could be received for the first time.
+    due_at: Timestamp,
+    first_received_at: Option<Timestamp>,
 }
 
 impl Message {
@@ -396,126 +401,6 @@ pub(crate) async fn give_way() {
         std::task::Poll::Pending
     })
     .await;
-}
-
-impl MemoryPorts {
-    fn take(&self, queue: Queue, max: usize, visibility: Duration) -> Vec<Delivery> {
-        let (now, early) = (self.now(), self.early.load(Ordering::SeqCst));
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let messages = state.queues.entry(queue).or_default();
-        let (spent, rest): (Vec<_>, Vec<_>) = std::mem::take(messages)
-            .into_iter()
-            .partition(|message| message.visible_at <= now && message.receives >= Queue::MAX_RECEIVES);
-        *messages = rest;
-        state.dead.entry(queue).or_default().extend(spent);
-        let hidden = i64::try_from(visibility.as_millis()).unwrap_or(i64::MAX);
-        let mut deliveries = Vec::new();
-        for message in messages.iter_mut().filter(|message| message.comes_at(early) <= now).take(max) {
-            state.last_message += 1;
-            message.receives += 1;
-            message.receipt = state.last_message;
-            message.visible_at = now.plus_millis(hidden);
-            deliveries.push(Delivery {
-                id: message.id.to_string(),
-                receipt: message.receipt.to_string(),
-                body: message.body.clone(),
-                receive_count: message.receives,
-            });
-        }
-        deliveries
-    }
-}
-
-impl MessageQueues for MemoryPorts {
-    async fn send(&self, queue: Queue, messages: Vec<OutgoingMessage>) -> StoreResult<()> {
-        let limit = OutgoingMessage::MAX_BYTES;
-        if let Some(size) = messages.iter().map(|message| message.body.len()).find(|size| *size > limit) {
-            return Err(StoreError::TooLarge { what: "a message", size, limit });
-        }
-        let now = self.now();
-        let mut state = self.state();
-        for message in messages {
-            state.last_message += 1;
-            let id = state.last_message;
-            let visible_at = message.deliver_at.unwrap_or(now).max(now);
-            let message = Message { id, body: message.body, visible_at, receives: 0, receipt: 0, copied: false };
-            state.queues.entry(queue).or_default().push(message);
-        }
-        Ok(())
-    }
-
-    async fn receive(
-        &self,
-        queue: Queue,
-        max: usize,
-        visibility: Duration,
-        wait: Duration,
-    ) -> StoreResult<Vec<Delivery>> {
-        /// Virtual time doesn't pass while a caller waits; others only get their turns.
-        const TURNS: usize = 1000;
-        for _ in 0..if wait.is_zero() { 0 } else { TURNS } {
-            let taken = self.take(queue, max, visibility);
-            if !taken.is_empty() {
-                return Ok(taken);
-            }
-            give_way().await;
-        }
-        Ok(self.take(queue, max, visibility))
-    }
-
-    async fn delete(&self, queue: Queue, receipt: &str) -> StoreResult<()> {
-        let mut state = self.state();
-        let messages = state.queues.entry(queue).or_default();
-        messages.retain(|message| message.receipt == 0 || message.receipt.to_string() != receipt);
-        Ok(())
-    }
-
-    async fn release(&self, queue: Queue, receipt: &str, delay: Duration) -> StoreResult<()> {
-        let visible_at = self.now().plus_millis(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
-        let mut state = self.state();
-        let messages = state.queues.entry(queue).or_default();
-        for message in messages.iter_mut().filter(|message| message.receipt.to_string() == receipt) {
-            message.visible_at = visible_at;
-        }
-        Ok(())
-    }
-
-    async fn depth(&self, queue: Queue) -> StoreResult<QueueDepth> {
-        let now = self.now();
-        let state = self.state();
-        let mut depth = QueueDepth { dead: state.dead.get(&queue).map_or(0, Vec::len) as u64, ..QueueDepth::default() };
-        for message in state.queues.get(&queue).into_iter().flatten() {
-            match (message.visible_at <= now, message.receipt) {
-                (true, _) => depth.ready += 1,
-                (false, 0) => depth.delayed += 1,
-                (false, _) => depth.in_flight += 1,
-            }
-        }
-        Ok(depth)
-    }
-
-    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
-        let state = self.state();
-        let dead = state.dead.get(&queue).into_iter().flatten().take(max);
-        Ok(dead
-            .map(|message| DeadLetter {
-                id: message.id.to_string(),
-                body: message.body.clone(),
-                receive_count: message.receives,
-            })
-            .collect())
-    }
-
-    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
-        let now = self.now();
-        let mut state = self.state();
-        let dead = state.dead.remove(&queue).unwrap_or_default();
-        let count = dead.len() as u64;
-        let fresh = dead.into_iter().map(|message| Message { visible_at: now, receives: 0, receipt: 0, ..message });
-        state.queues.entry(queue).or_default().extend(fresh);
-        Ok(count)
-    }
 }
 
 impl BlobStore for MemoryPorts {

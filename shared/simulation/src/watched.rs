@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use millrace_app::executions::{JoinArm, LogEntry, LogId};
 use millrace_app::ports::{
-    BlobInfo, BlobStore, DeadLetter, Delivery, ExecutionLog, MessageQueues, OutgoingMessage, Page, Ports, Query, Queue,
-    QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore, StoreError, StoreResult, Write,
+    BlobInfo, BlobStore, DeadLetter, Delivery, ExecutionLog, Letters, MessageQueues, OutgoingMessage, Page, Ports,
+    Query, Queue, QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore, StoreError, StoreResult, Write,
 };
 
 use crate::memory::give_way;
@@ -210,12 +210,20 @@ impl<P: Ports, W: Watcher> MessageQueues for Watched<P, W> {
         self.watch(Call::Queue, self.inner.queues().depth(queue)).await
     }
 
-    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
-        self.watch(Call::Queue, self.inner.queues().dead_letters(queue, max)).await
+    async fn dead_letters(&self, queue: Queue, cursor: Option<&str>, max: usize) -> StoreResult<Page<DeadLetter>> {
+        self.watch(Call::Queue, self.inner.queues().dead_letters(queue, cursor, max)).await
     }
 
-    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
-        self.watch(Call::Queue, self.inner.queues().redrive(queue)).await
+    async fn dead_letter(&self, queue: Queue, id: &str) -> StoreResult<Option<DeadLetter>> {
+        self.watch(Call::Queue, self.inner.queues().dead_letter(queue, id)).await
+    }
+
+    async fn redrive(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        self.watch(Call::Queue, self.inner.queues().redrive(queue, which)).await
+    }
+
+    async fn delete_dead_letters(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        self.watch(Call::Queue, self.inner.queues().delete_dead_letters(queue, which)).await
     }
 }
 

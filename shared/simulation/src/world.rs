@@ -16,7 +16,7 @@ use millrace_app::executions::{
 use millrace_app::ids::ExecutionId;
 use millrace_app::keys;
 use millrace_app::map_runs::{self, MapExecution, MapRunView};
-use millrace_app::ports::{BlobStore, Clock, MessageQueues, Ports, Queue};
+use millrace_app::ports::{BlobStore, Clock, Letters, MessageQueues, Ports, Queue};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult, handle};
 use millrace_app::{Error, PayloadLimit, Timestamp};
 use serde_json::{Value, json};
@@ -366,7 +366,7 @@ impl World {
             // A sweep that dies is repeated at the next turn.
             let _ = sweep(ports, Patience::Grace).await;
             for queue in Queue::ALL {
-                memory.redrive(queue).await.expect("memory redrives");
+                memory.redrive(queue, &Letters::All).await.expect("memory redrives");
             }
             turn.next_sweep = memory.now().plus_millis(millis(SWEEP_EVERY));
             return;

@@ -22,7 +22,9 @@ use millrace_app::executions::{
 };
 use millrace_app::ids::ExecutionId;
 use millrace_app::limits::{Figures, change_limit, describe_limit, list_limits};
-use millrace_app::ports::{Clock, ExecutionLog, Index, MessageQueues, Order, Ports, Query, Queue, Record, RecordStore};
+use millrace_app::ports::{
+    Clock, ExecutionLog, Index, Letters, MessageQueues, Order, Ports, Query, Queue, Record, RecordStore,
+};
 use millrace_app::workers::handle;
 use millrace_app::{Error, PayloadLimit, Timestamp, keys};
 use millrace_simulation::world::{Fates, Script, Trouble};
@@ -158,7 +160,7 @@ impl World {
         if now >= self.swept.plus_millis(300_000) {
             let _ = sweep(&self.ports, Patience::Grace).await;
             for queue in Queue::ALL {
-                self.memory.redrive(queue).await.unwrap();
+                self.memory.redrive(queue, &Letters::All).await.unwrap();
             }
             self.swept = now;
             return;

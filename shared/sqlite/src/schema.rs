@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::open::OpenError;
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 const VERSION_1: &str = "
 -- Entries of executions' logs. An execution's own log has its id as scope and 0 as child; the log of a child has
@@ -72,8 +72,16 @@ CREATE TABLE change(
 ) STRICT;
 ";
 
-/// Blobs from before have the time of the migration: nobody takes them for older than they are.
 const VERSION_4: &str = "
+-- When a message was sent, when it could be received for the first time, and when it was received first since it was sent
+-- or redriven. 0: not known, or not yet.
+ALTER TABLE message ADD COLUMN sent_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN first_received_at INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Blobs from before have the time of the migration: nobody takes them for older than they are.
+const VERSION_5: &str = "
 ALTER TABLE blob ADD COLUMN modified_at INTEGER NOT NULL DEFAULT 0;
 UPDATE blob SET modified_at = unixepoch() * 1000;
 ";

@@ -3,14 +3,17 @@ import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
+import { forkPoints, pointOf } from "../../asl/fork";
+import type { HistoryEvent } from "../../asl/history";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 
 type Execution = Schemas["Execution"];
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const PATH = (id: string) => ({ params: { path: { id } } });
 
 /** Asks why an execution is stopped. */
@@ -73,9 +76,16 @@ export function RedriveDialog({ execution, onClose }: { execution: Execution; on
 }
 
 /** Asks from where and with what a new execution goes on. */
-export function ForkDialog({ execution, onClose }: { execution: Execution; onClose: () => void }) {
+export function ForkDialog({ execution, events, event, onClose }: { execution: Execution; events: HistoryEvent[]; event: HistoryEvent | null; onClose: () => void }) {
   const navigate = useNavigate();
-  const [sequence, setSequence] = useState("0");
+  const points = useMemo(() => forkPoints(events), [events]);
+  const [sequence, setSequence] = useState(() => String(pointOf(points, event)?.sequence ?? 0));
+  const places = points.map((point) => ({
+    value: String(point.sequence),
+    label: point.state === null ? "Its start" : `At ${point.state}`,
+    ...(point.event === null ? {} : { description: `after event ${point.event.id}, ${point.event.type}` }),
+    ...(point.event === null ? {} : { labelTag: TIME.format(new Date(point.event.timestamp)) }),
+  }));
   const [name, setName] = useState(() => `${execution.name.slice(0, 60)}-fork-${Date.now().toString(36)}`);
   const [version, setVersion] = useState("");
   const [withInput, setWithInput] = useState(false);
@@ -91,14 +101,14 @@ export function ForkDialog({ execution, onClose }: { execution: Execution; onClo
     void navigate(`/executions/${made.id}`);
   };
   return (
-    <Confirm title="Fork the execution" action="Fork" disabled={name === "" || sequence === ""} onClose={onClose} onConfirm={fork}>
+    <Confirm title="Fork the execution" action="Fork" disabled={name === ""} onClose={onClose} onConfirm={fork}>
       <SpaceBetween size="m">
         <div>A new execution begins where this one stood, with its history up to there. This one stays as it is.</div>
         <FormField
-          label="From entry of its log"
-          description="0 is its start. Each time it went on after a task or a wait of its own is the next entry; entries of branches and items don't count."
+          label="From"
+          description="The event that is chosen on the page, or another place where it went on by itself. A fork begins at a state of the execution's own, not within a branch or an item."
         >
-          <Input type="number" value={sequence} onChange={({ detail }) => { setSequence(detail.value); }} />
+          <Select filteringType="auto" virtualScroll options={places} selectedOption={places.find((place) => place.value === sequence) ?? null} onChange={({ detail }) => { setSequence(detail.selectedOption.value ?? "0"); }} />
         </FormField>
         <FormField label="Name of the new execution"><Input value={name} onChange={({ detail }) => { setName(detail.value); }} /></FormField>
         <FormField label="Definition"><VersionSelect workflow={execution.workflow_id} version={version} onChange={setVersion} /></FormField>

@@ -73,11 +73,16 @@ export default function ExecutionPage() {
 
   return (
     <SpaceBetween size="l">
-      <Heading execution={execution} />
+      <Heading execution={execution} events={events} event={events.find((one) => one.id === event) ?? null} />
       {query.error !== null && <ProblemAlert error={query.error} />}
       {(execution.error !== null || execution.cause !== null) && (
         <Alert type={execution.status === "ABORTED" ? "info" : "error"} header={execution.error ?? "Stopped"}>
           {execution.cause ?? "No cause was told."}
+        </Alert>
+      )}
+      {running && execution.stuck && (
+        <Alert type="warning" header="A message of it was given up" action={<Link to={`/queues/${execution.stuck.queue}`}>To the dead letters</Link>}>
+          On <Time at={execution.stuck.since} /> one on the queue {execution.stuck.queue} failed for the last time (<code>{execution.stuck.error}</code>). What waits for it stands still until that is redriven.
         </Alert>
       )}
       {execution.queued && (
@@ -125,7 +130,7 @@ function useNow(running: boolean): number {
   return now;
 }
 
-function Heading({ execution }: { execution: Schemas["Execution"] }) {
+function Heading({ execution, events, event }: { execution: Schemas["Execution"]; events: HistoryEvent[]; event: HistoryEvent | null }) {
   const { id } = execution;
   const refresh = useRefresh();
   const { busy, run } = useAction();
@@ -152,7 +157,7 @@ function Heading({ execution }: { execution: Schemas["Execution"] }) {
             {running && (execution.paused ? <Button loading={busy} onClick={() => void control("resume")}>Resume</Button> : <Button loading={busy} onClick={() => void control("pause")}>Pause</Button>)}
             {running && <Button onClick={() => { setDialog("stop"); }}>Stop</Button>}
             {!running && execution.status !== "SUCCEEDED" && <Button onClick={() => { setDialog("redrive"); }}>Redrive</Button>}
-            {execution.workflow_id !== null && <Button onClick={() => { setDialog("fork"); }}>Fork</Button>}
+            {execution.workflow_id !== null && <Button onClick={() => { setDialog("fork"); }}>{event === null ? "Fork" : "Fork from here"}</Button>}
             <ButtonDropdown
               items={[
                 { id: "svg", text: "Graph as SVG", href: `/api/executions/${id}/graph?format=svg`, external: true },
@@ -190,7 +195,7 @@ function Heading({ execution }: { execution: Schemas["Execution"] }) {
       />
       {dialog === "stop" && <StopDialog id={id} onClose={close} />}
       {dialog === "redrive" && <RedriveDialog execution={execution} onClose={close} />}
-      {dialog === "fork" && <ForkDialog execution={execution} onClose={close} />}
+      {dialog === "fork" && <ForkDialog execution={execution} events={events} event={event} onClose={close} />}
     </SpaceBetween>
   );
 }

@@ -23,6 +23,10 @@ pub struct HistoryItem {
     pub id: u64,
     /// The event that led to it; 0 for the first.
     pub previous_event_id: u64,
+    /// The entry of the execution's own log that has it, which a fork names; `None` for events of children, and for those
+    /// that a fork has from its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
     /// When it was committed.
     pub timestamp: Timestamp,
     /// Its type.
@@ -66,7 +70,7 @@ pub(crate) fn joined(before: Vec<HistoryItem>, items: Vec<HistoryItem>) -> Vec<H
         previous_event_id: if item.previous_event_id == 0 { last } else { item.previous_event_id + offset },
         ..item
     });
-    before.into_iter().chain(after).collect()
+    before.into_iter().map(|item| HistoryItem { entry: None, ..item }).chain(after).collect()
 }
 
 /// The history of an execution up to an entry of its own log, as far as a fork of that entry has it: without the children
@@ -110,8 +114,8 @@ pub(crate) fn of_events(at: Timestamp, events: Vec<HistoryEvent>) -> Vec<History
 
 impl From<NumberedEvent> for HistoryItem {
     fn from(event: NumberedEvent) -> Self {
-        let NumberedEvent { id, previous, at, kind, details } = event;
-        Self { id, previous_event_id: previous, timestamp: at, kind, details }
+        let NumberedEvent { id, previous, entry, at, kind, details } = event;
+        Self { id, previous_event_id: previous, entry, timestamp: at, kind, details }
     }
 }
 

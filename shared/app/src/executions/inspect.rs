@@ -68,6 +68,9 @@ pub async fn describe_execution<P: Ports>(ports: &P, id: &ExecutionId) -> Result
             output = Some(value.clone());
         }
     }
+    // Its own log went on since, or it is over.
+    let is_over = execution.status != ExecutionStatus::Running;
+    execution.stuck = execution.stuck.filter(|stuck| !is_over && thread.at <= stuck.since);
     let state = thread.snapshot.state().map(ToOwned::to_owned);
     let paused = execution.status == ExecutionStatus::Running && thread.snapshot.is_paused();
     let queued = match &execution.limits {

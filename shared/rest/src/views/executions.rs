@@ -99,6 +99,22 @@ pub(crate) struct ExecutionView {
     /// Where it waits to begin, since a limit leaves no room; null once it has begun.
     #[schema(required = true)]
     queued: Option<QueuedView>,
+    /// A message of it that was given up while it ran; null when none was, and once it has ended.
+    #[schema(required = true)]
+    stuck: Option<StuckView>,
+}
+
+/// A message that went to the dead letters of its queue.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stuck)]
+struct StuckView {
+    /// The queue.
+    queue: String,
+    /// When it was given up.
+    #[schema(format = DateTime)]
+    since: String,
+    /// The code of its last error.
+    error: String,
 }
 
 /// An execution that waits to begin.
@@ -117,7 +133,13 @@ struct QueuedView {
 
 impl From<executions::ExecutionView> for ExecutionView {
     fn from(view: executions::ExecutionView) -> Self {
+        let stuck = view.execution.stuck.clone();
         Self {
+            stuck: stuck.map(|stuck| StuckView {
+                queue: stuck.queue,
+                since: stuck.since.to_string(),
+                error: stuck.error,
+            }),
             summary: view.execution.into(),
             input: view.input,
             output: view.output.unwrap_or_default(),
@@ -140,6 +162,10 @@ pub(crate) struct EventItemView {
     id: u64,
     /// The event that led to it; 0 for the first.
     previous_event_id: u64,
+    /// The entry of the execution's own log that has it: where a fork may begin. Null for events of branches and items, and for
+    /// those that a fork has from its source.
+    #[schema(required = true)]
+    entry: Option<u64>,
     /// As Step Functions spells it.
     #[serde(rename = "type")]
     #[schema(example = "TaskStateEntered")]
@@ -157,6 +183,7 @@ impl From<HistoryItem> for EventItemView {
         Self {
             id: item.id,
             previous_event_id: item.previous_event_id,
+            entry: item.entry,
             kind: item.kind.name(),
             timestamp: item.timestamp.to_string(),
             details: item.details,

@@ -24,6 +24,11 @@ async fn the_examples_of_schedules_work() {
     assert_eq!(run("schedules").await, 7);
 }
 
+#[tokio::test]
+async fn the_examples_of_queues_work() {
+    assert_eq!(run("queues").await, 4);
+}
+
 /// Runs the examples of a page. Answers how many calls there were.
 async fn run(page: &str) -> usize {
     let server = Server::new();

@@ -20,6 +20,7 @@ mod import;
 mod keys;
 mod lifecycle;
 mod listing;
+mod queues;
 mod schedules;
 mod support;
 mod tasks;

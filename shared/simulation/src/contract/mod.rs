@@ -3,7 +3,7 @@
 //! An adapter says how its ports are made and how time passes ([`ContractEnv`]), and [`contract_tests!`](crate::contract_tests)
 //! makes a test of each function here, in modules `log`, `records`, `queues`, `blobs` and `basics`. Every test uses fresh
 //! names, so that all can run again and again, and at the same time, against one shared store. Only the tests of `queues`
-//! must not run at the same time against one store, since there are five queues and no more.
+//! must not run at the same time against one store, since there are so many queues and no more.
 //!
 //! A test states what `millrace_app::ports` says and nothing else. Behaviour that one adapter adds is tested there.
 
@@ -82,7 +82,10 @@ macro_rules! contract_tests {
             a_released_message_returns
             a_message_received_too_often_is_dead
             dead_letters_are_redriven
+            dead_letters_come_in_pages
+            chosen_dead_letters_are_redriven_and_deleted
             depth_counts
+            the_oldest_message_has_an_age
             queues_are_apart
             bodies_stay_intact
             a_waiting_receive_hears_of_a_send

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use millrace_app::Timestamp;
-use millrace_app::ports::{Clock as _, Delivery, MessageQueues as _, OutgoingMessage, Ports as _, Queue, StoreError};
+use millrace_app::ports::{
+    Clock as _, DeadLetter, Delivery, Letters, MessageQueues as _, OutgoingMessage, Ports as _, Queue, StoreError,
+};
 
 use super::{ContractEnv, ODD_TEXTS, eventually, fresh};
 
@@ -170,6 +172,41 @@ pub async fn a_released_message_returns<E: ContractEnv>(env: &E) {
     delete_all(env, queue, vec![third]).await;
 }
 
+/// All dead letters of a queue, page by page.
+async fn letters<E: ContractEnv>(env: &E, queue: Queue, max: usize) -> Vec<DeadLetter> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = env.ports().queues().dead_letters(queue, cursor.as_deref(), max).await.unwrap();
+        assert!(page.items.len() <= max && (page.next.is_none() || page.items.len() == max));
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+/// The dead letters of this test.
+async fn own_letters<E: ContractEnv>(env: &E, queue: Queue, mark: &Mark) -> Vec<DeadLetter> {
+    let mut own = letters(env, queue, 100).await;
+    own.retain(|letter| letter.body.starts_with(&mark.0));
+    own
+}
+
+/// Receives all messages of this test as often as they may be, until they are dead.
+async fn exhaust_all<E: ContractEnv>(env: &E, queue: Queue, mark: &Mark, count: usize) -> Vec<DeadLetter> {
+    for _ in 0..Queue::MAX_RECEIVES {
+        for delivery in collect(env, queue, mark, LONG, count).await {
+            env.ports().queues().release(queue, &delivery.receipt, Duration::ZERO).await.unwrap();
+        }
+    }
+    eventually(env, "the messages are dead letters", async || {
+        none(env, queue, mark).await;
+        Some(own_letters(env, queue, mark).await).filter(|own| own.len() == count)
+    })
+    .await
+}
+
 /// Receives a message as often as it may be, so that it is dead at the next look.
 async fn exhaust<E: ContractEnv>(env: &E, queue: Queue, mark: &Mark) {
     for count in 1..=Queue::MAX_RECEIVES {
@@ -179,8 +216,7 @@ async fn exhaust<E: ContractEnv>(env: &E, queue: Queue, mark: &Mark) {
     }
     eventually(env, "the message is a dead letter", async || {
         none(env, queue, mark).await;
-        let letters = env.ports().queues().dead_letters(queue, 1_000).await.unwrap();
-        letters.into_iter().find(|letter| letter.body.starts_with(&mark.0))
+        own_letters(env, queue, mark).await.pop()
     })
     .await;
 }
@@ -191,16 +227,12 @@ pub async fn a_message_received_too_often_is_dead<E: ContractEnv>(env: &E) {
     queues.send(queue, vec![mark.message(0)]).await.unwrap();
     exhaust(env, queue, &mark).await;
     for _ in 0..2 {
-        let letter = eventually(env, "looking leaves it there", async || {
-            let letters = queues.dead_letters(queue, 1_000).await.unwrap();
-            letters.into_iter().find(|letter| letter.body == mark.body(0))
-        })
-        .await;
+        let letter =
+            eventually(env, "looking leaves it there", async || own_letters(env, queue, &mark).await.pop()).await;
         assert!(letter.receive_count >= Queue::MAX_RECEIVES, "{letter:?}");
     }
-    assert!(queues.dead_letters(queue, 1).await.unwrap().len() <= 1);
-    let other = queues.dead_letters(Queue::Ops, 1_000).await.unwrap();
-    assert!(other.iter().all(|letter| letter.body != mark.body(0)), "each queue has dead letters of its own");
+    assert!(queues.dead_letters(queue, None, 1).await.unwrap().items.len() <= 1);
+    assert_eq!(own_letters(env, Queue::Ops, &mark).await, [], "each queue has dead letters of its own");
     none(env, queue, &mark).await;
 }
 
@@ -209,7 +241,7 @@ pub async fn dead_letters_are_redriven<E: ContractEnv>(env: &E) {
     let (queues, mark, queue) = (env.ports().queues(), Mark::new(env), Queue::Engine);
     queues.send(queue, vec![mark.message(0)]).await.unwrap();
     exhaust(env, queue, &mark).await;
-    assert!(queues.redrive(queue).await.unwrap() >= 1);
+    assert!(queues.redrive(queue, &Letters::All).await.unwrap() >= 1);
     for count in 1..=Queue::MAX_RECEIVES {
         let delivery = eventually(env, "it is back", async || look(env, queue, &mark, LONG, WAIT).await.pop()).await;
         assert_eq!((delivery.body.as_str(), delivery.receive_count), (mark.body(0).as_str(), count));
@@ -219,8 +251,61 @@ pub async fn dead_letters_are_redriven<E: ContractEnv>(env: &E) {
             queues.release(queue, &delivery.receipt, Duration::ZERO).await.unwrap();
         }
     }
-    let letters = queues.dead_letters(queue, 1_000).await.unwrap();
-    assert!(letters.iter().all(|letter| letter.body != mark.body(0)));
+    assert_eq!(own_letters(env, queue, &mark).await, []);
+}
+
+/// Pages of dead letters lose and repeat nothing; each can be looked at by its id, with what is known of it.
+pub async fn dead_letters_come_in_pages<E: ContractEnv>(env: &E) {
+    let (queues, mark, queue) = (env.ports().queues(), Mark::new(env), Queue::Scheduler);
+    let began = env.ports().clock().now();
+    queues.send(queue, (0..5).map(|number| mark.message(number)).collect()).await.unwrap();
+    let dead = exhaust_all(env, queue, &mark, 5).await;
+    let ids: Vec<&str> = dead.iter().map(|letter| letter.id.as_str()).collect();
+    for max in [1, 2, 3] {
+        let mut paged = letters(env, queue, max).await;
+        paged.retain(|letter| letter.body.starts_with(&mark.0));
+        assert_eq!(paged.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>(), ids, "{max} a page");
+    }
+    let one = &dead[2];
+    let found = queues.dead_letter(queue, &one.id).await.unwrap().unwrap();
+    assert_eq!((&found.id, &found.body), (&one.id, &one.body));
+    let (early, late) = (began.plus_millis(-5_000), env.ports().clock().now().plus_millis(5_000));
+    let sent_at = found.sent_at.unwrap();
+    assert!(early <= sent_at && found.first_received_at.is_some_and(|at| sent_at <= at && at <= late), "{found:?}");
+    assert!(found.dead_at.is_none_or(|at| sent_at <= at && at <= late), "{found:?}");
+    for absent in ["none", "", "0", "00000000-0000-0000-0000-000000000000"] {
+        assert_eq!(queues.dead_letter(queue, absent).await.unwrap(), None, "{absent:?}");
+    }
+    assert_eq!(queues.dead_letter(Queue::Ops, &one.id).await.unwrap(), None, "it is another queue's");
+    let page = queues.dead_letters(queue, None, 1).await.unwrap();
+    let foreign = queues.dead_letters(Queue::Ops, page.next.as_deref(), 1).await;
+    assert!(matches!(foreign, Err(StoreError::InvalidCursor)), "{foreign:?}");
+    let all = Letters::Of(dead.iter().map(|letter| letter.id.clone()).collect());
+    assert_eq!(queues.delete_dead_letters(queue, &all).await.unwrap(), 5);
+}
+
+/// Some are redriven or deleted; the others stay.
+pub async fn chosen_dead_letters_are_redriven_and_deleted<E: ContractEnv>(env: &E) {
+    let (queues, mark, queue) = (env.ports().queues(), Mark::new(env), Queue::Models);
+    queues.send(queue, (0..3).map(|number| mark.message(number)).collect()).await.unwrap();
+    let dead = exhaust_all(env, queue, &mark, 3).await;
+    let of = |numbers: &[usize]| {
+        let chosen = numbers.iter().map(|number| dead[*number].id.clone());
+        Letters::Of(chosen.chain(["nobody".to_owned()]).collect())
+    };
+    assert_eq!(queues.redrive(Queue::Pm, &of(&[0, 1, 2])).await.unwrap(), 0, "they are another queue's");
+    assert_eq!(queues.delete_dead_letters(Queue::Pm, &of(&[0, 1, 2])).await.unwrap(), 0);
+    assert_eq!(queues.redrive(queue, &of(&[1])).await.unwrap(), 1);
+    let back = one(env, queue, &mark, LONG).await;
+    assert_eq!((&back.body, back.receive_count), (&dead[1].body, 1));
+    queues.delete(queue, &back.receipt).await.unwrap();
+    assert_eq!(queues.delete_dead_letters(queue, &of(&[1, 2])).await.unwrap(), 1);
+    assert_eq!(queues.delete_dead_letters(queue, &of(&[2])).await.unwrap(), 0, "it is gone");
+    none(env, queue, &mark).await;
+    let rest = eventually(env, "the other one stays", async || own_letters(env, queue, &mark).await.pop()).await;
+    assert_eq!(rest.id, dead[0].id);
+    assert!(queues.delete_dead_letters(queue, &Letters::All).await.unwrap() >= 1);
+    eventually(env, "all are gone", async || own_letters(env, queue, &mark).await.is_empty().then_some(())).await;
 }
 
 /// Ready, in flight, delayed and dead messages are counted, at least those of this test.
@@ -243,6 +328,24 @@ pub async fn depth_counts<E: ContractEnv>(env: &E) {
     delete_all(env, queue, received).await;
     let ready = collect(env, queue, &mark, LONG, 3).await;
     delete_all(env, queue, ready).await;
+}
+
+/// The age of the oldest message, where the store knows it, counts from the time at which it was due.
+pub async fn the_oldest_message_has_an_age<E: ContractEnv>(env: &E) {
+    let (queues, mark, queue) = (env.ports().queues(), Mark::new(env), Queue::Functions);
+    let late = env.ports().clock().now().plus_millis(600_000);
+    queues.send(queue, vec![OutgoingMessage { deliver_at: Some(late), ..mark.message(0) }]).await.unwrap();
+    while !look(env, queue, &mark, LONG, Duration::ZERO).await.is_empty() {}
+    assert_eq!(queues.depth(queue).await.unwrap().oldest_at, None, "its time has not come");
+    let before = env.ports().clock().now();
+    queues.send(queue, vec![mark.message(1)]).await.unwrap();
+    env.pass_time(Duration::from_millis(50)).await;
+    let is_due = |at: Timestamp| before.plus_millis(-1) <= at && at <= before.plus_millis(5_000);
+    assert!(queues.depth(queue).await.unwrap().oldest_at.is_none_or(is_due));
+    let received = one(env, queue, &mark, LONG).await;
+    assert!(queues.depth(queue).await.unwrap().oldest_at.is_none_or(is_due), "it counts while it is in flight");
+    delete_all(env, queue, vec![received]).await;
+    assert_eq!(queues.depth(queue).await.unwrap().oldest_at, None);
 }
 
 /// What is sent to one queue is received from no other.

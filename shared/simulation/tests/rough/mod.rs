@@ -11,7 +11,7 @@ use millrace_app::executions::{
     start_execution, sweep,
 };
 use millrace_app::ids::ExecutionId;
-use millrace_app::ports::{Clock, ExecutionLog, MessageQueues, Ports, Queue};
+use millrace_app::ports::{Clock, ExecutionLog, Letters, MessageQueues, Ports, Queue};
 use millrace_app::workers::{Executor, handle};
 use millrace_app::workflows::{Qualifier, WorkflowType};
 use millrace_simulation::world::{Fates, Script, Trouble};
@@ -96,7 +96,7 @@ impl<E: Executor + Default> Rough<E> {
         if now >= self.swept.plus_millis(300_000) {
             let _ = sweep(&self.ports, Patience::Grace).await;
             for queue in Queue::ALL {
-                self.memory.redrive(queue).await.unwrap();
+                self.memory.redrive(queue, &Letters::All).await.unwrap();
             }
             self.swept = now;
             return;

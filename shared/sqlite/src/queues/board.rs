@@ -4,11 +4,12 @@
 //! what a transaction must write, and [`Board::written`] hears how that ended.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_app::Timestamp;
-use millrace_app::ports::{OutgoingMessage, Queue, QueueDepth};
+use millrace_app::ports::{Letters, OutgoingMessage, Queue, QueueDepth};
 
 use super::{dead_number, number};
 
@@ -28,6 +29,12 @@ pub(super) struct Message {
     pub(super) receive_count: u32,
     /// Receives without ever starting anew.
     pub(super) attempt: i64,
+    /// When it was sent; milliseconds, 0 where a former version did not say.
+    pub(super) sent_at: i64,
+    /// When it could be received for the first time, since it was sent or redriven; the same.
+    pub(super) due_at: i64,
+    /// When it was received first since then; 0: not yet.
+    pub(super) first_received_at: i64,
     /// Sent again under this name it is the same message, as long as it was not received.
     pub(super) name: Arc<str>,
     /// `None`: only the table has it.
@@ -41,6 +48,24 @@ pub(super) struct Taken {
     pub(super) attempt: i64,
     pub(super) receive_count: u32,
     pub(super) body: Option<Arc<str>>,
+}
+
+/// A dead letter, perhaps without its body.
+#[derive(Debug)]
+pub(super) struct Dead {
+    pub(super) id: i64,
+    pub(super) dead_at: i64,
+    pub(super) sent_at: i64,
+    pub(super) first_received_at: i64,
+    pub(super) receive_count: u32,
+    pub(super) body: Option<Arc<str>>,
+}
+
+impl Dead {
+    fn of(id: i64, message: &Message) -> Self {
+        let Message { visible_at, sent_at, first_received_at, receive_count, .. } = *message;
+        Self { id, dead_at: visible_at, sent_at, first_received_at, receive_count, body: message.body.clone() }
+    }
 }
 
 /// What a transaction has to write.
@@ -122,14 +147,25 @@ impl Board {
         let name: Arc<str> = message.name.into();
         if let Some(id) = self.names.get(&(number(queue), Arc::clone(&name))).copied() {
             if self.messages.get(&id).is_some_and(|sent| sent.visible_at > visible_at) {
-                self.change(id, |sent| sent.visible_at = visible_at);
+                self.change(id, |sent| (sent.visible_at, sent.due_at) = (visible_at, visible_at));
             }
             return;
         }
         self.last_id += 1;
         let body = Some(message.body.into());
         let queue = number(queue);
-        let fresh = Message { queue, visible_at, held: false, receive_count: 0, attempt: 0, name, body };
+        let fresh = Message {
+            queue,
+            visible_at,
+            held: false,
+            receive_count: 0,
+            attempt: 0,
+            sent_at: now.millis(),
+            due_at: visible_at,
+            first_received_at: 0,
+            name,
+            body,
+        };
         self.place(self.last_id, fresh);
         self.changed.insert(self.last_id);
     }
@@ -147,6 +183,9 @@ impl Board {
                 message.held = message.receive_count < Queue::MAX_RECEIVES;
                 if message.held {
                     message.visible_at = until;
+                    if message.receive_count == 0 {
+                        message.first_received_at = now.millis();
+                    }
                     message.receive_count += 1;
                     message.attempt += 1;
                     found = Some((message.attempt, message.receive_count, message.body.clone()));
@@ -172,13 +211,8 @@ impl Board {
 
     /// Deletes a message by its receipt.
     pub(super) fn delete(&mut self, queue: Queue, id: i64, attempt: i64) {
-        if self.received(queue, id, attempt).is_none() {
-            return;
-        }
-        self.take_off(id);
-        self.changed.remove(&id);
-        if self.stored.remove(&id) {
-            self.deleted.push(id);
+        if self.received(queue, id, attempt).is_some() {
+            self.remove(id);
         }
     }
 
@@ -196,8 +230,13 @@ impl Board {
     /// How full a queue is.
     pub(super) fn depth(&self, queue: Queue, now: Timestamp) -> QueueDepth {
         let mut depth = QueueDepth::default();
+        let mut oldest = i64::MAX;
         for (visible_at, id) in self.order.get(&number(queue)).into_iter().flatten() {
             let held = self.messages.get(id).is_some_and(|message| message.held);
+            let due_at = self.messages.get(id).map_or(0, |message| message.due_at);
+            if (1..=now.millis()).contains(&due_at) {
+                oldest = oldest.min(due_at);
+            }
             let count = match (*visible_at <= now.millis(), held) {
                 (true, _) => &mut depth.ready,
                 (false, true) => &mut depth.in_flight,
@@ -205,31 +244,65 @@ impl Board {
             };
             *count += 1;
         }
+        depth.oldest_at = (oldest < i64::MAX).then(|| Timestamp::from_millis(oldest));
         depth.dead = self.order.get(&dead_number(queue)).map_or(0, |order| order.len() as u64);
         depth
     }
 
-    /// The first dead letters of a queue.
-    pub(super) fn dead(&self, queue: Queue, max: usize) -> Vec<Taken> {
-        let dead = self.order.get(&dead_number(queue)).into_iter().flatten().take(max);
-        dead.filter_map(|(_, id)| {
-            let Message { attempt, receive_count, body, .. } = self.messages.get(id)?.clone();
-            Some(Taken { id: *id, attempt, receive_count, body })
-        })
-        .collect()
+    /// Dead letters of a queue in the order in which they died, after that place: when and which.
+    pub(super) fn dead(&self, queue: Queue, after: Option<(i64, i64)>, max: usize) -> Vec<Dead> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let dead = self.order.get(&dead_number(queue)).map(|order| order.range((after, Bound::Unbounded)));
+        dead.into_iter().flatten().take(max).filter_map(|(_, id)| Some(Dead::of(*id, self.messages.get(id)?))).collect()
     }
 
-    /// Sends all dead letters of a queue back to it.
-    pub(super) fn redrive(&mut self, queue: Queue, now: Timestamp) -> u64 {
-        let dead: Vec<i64> = self.order.get(&dead_number(queue)).into_iter().flatten().map(|(_, id)| *id).collect();
+    /// A dead letter of a queue.
+    pub(super) fn dead_one(&self, queue: Queue, id: i64) -> Option<Dead> {
+        let message = self.messages.get(&id).filter(|message| message.queue == dead_number(queue))?;
+        Some(Dead::of(id, message))
+    }
+
+    /// Those of the dead letters that there are.
+    fn chosen(&self, queue: Queue, which: &Letters) -> Vec<i64> {
+        match which {
+            Letters::All => self.order.get(&dead_number(queue)).into_iter().flatten().map(|(_, id)| *id).collect(),
+            Letters::Of(ids) => {
+                let found = ids.iter().filter_map(|id| id.parse().ok());
+                found.filter(|id| self.dead_one(queue, *id).is_some()).collect()
+            }
+        }
+    }
+
+    /// Sends dead letters of a queue back to it.
+    pub(super) fn redrive(&mut self, queue: Queue, which: &Letters, now: Timestamp) -> u64 {
+        let dead = self.chosen(queue, which);
         for id in &dead {
             self.change(*id, |message| {
                 message.queue = number(queue);
                 message.visible_at = now.millis();
+                message.due_at = now.millis();
+                message.first_received_at = 0;
                 message.receive_count = 0;
             });
         }
         dead.len() as u64
+    }
+
+    /// Deletes dead letters of a queue.
+    pub(super) fn delete_dead(&mut self, queue: Queue, which: &Letters) -> u64 {
+        let dead = self.chosen(queue, which);
+        for id in &dead {
+            self.remove(*id);
+        }
+        dead.len() as u64
+    }
+
+    fn remove(&mut self, id: i64) {
+        self.take_off(id);
+        self.changed.remove(&id);
+        if self.stored.remove(&id) {
+            self.deleted.push(id);
+        }
     }
 
     /// Is there something to write?

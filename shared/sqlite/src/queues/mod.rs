@@ -12,16 +12,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use millrace_app::Timestamp;
 use millrace_app::ports::{
-    Clock as _, DeadLetter, Delivery, MessageQueues, OutgoingMessage, Queue, QueueDepth, StoreError, StoreResult,
+    Clock as _, DeadLetter, Delivery, Letters, MessageQueues, OutgoingMessage, Page, Queue, QueueDepth, StoreError,
+    StoreResult,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::LocalClock;
+use crate::cursor;
 use crate::database::{Behind, Database, Urgency};
-use board::{Board, Message, Taken, Unwritten, soon};
+use board::{Board, Dead, Message, Taken, Unwritten, soon};
 
 /// The queues with their dead letters.
 #[derive(Clone)]
@@ -97,16 +100,30 @@ impl Behind for Shared {
 }
 
 fn put(connection: &Connection, unwritten: &Unwritten) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO message(id, queue, visible_at, held, receive_count, attempt, timer, name, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT(id) DO UPDATE SET queue = excluded.queue, \
-               visible_at = excluded.visible_at, held = excluded.held, receive_count = excluded.receive_count, \
-               attempt = excluded.attempt";
+    let sql = "INSERT INTO message(id, queue, visible_at, held, receive_count, attempt, timer, sent_at, \
+               due_at, first_received_at, name, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11) \
+               ON CONFLICT(id) DO UPDATE SET queue = excluded.queue, visible_at = excluded.visible_at, \
+               held = excluded.held, receive_count = excluded.receive_count, attempt = excluded.attempt, \
+               due_at = excluded.due_at, first_received_at = excluded.first_received_at";
     let mut statement = connection.prepare_cached(sql)?;
     for (id, message) in &unwritten.puts {
-        let Message { queue, visible_at, held, receive_count, attempt, name, body } = message;
+        let Message { queue, visible_at, held, receive_count, attempt, .. } = message;
+        let Message { sent_at, due_at, first_received_at, name, body, .. } = message;
         // Without a body the row is there, and keeps its own.
         let body = body.as_deref().unwrap_or_default();
-        statement.execute(params![id, queue, visible_at, held, receive_count, attempt, &**name, body])?;
+        statement.execute(params![
+            id,
+            queue,
+            visible_at,
+            held,
+            receive_count,
+            attempt,
+            sent_at,
+            due_at,
+            first_received_at,
+            &**name,
+            body
+        ])?;
     }
     let mut statement = connection.prepare_cached("DELETE FROM message WHERE id = ?1")?;
     unwritten.deletes.iter().try_for_each(|id| statement.execute([id]).map(|_| ()))
@@ -119,7 +136,8 @@ impl Shared {
         let mut board = Board::default();
         let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'message'";
         board.ids_from(connection.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or_default());
-        let sql = "SELECT id, queue, visible_at, held, receive_count, attempt, name FROM message";
+        let sql = "SELECT id, queue, visible_at, held, receive_count, attempt, sent_at, due_at, first_received_at, \
+                   name FROM message";
         let mut query = connection.prepare(sql)?;
         let mut rows = query.query([])?;
         let mut held = 0;
@@ -130,7 +148,10 @@ impl Shared {
                 held: row.get(3)?,
                 receive_count: row.get(4)?,
                 attempt: row.get(5)?,
-                name: row.get::<_, String>(6)?.into(),
+                sent_at: row.get(6)?,
+                due_at: row.get(7)?,
+                first_received_at: row.get(8)?,
+                name: row.get::<_, String>(9)?.into(),
                 body: None,
             };
             held += usize::from(board.recover(row.get(0)?, message, now));
@@ -148,6 +169,30 @@ impl Shared {
     }
 }
 
+/// A message whose body the board may have left to the table.
+trait HasBody {
+    fn id(&self) -> i64;
+    fn body(&self) -> Option<&Arc<str>>;
+}
+
+impl HasBody for Taken {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn body(&self) -> Option<&Arc<str>> {
+        self.body.as_ref()
+    }
+}
+
+impl HasBody for Dead {
+    fn id(&self) -> i64 {
+        self.id
+    }
+    fn body(&self) -> Option<&Arc<str>> {
+        self.body.as_ref()
+    }
+}
+
 impl SqliteQueues {
     pub(crate) const fn new(database: Arc<Database>, clock: LocalClock, shared: Arc<Shared>) -> Self {
         Self { database, clock, shared }
@@ -161,17 +206,16 @@ impl SqliteQueues {
     }
 
     /// The bodies of messages; those that only the table has are read.
-    async fn with_bodies<T>(&self, taken: Vec<Taken>, build: impl Fn(Taken, String) -> T) -> StoreResult<Vec<T>> {
-        let absent: Vec<i64> = taken.iter().filter(|one| one.body.is_none()).map(|one| one.id).collect();
+    async fn with_bodies<M: HasBody, T>(&self, taken: Vec<M>, build: impl Fn(M, String) -> T) -> StoreResult<Vec<T>> {
+        let absent: Vec<i64> = taken.iter().filter(|one| one.body().is_none()).map(HasBody::id).collect();
         let mut read = match absent.is_empty() {
             true => Vec::new(),
             false => self.bodies(absent).await?,
         };
-        let body = |one: &Taken| match &one.body {
+        let mut body = |one: &M| match one.body() {
             Some(body) => Some(body.to_string()),
-            None => read.iter_mut().find(|(id, _)| *id == one.id).map(|(_, body)| std::mem::take(body)),
+            None => read.iter_mut().find(|(id, _)| *id == one.id()).map(|(_, body)| std::mem::take(body)),
         };
-        let mut body = body;
         Ok(taken.into_iter().filter_map(|one| body(&one).map(|body| build(one, body))).collect())
     }
 
@@ -258,21 +302,52 @@ impl MessageQueues for SqliteQueues {
         Ok(self.shared.board().depth(queue, self.clock.now()))
     }
 
-    async fn dead_letters(&self, queue: Queue, max: usize) -> StoreResult<Vec<DeadLetter>> {
-        let dead = self.shared.board().dead(queue, max);
-        self.with_bodies(dead, |one, body| DeadLetter {
-            id: one.id.to_string(),
-            body,
-            receive_count: one.receive_count,
-        })
-        .await
+    async fn dead_letters(&self, queue: Queue, cursor: Option<&str>, max: usize) -> StoreResult<Page<DeadLetter>> {
+        let query = ["dead letters", queue.name()];
+        let after = match cursor {
+            None => None,
+            Some(cursor) => {
+                let [dead_at, id] = cursor::open(&query, cursor)?;
+                let place = dead_at.parse().ok().zip(id.parse().ok());
+                Some(place.ok_or(StoreError::InvalidCursor)?)
+            }
+        };
+        let mut dead = self.shared.board().dead(queue, after, max.saturating_add(1));
+        let more = dead.len() > max;
+        dead.truncate(max);
+        let next = dead.last().filter(|_| more);
+        let next = next.map(|last| cursor::seal(&query, [&last.dead_at.to_string(), &last.id.to_string()]));
+        Ok(Page { items: self.with_bodies(dead, letter).await?, next })
     }
 
-    async fn redrive(&self, queue: Queue) -> StoreResult<u64> {
-        let moved = self.shared.board().redrive(queue, self.clock.now());
+    async fn dead_letter(&self, queue: Queue, id: &str) -> StoreResult<Option<DeadLetter>> {
+        let found = id.parse().ok().and_then(|id| self.shared.board().dead_one(queue, id));
+        Ok(self.with_bodies(found.into_iter().collect(), letter).await?.pop())
+    }
+
+    async fn redrive(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        let moved = self.shared.board().redrive(queue, which, self.clock.now());
         self.shared.wake(queue, usize::try_from(moved).unwrap_or(usize::MAX).min(1_000));
         self.database.write_at_once(Urgency::Lazy, "redrive dead letters", |_| Ok(())).await?;
         Ok(moved)
+    }
+
+    async fn delete_dead_letters(&self, queue: Queue, which: &Letters) -> StoreResult<u64> {
+        let deleted = self.shared.board().delete_dead(queue, which);
+        self.database.write_at_once(Urgency::Lazy, "delete dead letters", |_| Ok(())).await?;
+        Ok(deleted)
+    }
+}
+
+fn letter(dead: Dead, body: String) -> DeadLetter {
+    let time = |millis: i64| (millis > 0).then(|| Timestamp::from_millis(millis));
+    DeadLetter {
+        id: dead.id.to_string(),
+        body,
+        receive_count: dead.receive_count,
+        sent_at: time(dead.sent_at),
+        first_received_at: time(dead.first_received_at),
+        dead_at: time(dead.dead_at),
     }
 }
 
@@ -305,7 +380,6 @@ fn parse_receipt(receipt: &str) -> Option<(i64, i64)> {
 mod tests {
     use super::*;
     use crate::{ManualClock, Options, SqlitePorts};
-    use millrace_app::Timestamp;
     use millrace_app::ports::Ports as _;
 
     fn message(name: &str, deliver_at: Option<Timestamp>) -> OutgoingMessage {
@@ -332,7 +406,7 @@ mod tests {
         queues.send(Queue::Engine, vec![message("timer", at(90.0))]).await.unwrap();
         assert_eq!(
             queues.depth(Queue::Engine).await.unwrap(),
-            QueueDepth { in_flight: 1, delayed: 1, ..QueueDepth::default() }
+            QueueDepth { in_flight: 1, delayed: 1, oldest_at: at(50.0), ..QueueDepth::default() }
         );
     }
 
