@@ -87,13 +87,14 @@ impl<P: Ports, R: FunctionRuntime> Handler<P, R> {
 #[cfg(test)]
 mod tests {
     use lambda_http::Context;
+    use millrace_app::builtins::BuiltinIds;
     use millrace_app::functions::FunctionName;
     use millrace_simulation::{MemoryPorts, ScriptedRuntime};
 
     use super::*;
 
     fn handler(authorized: bool) -> Handler<MemoryPorts, ScriptedRuntime> {
-        let config = ApiConfig { authorized, cors_origins: Vec::new() };
+        let config = ApiConfig { authorized, cors_origins: Vec::new(), builtins: BuiltinIds::default() };
         Handler::new(MemoryPorts::new(1), ScriptedRuntime::default(), config)
     }
 

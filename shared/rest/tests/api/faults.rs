@@ -177,7 +177,7 @@ async fn a_server_whose_stores_are_down_says_so() {
     let answer = server.get("/api/projects").await;
     assert_eq!(answer.problem(503), "unavailable");
     assert!(!String::from_utf8_lossy(&answer.bytes).contains("planned"), "no internals");
-    server.get("/api/templates").await.problem(503, "unavailable");
+    assert_eq!(server.get("/api/templates").await.problem(503), "unavailable");
 }
 
 /// An import that fails at any of its calls leaves nothing for good, and the same request again makes one whole project.
