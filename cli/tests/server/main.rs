@@ -9,6 +9,7 @@ mod keys;
 mod kills;
 mod live;
 mod program;
+mod secrets;
 mod surroundings;
 mod words;
 

@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use bytes::Bytes;
 use millrace_app::Error;
 use millrace_app::models::{
     AgentRole, Asked, ChatAnswer, Finish, ModelCaller, ModelError, ModelRef, Price, PriceTable, Provider, TokenUsage,
@@ -200,7 +201,10 @@ impl Models {
             Provider::Ollama => ollama::request(call)?,
         };
         let limits = Limits { timeout: call.asked.timeout, body: LARGEST_ANSWER };
-        let response = self.0.client.http().send(request, limits).await.map_err(unanswered)?;
+        let mut response = self.0.client.http().send(request, limits).await.map_err(unanswered)?;
+        if let Some(key) = &call.key {
+            response.body = without(response.body, key.expose());
+        }
         if !(200..300).contains(&response.status) {
             return Ok(Err(fault::of(provider, &response)));
         }
@@ -224,6 +228,15 @@ impl Models {
         }
         learnt.insert(model.clone(), form);
     }
+}
+
+/// A body without the key that its request was made with: what is told of it is stored and shown, and some providers tell
+/// the key that they refuse.
+fn without(body: Bytes, key: &str) -> Bytes {
+    if key.is_empty() || !body.windows(key.len()).any(|part| part == key.as_bytes()) {
+        return body;
+    }
+    String::from_utf8_lossy(&body).replace(key, "(the key)").into()
 }
 
 fn unanswered(error: HttpError) -> ModelError {
