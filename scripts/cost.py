@@ -49,7 +49,7 @@ LOOKS, LOOK_GB_SECONDS, LOOK_READS = 100, 0.5 * 0.05, 3
 LIVE_BATCHES, LIVE_GB_SECONDS, LIVE_READS = 20, 0.25 * 0.05, 3
 LOG_BYTES = 100_000
 # The names of metrics, with their results and directions, that the functions log.
-METRICS = 12
+METRICS = 13
 # Calls of a model for a project in words, their tokens, and how long a function waits for each.
 CALLS, TOKENS_IN, TOKENS_OUT, WAIT_SECONDS, WAIT_GB = 10, 12_000, 3_000, 60, 2.0
 # Kept for a year. An item's bytes are its write units at the most, once each.

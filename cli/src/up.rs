@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use millrace_app::PayloadLimit;
+use millrace_telemetry::traces::{self, TracesConfig};
 use tokio::runtime::Runtime;
 
 use crate::args::{Auth, Limit, Up};
@@ -14,10 +15,14 @@ use crate::server::{GRACE, Server, ServerOptions, WorkerCounts};
 /// Runs the server until a signal.
 pub(crate) fn run(options: Up) -> anyhow::Result<()> {
     let settings = settings(&options)?;
+    let traces = TracesConfig::from_env("millrace")?.map(traces::start);
     let runtime = Runtime::new().context("the runtime can't be started")?;
     let done = runtime.block_on(async {
         // Before the server says that it is ready: who reads that may send a signal at once.
         let mut signals = Signals::new().context("signals can't be received")?;
+        if let Some(traces) = traces.clone() {
+            tokio::spawn(traces.run());
+        }
         let server = Server::start(settings).await?;
         writeln!(std::io::stdout(), "{}", server.url()).context("the URL can't be written")?;
         tracing::info!(url = server.url(), "ready");
@@ -27,7 +32,7 @@ pub(crate) fn run(options: Up) -> anyhow::Result<()> {
         signals.next().await;
         tracing::info!(grace_seconds = GRACE.as_secs(), "stopping; a second signal ends it at once");
         tokio::select! {
-            () = server.stop() => Ok(()),
+            () = async { server.stop().await; traces::flush().await } => Ok(()),
             () = signals.next() => std::process::exit(130),
         }
     });

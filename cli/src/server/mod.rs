@@ -185,6 +185,7 @@ impl Server {
             Some(authenticator) => console.before(millrace_identity::before(router, authenticator)),
             None => guard::surround(console.before(router)),
         };
+        let router = millrace_rest::with_request_ids(router, ports.clone());
         let mut tasks = JoinSet::new();
         let until_stop = wait_for_stop(stopped.clone());
         tasks.spawn(connections::serve(listener, router, until_stop));

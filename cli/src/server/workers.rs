@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use millrace_app::Error;
 use millrace_app::ports::{Delivery, MessageQueues as _, Ports, Queue};
-use millrace_app::workers::{Executor, handle, note_panic};
+use millrace_app::workers::{Executor, handle, log_span, note_panic};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -89,8 +89,7 @@ where
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for delivery in deliveries {
-            let (id, count) = (delivery.id.clone(), delivery.receive_count);
-            let span = tracing::info_span!("message", queue = queue.name(), message_id = id, receive_count = count);
+            let span = log_span(queue, &delivery);
             work_on(ports, queue, delivery, &handler, span.clone()).instrument(span).await;
         }
     }

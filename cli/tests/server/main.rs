@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests")]
 
 mod client;
+mod correlation;
 mod functions;
 mod import;
 mod keys;
@@ -11,6 +12,7 @@ mod live;
 mod program;
 mod secrets;
 mod surroundings;
+mod traces;
 mod words;
 
 use std::path::Path;

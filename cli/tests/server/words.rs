@@ -1,6 +1,7 @@
 //! Words become a package: the real program, with a server that speaks OpenAI's protocol and answers from a script.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::program::{Server, millrace};
 
 /// A model server with what it was asked.
-struct Model {
+pub(super) struct Model {
     runtime: Runtime,
     fake: Fake,
     asked: Arc<Mutex<Vec<String>>>,
@@ -20,7 +21,7 @@ struct Model {
 
 impl Model {
     /// `script` gets the whole conversation as text, whether a plan is asked for, and how many calls came before.
-    fn start(script: impl Fn(&str, bool, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(super) fn start(script: impl Fn(&str, bool, usize) -> Answer + Send + Sync + 'static) -> Self {
         let runtime = Runtime::new().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (log, calls) = (Arc::clone(&asked), AtomicUsize::new(0));
@@ -38,14 +39,17 @@ impl Model {
         Self { runtime, fake, asked }
     }
 
-    fn server(&self, data: &Path) -> Server {
-        let mut command = millrace();
+    /// Has a command's server ask this one.
+    pub(super) fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("MILLRACE_MODEL", "openai/scripted")
             .env("MILLRACE_OPENAI_URL", format!("{}/v1", self.fake.url))
             .env("OPENAI_API_KEY", "not-a-real-key")
-            .env("MILLRACE_PRICES", r#"{"openai/scripted": {"input": 1, "output": 2}}"#);
-        Server::spawn(&mut command, data, &[])
+            .env("MILLRACE_PRICES", r#"{"openai/scripted": {"input": 1, "output": 2}}"#)
+    }
+
+    fn server(&self, data: &Path) -> Server {
+        Server::spawn(self.environment(&mut millrace()), data, &[])
     }
 
     fn calls(&self) -> usize {
@@ -53,7 +57,7 @@ impl Model {
     }
 }
 
-fn says(text: &str, finish: &str) -> Answer {
+pub(super) fn says(text: &str, finish: &str) -> Answer {
     let body = json!({
         "model": "scripted",
         "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": finish }],
@@ -62,7 +66,7 @@ fn says(text: &str, finish: &str) -> Answer {
     Answer::json(200, &body)
 }
 
-fn plan() -> String {
+pub(super) fn plan() -> String {
     json!({
         "name": "adder", "description": "Adds.", "project_type": "cli", "languages": ["python"], "tools": ["python3"],
         "files": [
@@ -88,6 +92,21 @@ const REPAIR: &str =
 const TESTS: &str = "### file test_adder.py\n```python\nimport unittest\n\nfrom adder import add\n\n\n\
                      class AddTest(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n```\n";
 
+/// Code that is right.
+pub(super) fn code() -> String {
+    CODE.replace("a +", "a + b")
+}
+
+/// Tests of it.
+pub(super) const fn tests() -> &'static str {
+    TESTS
+}
+
+/// Does a conversation ask for the tests?
+pub(super) fn is_about_tests(said: &str) -> bool {
+    said.contains("Make tests")
+}
+
 fn create(server: &Server, body: &Value) -> String {
     let (status, body) = server.call("POST", "/api/projects", &[], Some(body));
     let project: Value = serde_json::from_slice(&body).unwrap();
@@ -96,7 +115,7 @@ fn create(server: &Server, body: &Value) -> String {
 }
 
 /// The project when it has ended.
-fn ended(server: &Server, id: &str) -> Value {
+pub(super) fn ended(server: &Server, id: &str) -> Value {
     let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         let project = server.get(&format!("/api/projects/{id}"));

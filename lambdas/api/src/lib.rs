@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::middleware::map_request;
+use axum::middleware::{Next, from_fn, map_request};
+use axum::response::Response;
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use millrace_app::archives::ArchiveLimits;
@@ -17,11 +18,13 @@ use millrace_app::builtins::BuiltinIds;
 use millrace_app::identity::Role;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
+use millrace_aws::telemetry::flush;
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig, SignIn};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 use serde_json::Value;
 
 const X_REQUEST_ID: &str = "x-request-id";
+const X_AMZN_TRACE_ID: &str = "x-amzn-trace-id";
 /// The gateway gives up after 30 seconds.
 const LONGEST_POLL: Duration = Duration::from_secs(25);
 
@@ -106,7 +109,14 @@ pub fn rest_config(config: ApiConfig, place: &StepFunctionsConfig) -> RestConfig
 
 /// Routes that are told what API Gateway knows of a request.
 pub fn behind_gateway(router: Router) -> Router {
-    router.layer(map_request(from_gateway))
+    router.layer(map_request(from_gateway)).layer(from_fn(send_spans))
+}
+
+/// Sends what was traced before the answer, after which the process may be frozen.
+async fn send_spans(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    flush().await;
+    response
 }
 
 /// Tells the router what API Gateway and Lambda know of a request: who calls from where, and a name for it.
@@ -125,6 +135,13 @@ async fn from_gateway(mut request: Request) -> Request {
             extensions.insert(caller);
             api.map(|api| extensions.insert(api));
         }
+    }
+    // What Lambda says of the trace that it is in, in place of what somebody else wrote.
+    request.headers_mut().remove(X_AMZN_TRACE_ID);
+    if let Some(trace) = request.lambda_context_ref().and_then(|context| context.xray_trace_id.clone())
+        && let Ok(trace) = HeaderValue::from_str(&trace)
+    {
+        request.headers_mut().insert(X_AMZN_TRACE_ID, trace);
     }
     if !request.headers().contains_key(X_REQUEST_ID)
         && let Some(context) = request.lambda_context_ref()

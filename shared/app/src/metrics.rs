@@ -30,6 +30,8 @@ pub enum Metric<'a> {
         /// `started`, `skipped`, `missed`, `failed`
         outcome: &'a str,
     },
+    /// A function on AWS began in a fresh process.
+    ColdStart,
     /// A model answered.
     ModelCalled {
         /// Tokens that it was sent.
@@ -53,6 +55,7 @@ pub fn record(metric: Metric<'_>) {
         Metric::WorkflowTriggered => count("WorkflowTriggers", 1, None),
         Metric::WebhookReceived { source } => count("WebhookReceipts", 1, Some(("Source", source))),
         Metric::ScheduleRun { outcome } => count("ScheduleRuns", 1, Some(("Outcome", outcome))),
+        Metric::ColdStart => count("ColdStarts", 1, None),
         Metric::ModelCalled { input, output, usd } => {
             count("ModelTokens", input, Some(("Direction", "input")));
             count("ModelTokens", output, Some(("Direction", "output")));

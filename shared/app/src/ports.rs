@@ -13,7 +13,8 @@ use std::time::Duration;
 use millrace_asl::Timestamp;
 use serde_json::Value;
 
-use crate::executions::{JoinArm, LogEntry, LogId};
+use crate::executions::{Envelope, JoinArm, LogEntry, LogId};
+use crate::traces::SpanContext;
 
 /// A problem in a store, a queue or a blob folder.
 #[derive(Debug, thiserror::Error)]
@@ -352,6 +353,12 @@ pub struct OutgoingMessage {
 impl OutgoingMessage {
     /// The largest body: SQS allows 1 MiB a message; this leaves room for batches of several.
     pub const MAX_BYTES: usize = 240 * 1024;
+
+    /// The span that its handling is a part of, where that is traced: for queues that tell receivers themselves.
+    #[must_use]
+    pub fn span(&self) -> Option<SpanContext> {
+        Envelope::read(&self.body).span
+    }
 }
 
 /// A received message.

@@ -8,10 +8,12 @@ use millrace_asl::{Event, Failure, Position, Snapshot, Stage, StepId, Timestamp}
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::executions::{LogId, Thread, engine};
+use crate::executions::{Envelope, LogId, Thread, engine};
 use crate::ids::{ExecutionId, ProjectId};
+use crate::origin::Origin;
 use crate::ports::{Delivery, Ports, Queue};
 use crate::queues;
+use crate::traces::{self, Kind};
 
 /// A task that somebody has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,8 +126,24 @@ pub async fn handle<P: Ports, E: Executor>(
     queue: Queue,
     delivery: &Delivery,
 ) -> Result<(), Error> {
+    let Envelope { request, execution, project, span } = Envelope::read(&delivery.body);
+    let mut process = traces::within(span, Kind::Consumer, || format!("process {}", queue.name()));
+    process.note("messaging.operation.type", || "process");
+    process.note("messaging.destination.name", || queue.name());
+    process.note("messaging.message.id", || delivery.id.as_str());
+    if let Some(execution) = execution {
+        process.note("millrace.execution.id", || execution.to_string());
+    }
+    if let Some(project) = project {
+        process.note("millrace.project.id", || project.to_string());
+    }
+    let origin = Origin { request, span: process.context() };
     // Boxed: what it may come to is long, and its callers are many.
-    let handled = Box::pin(engine::handle(ports, executor, delivery)).await;
+    let handled = origin.scope(Box::pin(engine::handle(ports, executor, delivery))).await;
+    match &handled {
+        Ok(()) => tracing::debug!("handled"),
+        Err(error) => process.fail(error.code()),
+    }
     if let Err(error) = &handled
         && delivery.receive_count >= Queue::MAX_RECEIVES
     {
@@ -141,6 +159,21 @@ pub async fn note_panic<P: Ports>(ports: &P, queue: Queue, message: &str, receiv
         let text = "the worker ended in the middle: its log says where";
         queues::note_reason(ports, queue, message, queues::PANICKED, text).await;
     }
+}
+
+/// The span of log lines about a message: what it is, and what it is for.
+#[must_use]
+pub fn log_span(queue: Queue, delivery: &Delivery) -> tracing::Span {
+    let Envelope { request, execution, project, .. } = Envelope::read(&delivery.body);
+    tracing::info_span!(
+        "message",
+        queue = queue.name(),
+        message_id = delivery.id,
+        receive_count = delivery.receive_count,
+        request_id = request.as_deref(),
+        execution_id = execution.as_ref().map(tracing::field::display),
+        project_id = project.as_ref().map(tracing::field::display),
+    )
 }
 
 /// The task at which a thread stands, if it is that one and nobody is known to have done it.

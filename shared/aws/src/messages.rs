@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use millrace_app::traces::SpanContext;
 use serde::{Deserialize, Serialize};
 
 /// An entry of `SendMessageBatch`.
@@ -12,6 +13,29 @@ pub(crate) struct SendEntry {
     pub(crate) message_body: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay_seconds: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message_system_attributes: Option<SystemAttributes>,
+}
+
+/// What SQS itself tells the receiver: Lambda goes on with the trace.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SystemAttributes {
+    #[serde(rename = "AWSTraceHeader")]
+    trace_header: TextAttribute,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TextAttribute {
+    data_type: &'static str,
+    string_value: String,
+}
+
+impl SystemAttributes {
+    /// A message within a span.
+    pub(crate) fn of(span: SpanContext) -> Self {
+        Self { trace_header: TextAttribute { data_type: "String", string_value: span.amazon() } }
+    }
 }
 
 /// An entry of `DeleteMessageBatch`.
@@ -106,4 +130,28 @@ pub(crate) struct Target<'a> {
     pub(crate) arn: String,
     pub(crate) role_arn: &'a str,
     pub(crate) input: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_traced_message_has_amazons_header_and_another_has_none() {
+        let entry = |span: Option<&str>| SendEntry {
+            id: "0".to_owned(),
+            message_body: "b".to_owned(),
+            delay_seconds: None,
+            message_system_attributes: span.map(|span| SystemAttributes::of(span.parse().unwrap())),
+        };
+        assert_eq!(serde_json::to_value(entry(None)).unwrap(), json!({ "Id": "0", "MessageBody": "b" }));
+        let traced = serde_json::to_value(entry(Some("5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8"))).unwrap();
+        assert_eq!(
+            traced["MessageSystemAttributes"],
+            json!({ "AWSTraceHeader": { "DataType": "String",
+            "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1" } })
+        );
+    }
 }

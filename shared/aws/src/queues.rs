@@ -15,7 +15,8 @@ use crate::clock::now;
 use crate::dynamo::pause;
 use crate::gather::Gather;
 use crate::messages::{
-    Batch, BatchAnswer, FlexibleTimeWindow, Message, QueueAttributes, Received, Schedule, SendEntry, Target,
+    Batch, BatchAnswer, FlexibleTimeWindow, Message, QueueAttributes, Received, Schedule, SendEntry, SystemAttributes,
+    Target,
 };
 use crate::services::{CallFailed, SQS, Services, body};
 
@@ -119,6 +120,7 @@ impl SqsQueues {
         const SEND: &str = "MessageQueues::send";
         let entry = |(id, (message, delay)): (usize, (OutgoingMessage, i32))| SendEntry {
             id: id.to_string(),
+            message_system_attributes: message.span().map(SystemAttributes::of),
             message_body: message.body,
             delay_seconds: (delay > 0).then_some(delay),
         };

@@ -1,14 +1,15 @@
-//! Logs and metrics of functions: lines on standard output, where Lambda collects them (`millrace-telemetry`).
+//! Logs, metrics and traces of functions: lines on standard output, where Lambda collects them (`millrace-telemetry`).
 
 pub use millrace_telemetry::chain;
+pub use millrace_telemetry::traces::flush;
 
 use crate::config::Function;
 
-/// Starts logs and metrics. `LOG_LEVEL` holds a filter (`info`, `warn,millrace_app=debug`); without one or with a wrong one it
+/// Starts logs, metrics and traces. `LOG_LEVEL` holds a filter (`info`, `warn,millrace_app=debug`); without one or with a wrong one it
 /// is `info`. A second call does nothing.
 pub fn init() {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    millrace_telemetry::init_function(stack_of(&function));
+    millrace_telemetry::init_function(stack_of(&function), &function);
 }
 
 /// The stack that a function belongs to.

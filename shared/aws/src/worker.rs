@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::telemetry::chain;
+use crate::telemetry::{chain, flush};
 
 /// An event that SQS sent to Lambda. Records stay unread, so that a malformed one spoils nothing else.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,7 +102,10 @@ pub async fn handle_tasks<P: Ports, E: Executor>(
 ) -> BatchResponse {
     let handle = async |delivery| workers::handle(ports, executor, queue, &delivery).await;
     let handled = join_all(event.records.iter().map(|record| handle_record(ports, queue, record, &handle)));
-    BatchResponse { failures: handled.await.into_iter().flatten().collect() }
+    let failures = handled.await.into_iter().flatten().collect();
+    // Afterwards the process may be frozen.
+    flush().await;
+    BatchResponse { failures }
 }
 
 /// Hands the records of an event to `handle`, one after the other, and answers which ones failed.
@@ -119,6 +122,7 @@ where
     for record in &event.records {
         failures.extend(handle_record(ports, queue, record, &handle).await);
     }
+    flush().await;
     BatchResponse { failures }
 }
 
@@ -138,7 +142,7 @@ where
         }
     };
     let (id, receipt, count) = (delivery.id.clone(), delivery.receipt.clone(), delivery.receive_count);
-    let span = tracing::info_span!("message", queue = queue.name(), message_id = id, receive_count = count);
+    let span = workers::log_span(queue, &delivery);
     let handled = async {
         // Boxed: the state of a whole workflow step is large.
         let result = catch_panic(Box::pin(handle(delivery))).await;

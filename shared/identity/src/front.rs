@@ -101,12 +101,13 @@ impl<P: Ports> Front<P> {
         if signed && request.uri().path() == "/" && request.headers().contains_key(TARGET) {
             return self.check_signature(request).await;
         }
+        let request_id = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
         let outcome = match self.authenticator.identify(request.headers()).await {
             Ok(Some(identity)) => Outcome::Known(identity),
             Ok(None) => Outcome::Nobody,
             Err(NotIdentified::NotValid(why)) => Outcome::Refused(Refusal::NotValid(why), unrecognized()),
             Err(error @ NotIdentified::Unavailable(_)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "who calls can't be found out");
+                tracing::error!(request_id, error = &error as &dyn std::error::Error, "who calls can't be found out");
                 Outcome::Refused(Refusal::Unavailable, unavailable())
             }
         };

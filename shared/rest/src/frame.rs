@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION,
     REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -15,9 +15,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use millrace_app::origin::Origin;
 use millrace_app::ports::{IdSource, Ports};
+use millrace_app::traces::{self, Kind, Ongoing, Remote};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument as _;
 
 use crate::App;
 use crate::problem::Problem;
@@ -62,6 +65,20 @@ pub(crate) fn surround<P: Ports>(routes: Router, app: &App<P>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), frame::<P>))
 }
 
+/// Gives every request an id, and every answer that of its request: for a server that answers more than these routes.
+pub fn with_request_ids<P: Ports>(router: Router, ports: P) -> Router {
+    router.layer(middleware::from_fn_with_state(ports, name_request::<P>))
+}
+
+async fn name_request<P: Ports>(State(ports): State<P>, mut request: Request, next: Next) -> Response {
+    let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&ports));
+    let id = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
+    request.headers_mut().insert(X_REQUEST_ID, id.clone());
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(X_REQUEST_ID).or_insert(id);
+    response
+}
+
 async fn no_route(uri: Uri) -> Problem {
     Problem::no_route(uri.path())
 }
@@ -102,14 +119,24 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
     let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&app.ports));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().chars().take(LOGGED_PATH).collect::<String>());
+    let log = tracing::info_span!("request", request_id = %id);
+    let mut span = span_of(&request);
+    span.note("millrace.request.id", || &*id);
+    let origin = Origin { request: Some(Arc::clone(&id)), span: span.context() };
     let mut response = match too_large(&request) {
         Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+        None => origin.scope(next.run(request).instrument(log.clone())).await,
     };
+    let _entered = log.entered();
+    span.note("http.response.status_code", || u64::from(response.status().as_u16()));
+    if response.status().is_server_error() {
+        span.fail(response.status().as_str());
+    }
+    drop(span);
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(cause) = problem.cause() {
             let source = cause.source().map(chain);
-            tracing::error!(request_id = %id, %method, path, code = problem.code(), error = %cause, source, "failed");
+            tracing::error!(%method, path, code = problem.code(), error = %cause, source, "failed");
         }
         let mut rendered = problem.render(&path, &id);
         // What the inner layers said, such as Allow and the CORS headers, stays.
@@ -135,8 +162,28 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
         headers.insert(X_REQUEST_ID, value);
     }
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(request_id = %id, %method, path, status = response.status().as_u16(), millis, "request");
+    tracing::info!(%method, path, status = response.status().as_u16(), millis, "request");
     response
+}
+
+/// The request's span, named by its route
+/// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span>).
+fn span_of(request: &Request) -> Ongoing {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let mut span = traces::request(
+        || Remote::from_headers(header),
+        Kind::Server,
+        || match route {
+            Some(route) => format!("{} {route}", request.method()),
+            None => request.method().to_string(),
+        },
+    );
+    span.note("http.request.method", || request.method().as_str());
+    if let Some(route) = route {
+        span.note("http.route", || route);
+    }
+    span
 }
 
 fn too_large(request: &Request) -> Option<Problem> {

@@ -41,7 +41,7 @@ pub use access::Refusal;
 pub use ai::{Ai, ai};
 pub use caller::Caller;
 pub use config::{AuthMode, RestConfig};
-pub use frame::RequestId;
+pub use frame::{RequestId, with_request_ids};
 pub use functions::{ClientAddress, FunctionsService};
 pub use openapi::{functions_router, openapi, router, router_with_functions, trigger_router, webhook_router};
 pub use problem::{HTTP_CODES, Problem};

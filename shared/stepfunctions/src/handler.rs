@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,9 +13,12 @@ use axum::response::Response;
 use axum::routing::post;
 use millrace_app::Timestamp;
 use millrace_app::identity::Role;
+use millrace_app::origin::Origin;
 use millrace_app::ports::{Clock, IdSource, Ports};
+use millrace_app::traces::{self, Kind, Remote};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 
 use crate::access;
 use crate::caller::{ApiCaller, ApiRefusal, Scope, StepFunctionsConfig};
@@ -30,6 +33,8 @@ const BESIDE_PAGES: &str = "/step-functions";
 /// The header that names the operation.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// The header in which a request may bring its id.
+const GIVEN_ID: &str = "x-request-id";
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const PREFIX: &str = "AWSStepFunctions.";
 /// The largest body: there is no wall for an input, only for what one request may take of the memory.
@@ -201,9 +206,40 @@ fn log(request_id: &str, operation: &str, error: &ApiError) {
 }
 
 async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Response {
-    let id = request_id(&app.ports);
+    let given = header(request.headers(), GIVEN_ID).filter(|id| is_id(id));
+    let id = given.map_or_else(|| request_id(&app.ports), str::to_owned);
+    let operation = operation_of(request.headers()).unwrap_or_default().to_owned();
+    let log = tracing::info_span!("request", request_id = id);
+    let known = OPERATIONS.iter().find(|known| **known == operation).copied().unwrap_or("unknown");
+    let name = || format!("{PREFIX}{known}");
+    let mut span = {
+        let remote = || Remote::from_headers(|name| header(request.headers(), name));
+        traces::request(remote, Kind::Server, name)
+    };
+    span.note("rpc.system", || "aws-api");
+    span.note("millrace.request.id", || id.as_str());
+    let origin = Origin { request: Some(id.as_str().into()), span: span.context() };
+    let response = origin.scope(answer(&app, &id, &operation, request).instrument(log)).await;
+    span.note("http.response.status_code", || u64::from(response.status().as_u16()));
+    if response.status().is_server_error() {
+        span.fail(response.status().as_str());
+    }
+    response
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// An id that a caller or the gateway gave a request, and that logs can hold.
+fn is_id(id: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=128).contains(&id.len()) && id.bytes().all(fits)
+}
+
+async fn answer<P: Ports>(app: &App<P>, id: &str, operation: &str, request: Request) -> Response {
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
-    let operation = operation_of(&parts.headers).unwrap_or_default().to_owned();
     let caller = parts.extensions.get::<ApiCaller>();
     let scope = Scope::of(&app.config, caller, &parts.headers);
     // Who may not call has no body of theirs read.
@@ -219,7 +255,7 @@ async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Respon
         None => read(body).await,
     };
     let members = members.and_then(|members| {
-        let allowed = caller.map(|caller| access::check(caller, &operation, role_of(&operation), &members));
+        let allowed = caller.map(|caller| access::check(caller, operation, role_of(operation), &members));
         allowed.transpose().map(|_| members)
     });
     let answered = match members {
@@ -227,23 +263,30 @@ async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Respon
             let run_task = app.run_task.as_deref();
             let longest_poll = app.config.longest_poll;
             let call = Call { ports: &app.ports, scope, members: &members, waiting: None, longest_poll, run_task };
-            dispatch(&operation, &call).await
+            dispatch(operation, &call).await
         }
         Err(error) => Err(error),
     };
     let (status, text) = match answered {
         Ok(value) => (StatusCode::OK, value.to_string()),
         Err(error) => {
-            log(&id, &operation, &error);
+            log(id, operation, &error);
             (error.status(), error.body().to_string())
         }
     };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, MEDIA_TYPE);
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        operation = OPERATIONS.iter().find(|known| **known == operation),
+        status = status.as_u16(),
+        millis,
+        "request"
+    );
     response
 }
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use millrace_app::origin::Origin;
+use millrace_app::traces::{SpanContext, hex};
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -108,6 +110,10 @@ where
             && let Some(cold) = line.get("function_request_id").map(is_cold)
         {
             line.insert("cold_start".to_owned(), cold.into());
+        }
+        if let Some(SpanContext { trace, span }) = Origin::span() {
+            line.insert("trace_id".to_owned(), hex(&trace).into());
+            line.insert("span_id".to_owned(), hex(&span).into());
         }
         event.record(&mut Fields(&mut line));
         writeln!(writer, "{}", Value::Object(line))

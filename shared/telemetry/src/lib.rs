@@ -1,14 +1,15 @@
-//! Logs and metrics of every process: the functions on AWS, and the local server.
+//! Logs, metrics and traces of every process: the functions on AWS, and the local server.
 //!
 //! Logs are JSON objects with the field names of Powertools for AWS Lambda
 //! (<https://docs.aws.amazon.com/powertools/python/latest/core/logger/>) (`json`); metrics come from `millrace_app::metrics` as
 //! events of their own target and are written in CloudWatch's embedded metric format (`emf`) or kept for Prometheus
-//! (`prometheus`). Nothing here knows a rule of the product.
+//! (`prometheus`); spans of `millrace_app::traces` go to a collector ([`traces`]). Nothing here knows a rule of the product.
 
 mod emf;
 mod json;
 mod measure;
 mod prometheus;
+pub mod traces;
 
 use std::io::Write as _;
 
@@ -20,7 +21,9 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 pub use emf::emf;
 pub use json::{JsonFields, JsonLines, Source};
 pub use measure::{Measure, Measures};
+use millrace_app::metrics::Metric;
 pub use prometheus::Registry;
+use traces::TracesConfig;
 
 /// Lets a metrics layer hear of metrics and of nothing else, whatever the logs' filter says.
 #[must_use]
@@ -38,9 +41,9 @@ pub fn logs(filter: &str) -> Result<EnvFilter, String> {
     Ok(filter.add_directive(silent.map_err(|error| format!("{error}"))?))
 }
 
-/// Starts logs and metrics of a function of a stack on AWS: lines on standard output, where Lambda collects them. `LOG_LEVEL`
+/// Starts logs, metrics and traces of a function of a stack on AWS, and counts its cold start: lines on standard output, where Lambda collects them. `LOG_LEVEL`
 /// holds a filter (`info`, `warn,millrace_app=debug`); without one or with a wrong one it is `info`. A second call does nothing.
-pub fn init_function(stack: &str) {
+pub fn init_function(stack: &str, function: &str) {
     let filter = std::env::var("LOG_LEVEL").ok().and_then(|text| logs(&text).ok());
     let Ok(filter) = filter.map_or_else(|| logs("info"), Ok) else { return };
     let stack = stack.to_owned();
@@ -56,6 +59,14 @@ pub fn init_function(stack: &str) {
     let all = tracing_subscriber::registry().with(lines.with_filter(filter)).with(metrics.with_filter(only_metrics()));
     if all.try_init().is_err() {
         tracing::debug!("logging was started before");
+        return;
+    }
+    millrace_app::metrics::record(Metric::ColdStart);
+    match TracesConfig::from_env(function) {
+        Ok(None) => {}
+        Ok(Some(config)) => drop(traces::start(config)),
+        // A function that works and is not seen is better than one that does not work.
+        Err(error) => tracing::error!(error = chain(&error), "nothing is traced"),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
 use crate::ports::{BlobStore, Ports, StoreError};
+use crate::traces::ExecutionSpan;
 
 /// Texts over this go to the blobs: DynamoDB takes items of 400 KiB, and each KiB of one costs a write unit.
 const LARGEST_INLINE: usize = 64 * 1024;
@@ -36,6 +37,9 @@ pub(crate) struct Header {
     /// In a child: when all above it were last known to wait for it.
     #[serde(rename = "awt", default, skip_serializing_if = "is_start")]
     pub(crate) awaited: Timestamp,
+    /// The execution's span, where it is traced.
+    #[serde(rename = "span", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) span: Option<ExecutionSpan>,
 }
 
 fn is_start(at: &Timestamp) -> bool {

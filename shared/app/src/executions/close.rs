@@ -3,12 +3,12 @@
 //! Everything here may be repeated, and is, when the message that led to the end comes again.
 
 use millrace_asl::map_run::PageReport;
-use millrace_asl::{Event, Outcome, Role, Snapshot};
+use millrace_asl::{Event, Outcome, Role, Snapshot, Timestamp};
 
 use super::advance::{Advanced, After, Thread, advance, arm, failure_of};
 use super::inspect::status_of;
 use super::log::{ChildRef, LogId};
-use super::messages::Message;
+use super::messages::{Envelope, Message};
 use super::record::{self, Execution, ExecutionStatus};
 use super::{control, load, parent};
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub(crate) async fn settle_knowing<P: Ports>(ports: &P, thread: &Thread, joined:
     };
     if arm(&thread.log, &thread.snapshot).is_some() {
         if joined {
-            send_join(ports, &parent, step.fanout).await?;
+            send_join(ports, thread, &parent, step.fanout).await?;
         }
         if !tells(&thread.snapshot) {
             return Ok(());
@@ -49,7 +49,7 @@ pub(crate) async fn settle_knowing<P: Ports>(ports: &P, thread: &Thread, joined:
         Advanced::Late(parent) => {
             // Told before: if that left the parent ready to join, the message may have been lost.
             if parent.snapshot.fanout().is_some_and(|fanout| fanout.id == step.fanout && fanout.out().is_empty()) {
-                send_join(ports, &parent.log, step.fanout).await?;
+                send_join(ports, thread, &parent.log, step.fanout).await?;
             }
             Ok(())
         }
@@ -87,8 +87,9 @@ fn event_of_end(snapshot: &Snapshot, step: ChildRef, outcome: &Outcome) -> Event
     }
 }
 
-async fn send_join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Result<(), Error> {
-    let message = Message::Join { log: log.clone(), fanout }.outgoing(&format!("join {log} {fanout}"), None)?;
+async fn send_join<P: Ports>(ports: &P, child: &Thread, log: &LogId, fanout: u32) -> Result<(), Error> {
+    let message = Message::Join { log: log.clone(), fanout };
+    let message = message.outgoing(Envelope::of(child), &format!("join {log} {fanout}"), None)?;
     Ok(ports.queues().send(Queue::Engine, vec![message]).await?)
 }
 
@@ -121,6 +122,19 @@ pub(crate) async fn join<P: Ports>(ports: &P, log: &LogId, fanout: u32) -> Resul
 pub(crate) fn is_redriven(execution: &Execution, thread: &Thread) -> bool {
     let redrives = thread.snapshot.execution.redrive_count.unwrap_or_default();
     execution.workflow.as_ref().is_some_and(|run| run.redrives > redrives)
+}
+
+/// Records the span of an execution that has ended.
+pub(crate) fn end_span(thread: &Thread, outcome: &Outcome, started_at: Timestamp) {
+    let Some(span) = thread.header.span else { return };
+    let mut attributes = vec![
+        ("millrace.execution.id", thread.log.execution.to_string().into()),
+        ("millrace.execution.status", status_of(outcome).name().into()),
+        ("millrace.workflow.name", thread.snapshot.execution.state_machine_name.as_str().into()),
+    ];
+    attributes.extend(thread.header.project.as_ref().map(|id| ("millrace.project.id", id.to_string().into())));
+    let failed = failure_of(outcome).map(|failure| failure.error.unwrap_or_else(|| "failed".to_owned()));
+    span.end((started_at, thread.at), attributes, failed);
 }
 
 async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome) -> Result<(), Error> {
@@ -160,6 +174,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
                 written?;
                 let millis = thread.at.millis().saturating_sub(stored.execution.started_at.millis());
                 metrics::record(Metric::ExecutionEnded { result: status.name(), millis });
+                end_span(thread, outcome, stored.execution.started_at);
                 return Ok(());
             }
         }

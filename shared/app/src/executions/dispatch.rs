@@ -7,7 +7,7 @@ use millrace_asl::{Effect, Fanout, Position, StepId};
 
 use super::advance::{After, Thread};
 use super::control::parent_ended;
-use super::messages::{Carried, Message, TaskMessage, queue_of};
+use super::messages::{Carried, Envelope, Message, TaskMessage, queue_of};
 use crate::activities;
 use crate::error::Error;
 use crate::map_runs;
@@ -70,13 +70,16 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                 // A resource that nobody does was refused when the execution was started.
                 let queue = queue_of(&resource).unwrap_or(Queue::Engine);
                 let task = TaskMessage { log: log.clone(), id, resource, carried: Some(carried) };
-                (queue, Message::Task(Box::new(task)).outgoing(&format!("task {log} {id}"), None)?)
+                (
+                    queue,
+                    Message::Task(Box::new(task)).outgoing(Envelope::of(thread), &format!("task {log} {id}"), None)?,
+                )
             }
             Effect::SetTimer { id, at } => {
                 let message = Message::Timer { log: log.clone(), id, at, beats: has_heartbeat(thread, id) };
                 let later = (at > thread.at).then_some(at);
                 // A task has two timers, and each heartbeat's is another.
-                (Queue::Engine, message.outgoing(&format!("timer {log} {id} {at}"), later)?)
+                (Queue::Engine, message.outgoing(Envelope::of(thread), &format!("timer {log} {id} {at}"), later)?)
             }
             Effect::StartChild { fanout, index, mut decision } => {
                 let effects = std::mem::take(&mut decision.effects);
@@ -86,11 +89,14 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
             }
             Effect::JoinChildren { fanout } => {
                 let message = Message::Join { log: log.clone(), fanout };
-                (Queue::Engine, message.outgoing(&format!("join {log} {fanout}"), None)?)
+                (Queue::Engine, message.outgoing(Envelope::of(thread), &format!("join {log} {fanout}"), None)?)
             }
             Effect::StopExecution { execution } => {
                 let name = format!("stop {log} {execution}");
-                (Queue::Engine, Message::StopNested { log: log.clone(), execution }.outgoing(&name, None)?)
+                (
+                    Queue::Engine,
+                    Message::StopNested { log: log.clone(), execution }.outgoing(Envelope::of(thread), &name, None)?,
+                )
             }
             Effect::MapRunEnded { .. } => continue,
             Effect::TurnChildren { fanout } => {
@@ -99,7 +105,11 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                     let first = children.first().copied().unwrap_or_default();
                     let name = format!("turn {log} {fanout} {} {first}", thread.snapshot.turn);
                     let message = Message::Turn { log: log.clone(), fanout, children: children.to_vec() };
-                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
+                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(
+                        Envelope::of(thread),
+                        &name,
+                        None,
+                    )?);
                 }
                 continue;
             }
@@ -113,7 +123,11 @@ fn collect(thread: &Thread, effects: Vec<Effect>, out: &mut Outgoing) -> Result<
                         failure: parent_ended(),
                         after: After { at: thread.at, tick: thread.tick },
                     };
-                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(&name, None)?);
+                    out.messages.entry(Queue::Engine).or_default().push(message.outgoing(
+                        Envelope::of(thread),
+                        &name,
+                        None,
+                    )?);
                 }
                 continue;
             }

@@ -8,8 +8,10 @@ use super::messages::{Message, TaskMessage};
 use super::record::{self, ExecutionStatus, Stuck};
 use super::{callbacks, close, control, load, parent, sweep};
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::ports::{Clock, Condition, Delivery, Ports, Queue, RecordStore, Write};
-use crate::workers::{Executor, Task, event_of, task_of, work_task};
+use crate::traces::{self, Kind};
+use crate::workers::{Executor, Task, TaskError, TaskResult, event_of, task_of, work_task};
 use crate::{limits, map_runs, schedules, webhooks};
 
 /// Handles one message to its end.
@@ -31,7 +33,12 @@ pub(crate) async fn handle<P: Ports, E: Executor>(ports: &P, executor: &E, deliv
             repair_if(ports, came_before, advanced).await
         }
         Message::Admit { owner, key, at, forced } => limits::admit(ports, owner, key, at, forced || came_before).await,
-        Message::Schedule { id, edition, at } => Box::pin(schedules::wake(ports, &id, edition, at, came_before)).await,
+        Message::Schedule { id, edition, at } => {
+            // Nobody asked for it now: it begins a trace.
+            let mut turn = traces::request(|| None, Kind::Consumer, || "schedule".to_owned());
+            turn.note("millrace.schedule.id", || id.to_string());
+            turn.scope(Box::pin(schedules::wake(ports, &id, edition, at, came_before))).await
+        }
         Message::Turn { log, fanout, children } => {
             for advanced in control::turn_children(ports, &log, fanout, &children).await? {
                 repair_if(ports, came_before, advanced).await?;
@@ -69,7 +76,7 @@ async fn do_task<P: Ports, E: Executor>(
             Work::Read | Work::Write => {
                 Box::pin(map_runs::note_begin(ports, &thread)).await?;
                 let task = work_task(&thread, id, work);
-                tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await
+                execute(ports, executor, &task).await
             }
         };
         let event = event_of(id, work.resource(), result)?;
@@ -79,7 +86,7 @@ async fn do_task<P: Ports, E: Executor>(
     let header = thread.header.clone();
     let task = task_of(&log, id, &resource, &header.owner, header.project.as_ref(), &thread.snapshot);
     let Some(task) = task else { return repair_if(ports, came_before, Advanced::Late(Box::new(thread))).await };
-    let result = tracing::Instrument::instrument(executor.execute(ports, &task), span_of(&task)).await;
+    let result = execute(ports, executor, &task).await;
     let event = event_of(id, &task.resource, result)?;
     let nested = match &event {
         Event::TaskSubmitted { output, .. } => {
@@ -93,6 +100,30 @@ async fn do_task<P: Ports, E: Executor>(
         parent::stop_unawaited(ports, &nested).await?;
     }
     repair_if(ports, came_before, advanced).await
+}
+
+/// Has a task done, with its name in the log's lines and in its trace.
+async fn execute<P: Ports, E: Executor>(ports: &P, executor: &E, task: &Task) -> Result<TaskResult, TaskError> {
+    let agent = task.resource.strip_prefix("millrace:agent:");
+    let mut span = traces::within(Origin::span(), Kind::Internal, || match agent {
+        Some(agent) => format!("invoke_agent {agent}"),
+        None => "task".to_owned(),
+    });
+    if let Some(agent) = agent {
+        span.note("gen_ai.operation.name", || "invoke_agent");
+        span.note("gen_ai.agent.name", || agent);
+    }
+    span.note("millrace.state", || task.state.as_str());
+    span.note("millrace.resource", || task.resource.as_str());
+    let done = span.scope(tracing::Instrument::instrument(executor.execute(ports, task), span_of(task))).await;
+    match &done {
+        Ok(_) => {}
+        Err(TaskError::Failed(failure) | TaskError::NotStarted(failure)) => {
+            span.fail(failure.error.as_deref().unwrap_or("failed"));
+        }
+        Err(TaskError::Unable(error)) => span.fail(error.code()),
+    }
+    done
 }
 
 fn span_of(task: &Task) -> tracing::Span {

@@ -41,7 +41,7 @@ pub(crate) use inspect::list_one as load_record;
 pub(crate) use inspect::load_record_version;
 pub use inspect::{ExecutionView, Queued, await_execution, describe_execution, list_one};
 pub use log::{ChildRef, JoinArm, LogEntry, LogId, LogIdError};
-pub(crate) use messages::Message;
+pub(crate) use messages::{Envelope, Message};
 pub(crate) use parent::wait_for;
 pub(crate) use parts::rest_of;
 pub(crate) use record::read_record;

@@ -21,6 +21,7 @@ use crate::ids::{ExecutionId, ProjectId};
 use crate::limits;
 use crate::metrics::{self, Metric};
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
+use crate::traces::ExecutionSpan;
 use crate::workflows::WorkflowType;
 
 /// What an execution is started with.
@@ -312,6 +313,7 @@ async fn commit<P: Ports>(
         owner: start.owner.clone(),
         project: start.project.clone(),
         awaited: Timestamp::default(),
+        span: ExecutionSpan::begin(),
     };
     let Decision { snapshot, history, effects } = decision;
     let body = EntryBody { header, tick: 0, snapshot, history, born: None, before: start.before };
@@ -360,6 +362,7 @@ async fn commit<P: Ports>(
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
     if let Some(outcome) = thread.snapshot.outcome().filter(|_| is_closed) {
         metrics::record(Metric::ExecutionEnded { result: status_of(outcome).name(), millis: 0 });
+        close::end_span(&thread, outcome, now);
     }
     dispatch::send(ports, &thread, effects).await?;
     if thread.snapshot.outcome().is_some() && !is_closed {

@@ -6,7 +6,7 @@ use super::enter::{join, take};
 use super::gate::{Closed, Gate, GateRef};
 use super::store::{self, TRIES, Waiter};
 use crate::error::Error;
-use crate::executions::{Advanced, After, LogId, Message, advance, look_soon, repair};
+use crate::executions::{Advanced, After, Envelope, LogId, Message, advance, look_soon, repair};
 use crate::ids::ExecutionId;
 use crate::ports::{Clock, Condition, MessageQueues, Ports, Queue, RecordStore, StoreError, Write};
 
@@ -51,7 +51,8 @@ pub(super) async fn send<P: Ports>(ports: &P, gate: GateRef, at: Option<Timestam
     let now = ports.clock().now();
     let name = format!("admit {} {} {}", gate.owner, gate.key, at.unwrap_or(now));
     let message = Message::Admit { owner: gate.owner, key: gate.key, at: at.unwrap_or_default(), forced };
-    let message = message.outgoing(&name, at.filter(|at| *at > now))?;
+    // Whoever leaves is another than those who are let in.
+    let message = message.outgoing(Envelope::default(), &name, at.filter(|at| *at > now))?;
     Ok(ports.queues().send(Queue::Engine, vec![message]).await?)
 }
 

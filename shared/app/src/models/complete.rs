@@ -5,7 +5,7 @@ use std::time::Duration;
 use millrace_asl::Timestamp;
 
 use super::caller::{AgentRole, Asked, ModelCaller};
-use super::chat::{ChatAnswer, ChatRequest, Finish, ModelRef};
+use super::chat::{ChatAnswer, ChatRequest, Finish, ModelRef, Provider};
 use super::error::{CompleteError, ModelError};
 use super::saved::{self, SavedCall};
 use super::usage::{self, Bound, Held};
@@ -13,8 +13,10 @@ use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::ids::{AiTaskId, ExecutionId, ProjectId};
 use crate::metrics::{self, Metric};
+use crate::origin::Origin;
 use crate::ports::{Clock, IdSource, Ports, Queue};
 use crate::projects::Budget;
+use crate::traces::{self, Attribute, Kind, Ongoing};
 use crate::workers::Task;
 
 /// To what a call belongs: where it is saved, and where its usage is counted.
@@ -210,7 +212,11 @@ async fn call<P: Ports, M: ModelCaller>(
             return Err(ModelError::Timeout("there was no time left for a call".into()));
         }
         tries += 1;
-        let error = match models.call(ports, Asked { model, request, timeout }).await {
+        let mut span = span_of(model, request);
+        let answered = span.scope(models.call(ports, Asked { model, request, timeout })).await;
+        note_answer(&mut span, &answered);
+        drop(span);
+        let error = match answered {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
@@ -221,6 +227,47 @@ async fn call<P: Ports, M: ModelCaller>(
         }
         tracing::info!(%model, tries, ?pause, error = %error, "a model is called again");
         ports.clock().sleep(pause).await;
+    }
+}
+
+/// A call in the words of OpenTelemetry's conventions for generative AI, without what is asked
+/// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>).
+fn span_of(model: &ModelRef, request: &ChatRequest) -> Ongoing {
+    let mut span = traces::within(Origin::span(), Kind::Client, || format!("chat {}", model.model));
+    span.note("gen_ai.operation.name", || "chat");
+    span.note("gen_ai.provider.name", || match model.provider {
+        Provider::Gemini => "gcp.gemini",
+        Provider::Anthropic => "anthropic",
+        Provider::OpenAi => "openai",
+        Provider::Bedrock => "aws.bedrock",
+        Provider::Ollama => "ollama",
+    });
+    span.note("gen_ai.request.model", || model.model.as_str());
+    span.note("gen_ai.request.max_tokens", || u64::from(request.max_output_tokens));
+    if let Some(temperature) = request.temperature {
+        span.note("gen_ai.request.temperature", || temperature);
+    }
+    span
+}
+
+fn note_answer(span: &mut Ongoing, answered: &Result<ChatAnswer, ModelError>) {
+    match answered {
+        Ok(answer) => {
+            span.note("gen_ai.response.model", || answer.model.as_str());
+            span.note("gen_ai.response.finish_reasons", || {
+                Attribute::Texts(vec![
+                    match answer.finish {
+                        Finish::Stop => "stop",
+                        Finish::Length => "length",
+                        Finish::Refused => "content_filter",
+                    }
+                    .to_owned(),
+                ])
+            });
+            span.note("gen_ai.usage.input_tokens", || answer.usage.input);
+            span.note("gen_ai.usage.output_tokens", || answer.usage.output);
+        }
+        Err(error) => span.fail(error.name()),
     }
 }
 

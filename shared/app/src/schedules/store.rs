@@ -4,7 +4,7 @@ use millrace_asl::Timestamp;
 
 use super::model::Schedule;
 use crate::error::Error;
-use crate::executions::{GRACE_MILLIS, Message, Patience};
+use crate::executions::{Envelope, GRACE_MILLIS, Message, Patience};
 use crate::ids::ScheduleId;
 use crate::keys;
 use crate::ports::{
@@ -62,7 +62,8 @@ pub(super) async fn set_timer<P: Ports>(
     let Some(at) = wake_at else { return Ok(()) };
     let Schedule { id, edition, .. } = schedule;
     let message = Message::Schedule { id: id.clone(), edition: *edition, at };
-    let message = message.outgoing(&format!("schedule {id} {edition} {at}"), Some(at))?;
+    // Each turn begins something new.
+    let message = message.outgoing(Envelope::default(), &format!("schedule {id} {edition} {at}"), Some(at))?;
     Ok(ports.queues().send(Queue::Scheduler, vec![message]).await?)
 }
 

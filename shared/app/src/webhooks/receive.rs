@@ -13,7 +13,7 @@ use super::secrets::{SecretCache, Trust};
 use super::store;
 use crate::digest::sha256_hex;
 use crate::error::Error;
-use crate::executions::Message;
+use crate::executions::{Envelope, Message};
 use crate::ids::WebhookEventId;
 use crate::keys;
 use crate::metrics::{self, Metric};
@@ -214,7 +214,11 @@ impl Head<'_> {
 
 /// The message that has an event matched with the rules.
 pub(super) fn message(event: &WebhookEventId, replay: u32) -> Result<OutgoingMessage, Error> {
-    Message::Webhook { event: event.clone(), replay }.outgoing(&format!("webhook {event} {replay}"), None)
+    Message::Webhook { event: event.clone(), replay }.outgoing(
+        Envelope::here(),
+        &format!("webhook {event} {replay}"),
+        None,
+    )
 }
 
 /// Stores an event and sends its message. Where it is there and waits, its message is sent again, since the first may
