@@ -150,6 +150,7 @@ eval: build-release $(EVAL) ## Drive the whole pipeline over problems of HumanEv
 e2e: build-release $(TOOLS) $(STAND_IN)
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/ministack.py cargo nextest run --locked --workspace -E 'binary(ministack)'
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py
+	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_keys.py
 
 bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.json
 	cargo bench --locked -p millrace-simulation --bench cost

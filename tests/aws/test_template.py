@@ -228,6 +228,14 @@ class Template(unittest.TestCase):
                     self.assertLessEqual(len(search[1]), SEARCH_AT_MOST, properties["title"])
         self.assertEqual(len(places), len(widgets["widgets"]), "no two widgets in one place")
 
+    def test_every_function_may_be_traced(self):
+        policy = expanded(Tracing="Active")["Resources"]["TracesPolicy"]
+        self.assertEqual(policy["Condition"], "IsTraced")
+        roles = {role["Ref"] for role in policy["Properties"]["Roles"]}
+        for function in of_type(self.at_once, "AWS::Lambda::Function").values():
+            self.assertIn(function["Properties"]["Role"]["Fn::GetAtt"][0], roles)
+            self.assertEqual(function["Properties"]["TracingConfig"], {"Mode": {"Ref": "Tracing"}})
+
     def test_what_is_stored_outlives_the_stack_and_can_be_restored(self):
         for table in of_type(self.at_once, "AWS::DynamoDB::Table").values():
             self.assertEqual(table["DeletionPolicy"], "Retain")
