@@ -122,7 +122,8 @@ fn a_project_is_one_connected_tree() {
     for agent in ["pm", "dev", "qa", "ops"] {
         let found = spans.iter().find(|span| span["name"] == format!("invoke_agent {agent}"));
         let found = found.unwrap_or_else(|| panic!("{agent}: {kinds:#?}"));
-        let expected = ["POST /api/projects", "execution", &format!("process {agent}"), &format!("invoke_agent {agent}")];
+        let expected =
+            ["POST /api/projects", "execution", &format!("process {agent}"), &format!("invoke_agent {agent}")];
         assert_eq!(way(&spans, found), expected);
         assert_eq!(attribute(found, "gen_ai.agent.name"), Some(&json!({ "stringValue": agent })));
     }
@@ -178,10 +179,10 @@ fn timers_and_children_go_on_with_the_trace_over_a_restart() {
     };
     let server = start();
     let pass = json!({ "Type": "Pass", "End": true });
-    let wait = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 1, "End": true } } });
+    let wait = |name| json!({ "StartAt": name, "States": { name: { "Type": "Wait", "Seconds": 1, "End": true } } });
     let definition = json!({ "StartAt": "Wait", "States": {
         "Wait": { "Type": "Wait", "Seconds": 2, "Next": "Both" },
-        "Both": { "Type": "Parallel", "Next": "Last", "Branches": [wait, wait] },
+        "Both": { "Type": "Parallel", "Next": "Last", "Branches": [wait("One"), wait("Two")] },
         "Last": pass } });
     let (status, _) =
         server.call("POST", "/api/workflows", &[], Some(&json!({ "name": "waits", "definition": definition })));

@@ -10,15 +10,19 @@ use lambda_http::{Adapter, LambdaEvent};
 use millrace_api::{ApiConfig, behind_gateway, rest_config};
 use millrace_app::Error;
 use millrace_app::builtins::BuiltinIds;
+use millrace_app::origin::Origin;
 use millrace_app::ports::Ports;
+use millrace_app::traces::{self, Kind, Remote};
 use millrace_app::triggers::{Trigger, Triggered, UPLOADS, Upload, import_upload, trigger_workflow};
 use millrace_app::workflows::{Place, WorkflowError};
+use millrace_aws::telemetry::flush;
 use millrace_rest::{RestConfig, trigger_router};
 use millrace_stepfunctions::StepFunctionsConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt};
+use tracing::Instrument as _;
 
 /// Why an event was not handled. Lambda records it as a failed invocation, and repeats what came by itself.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +210,23 @@ impl<P: Ports> Handler<P> {
             let request: LambdaRequest = serde_json::from_str(text).map_err(unreadable)?;
             return Ok(Answer::Response(self.respond(LambdaEvent::new(request, event.context)).await));
         }
+        let id = event.context.request_id;
+        let remote = || event.context.xray_trace_id.as_deref().and_then(Remote::from_amazon);
+        let mut span = traces::request(remote, Kind::Consumer, || "trigger".to_owned());
+        let origin = Origin { request: Some(id.as_str().into()), span: span.context() };
+        let log = tracing::info_span!("request", request_id = id);
+        let answered = origin.scope(Box::pin(self.receive(value)).instrument(log)).await;
+        if answered.is_err() {
+            span.fail("refused");
+        }
+        drop(span);
+        flush().await;
+        answered
+    }
+
+    /// Does what an event asks that is no request of the gateway's.
+    async fn receive(&self, value: Value) -> Result<Answer, HandleError> {
+        let unreadable = |error: serde_json::Error| HandleError::Unknown(error.to_string());
         if value.get("Records").is_some() {
             let notification = Notification::deserialize(&value).map_err(unreadable)?;
             let decoded = |mut record: Record| {
