@@ -179,7 +179,8 @@ fn timers_and_children_go_on_with_the_trace_over_a_restart() {
     };
     let server = start();
     let pass = json!({ "Type": "Pass", "End": true });
-    let wait = |name| json!({ "StartAt": name, "States": { name: { "Type": "Wait", "Seconds": 1, "End": true } } });
+    let wait =
+        |name: &str| json!({ "StartAt": name, "States": { name: { "Type": "Wait", "Seconds": 1, "End": true } } });
     let definition = json!({ "StartAt": "Wait", "States": {
         "Wait": { "Type": "Wait", "Seconds": 2, "Next": "Both" },
         "Both": { "Type": "Parallel", "Next": "Last", "Branches": [wait("One"), wait("Two")] },

@@ -281,7 +281,7 @@ async fn answer<P: Ports>(app: &App<P>, id: &str, operation: &str, request: Requ
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(
+    tracing::debug!(
         operation = OPERATIONS.iter().find(|known| **known == operation),
         status = status.as_u16(),
         millis,
