@@ -44,7 +44,6 @@ test.describe("queues", () => {
     await expect(row(second.id)).toBeVisible();
     await expect(row(first.id)).toContainText("internal");
     await accessible(page);
-    if (process.env.QUEUE_PICTURE !== undefined) await page.screenshot({ path: process.env.QUEUE_PICTURE });
 
     await row(first.id).getByRole("button", { name: /^Show/ }).click();
     await expect(page.getByRole("dialog").getByRole("textbox", { name: "Body" })).toContainText(first.id);

@@ -33,10 +33,13 @@ pub(crate) enum Action {
         id: String,
     },
     /// Send messages that were given up back to their queue. Needs an operator's key.
-    #[command(after_help = "\
+    #[command(
+        after_help = "\
 Examples:
   millrace queue redrive engine 4711 4712
-  millrace queue redrive engine --all --yes")]
+  millrace queue redrive engine --all --yes",
+        override_usage = "millrace queue redrive [OPTIONS] <NAME> <IDS|--all>"
+    )]
     Redrive {
         /// The queue's name.
         name: String,
@@ -46,10 +49,13 @@ Examples:
         yes: Yes,
     },
     /// Delete messages that were given up. For good: what they were to do is not done by them. Needs an operator's key.
-    #[command(after_help = "\
+    #[command(
+        after_help = "\
 Examples:
   millrace queue delete engine 4711
-  millrace queue delete engine --all --yes")]
+  millrace queue delete engine --all --yes",
+        override_usage = "millrace queue delete [OPTIONS] <NAME> <IDS|--all>"
+    )]
     Delete {
         /// The queue's name.
         name: String,

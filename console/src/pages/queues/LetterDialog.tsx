@@ -6,7 +6,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive } from "../../api/live";
 import { Json } from "../../components/Code";
-import { Link, Loading, ProblemAlert, Time } from "../../components/PageParts";
+import { bytes, Link, Loading, ProblemAlert, Time } from "../../components/PageParts";
 
 const MOST = 160;
 
@@ -15,7 +15,7 @@ export function Reason({ reason, brief = false }: { reason: Schemas["DeadLetterR
   if (reason === null) return <Box color="text-body-secondary">Unknown: its worker said nothing, as after a timeout or a crash</Box>;
   const text = brief && reason.text.length > MOST ? `${reason.text.slice(0, MOST)}…` : reason.text;
   return (
-    <span>
+    <span className="reason">
       <Box variant="code">{reason.code}</Box> {text}
     </span>
   );
@@ -37,6 +37,8 @@ export function LetterDialog({ queue, id, onClose }: { queue: string; id: string
               { label: "Kind", value: letter.kind ?? "unreadable" },
               { label: "Execution", value: letter.execution_id === null ? "–" : <Link to={`/executions/${encodeURIComponent(letter.execution_id)}`}>{letter.execution_id}</Link> },
               { label: "Resource", value: letter.resource ?? "–" },
+              { label: "Size", value: bytes(letter.size) },
+              { label: "Deliveries", value: letter.receive_count },
               { label: "Sent", value: <Time at={letter.sent_at} /> },
               { label: "First delivered", value: <Time at={letter.first_received_at} /> },
               { label: "Given up", value: <Time at={letter.dead_at ?? letter.reason?.at} /> },

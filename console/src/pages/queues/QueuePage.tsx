@@ -11,7 +11,7 @@ import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
 import { usePages } from "../../api/paging";
 import { Confirm } from "../../components/Confirm";
-import { bytes, duration, Empty, Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
+import { duration, Empty, Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
 import { Pager } from "../../components/Pager";
 import { useNotices } from "../../shell/useNotices";
 import { LetterDialog, Reason } from "./LetterDialog";
@@ -84,10 +84,9 @@ export default function QueuePage() {
           { id: "id", header: "Message", isRowHeader: true, cell: (item) => <Button variant="inline-link" ariaLabel={`Show ${item.id}`} onClick={() => { setShown(item); }}>{item.id}</Button> },
           { id: "kind", header: "Kind", cell: (item) => item.kind ?? "unreadable" },
           { id: "execution", header: "Execution", cell: (item) => (item.execution_id === null ? "–" : <Link to={`/executions/${encodeURIComponent(item.execution_id)}`}>{item.execution_id}</Link>) },
-          { id: "failed", header: "Given up", cell: (item) => <Time at={item.dead_at ?? item.reason?.at} /> },
+          { id: "failed", header: "Given up", minWidth: 200, cell: (item) => <Time at={item.dead_at ?? item.reason?.at} /> },
           { id: "received", header: "Deliveries", cell: (item) => item.receive_count },
-          { id: "size", header: "Size", cell: (item) => bytes(item.size) },
-          { id: "reason", header: "Reason", minWidth: 320, cell: (item) => <Reason reason={item.reason} brief /> },
+          { id: "reason", header: "Reason", minWidth: 280, cell: (item) => <Reason reason={item.reason} brief /> },
         ]}
       />
       {asked !== null && <Ask name={name} asked={asked} count={asked.letters === "all" ? queue.dead_letters : asked.letters.length} onDone={() => { setChosen([]); }} onClose={() => { setAsked(null); }} />}
