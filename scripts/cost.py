@@ -47,6 +47,9 @@ LOOKS, LOOK_GB_SECONDS, LOOK_READS = 100, 0.5 * 0.05, 3
 # The stream of the table wakes the websocket function for a batch a second, 0.05 s long with 256 MB, also where nobody watches; it
 # looks for who does.
 LIVE_BATCHES, LIVE_GB_SECONDS, LIVE_READS = 20, 0.25 * 0.05, 3
+# The notifier hears of so many changes of a project and its execution, at most a batch each, and looks whether somebody wants
+# to know: 0.03 s with 256 MB and half a read unit. Deliveries are not in it.
+HEARD, HEARD_GB_SECONDS, HEARD_READS = 10, 0.25 * 0.03, 0.5
 LOG_BYTES = 100_000
 # The names of metrics, with their results and directions, that the functions log.
 METRICS = 13
@@ -87,10 +90,11 @@ def project():
     worked = sum(number * WORK[queue][0] * WORK[queue][1] for queue, number in messages.items())
     handled = sum(messages.values())
     dollars = {
-        "DynamoDB": written * WRITE_UNIT + (asked["dynamodb read units"] + LOOKS * LOOK_READS + LIVE_BATCHES * LIVE_READS) * READ_UNIT,
+        "DynamoDB": written * WRITE_UNIT
+        + (asked["dynamodb read units"] + LOOKS * LOOK_READS + LIVE_BATCHES * LIVE_READS + HEARD * HEARD_READS) * READ_UNIT,
         "SQS": (asked["sqs requests"] + 2 * handled) * SQS_REQUEST,
-        "Lambda": (handled + LOOKS + LIVE_BATCHES) * LAMBDA_REQUEST
-        + (worked + LOOKS * LOOK_GB_SECONDS + LIVE_BATCHES * LIVE_GB_SECONDS) * LAMBDA_GB_SECOND,
+        "Lambda": (handled + LOOKS + LIVE_BATCHES + HEARD) * LAMBDA_REQUEST
+        + (worked + LOOKS * LOOK_GB_SECONDS + LIVE_BATCHES * LIVE_GB_SECONDS + HEARD * HEARD_GB_SECONDS) * LAMBDA_GB_SECOND,
         "S3": asked["s3 put requests"] * S3_PUT + asked["s3 get requests"] * S3_GET,
         "API Gateway, timers, logs": LOOKS * API_REQUEST + asked["scheduler schedules"] * SCHEDULE + LOG_BYTES / 1e9 * LOG_GB,
     }

@@ -334,6 +334,7 @@ fn main() {
         payload_limit: None,
         sandbox: None,
         run_tests: false,
+        private_notifications: false,
         console: None,
     };
     runtime.block_on(async {

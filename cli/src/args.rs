@@ -9,7 +9,7 @@ use millrace_app::ports::Queue;
 
 use crate::commands::{
     completions, config, deploy, doctor, execution, function, graph, key, limit, project, queue, run, schedule,
-    template, validate, webhook, workflow,
+    subscription, template, validate, webhook, workflow,
 };
 use crate::exit;
 use crate::logging::LogFormat;
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Webhook(webhook::Action),
     #[command(subcommand)]
+    Subscription(subscription::Action),
+    #[command(subcommand)]
     Queue(queue::Action),
     #[command(subcommand)]
     Limit(limit::Action),
@@ -132,6 +134,11 @@ pub(crate) struct Up {
     /// JavaScript tests run anyway. MILLRACE_RUN_TESTS=1 says the same.
     #[arg(long)]
     pub(crate) run_tests: bool,
+
+    /// Let notifications go to endpoints on this machine and its network, and over plain HTTP: for trying them out. Whoever
+    /// may make subscriptions can then reach what only this machine reaches.
+    #[arg(long)]
+    pub(crate) allow_private_notifications: bool,
 
     /// Open the URL in the browser when the server is ready.
     #[arg(long)]

@@ -62,6 +62,7 @@ fn dispatch(args: Args) -> anyhow::Result<()> {
         Command::Execution(action) => commands::execution::run(action, &session),
         Command::Function(action) => commands::function::run(action, &session),
         Command::Schedule(action) => commands::schedule::run(action, &session),
+        Command::Subscription(action) => commands::subscription::run(action, &session),
         Command::Webhook(action) => commands::webhook::run(action, &session),
         Command::Queue(action) => commands::queue::run(action, &session),
         Command::Limit(action) => commands::limit::run(action, &session),

@@ -69,6 +69,7 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         sandbox: None,
         run_tests: options.run_tests || allowed(std::env::var(RUN_TESTS).ok().as_deref())?,
         console: options.console.clone(),
+        private_notifications: options.allow_private_notifications,
     })
 }
 

@@ -35,6 +35,7 @@ const LAMBDAS: [&str; 13] = [
     "millrace-integrations-function",
     "millrace-functions-function",
     "millrace-model-worker",
+    "millrace-notifier",
     "millrace-orchestrator",
     "millrace-webhook",
     "millrace-trigger",

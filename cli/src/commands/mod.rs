@@ -17,6 +17,7 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod schedule;
 mod session;
+pub(crate) mod subscription;
 pub(crate) mod template;
 pub(crate) mod validate;
 pub(crate) mod webhook;

@@ -32,6 +32,7 @@ pub(crate) fn run(options: Demo, out: &Out) -> anyhow::Result<()> {
         payload_limit: None,
         sandbox: None,
         run_tests: false,
+        private_notifications: false,
         console: None,
     }))?;
     let note = server.note();

@@ -8,6 +8,7 @@ mod guard;
 mod live;
 mod metrics;
 mod note;
+mod notifications;
 mod tasks;
 mod workers;
 
@@ -24,11 +25,11 @@ use millrace_app::executions::{Patience, sweep};
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::live::TimeLimits;
 use millrace_app::models::ModelCaller as _;
-use millrace_app::ports::{Clock as _, Ports as _};
+use millrace_app::ports::{Clock as _, Ports as _, Queue};
 use millrace_app::workers::Executor;
 use millrace_functions::SandboxRuntime;
 use millrace_identity::{Authenticator, IdentityConfig, IssuerSignIn};
-use millrace_integrations::Integrations;
+use millrace_integrations::{Integrations, Notifier};
 use millrace_models::Models;
 use millrace_rest::{AuthMode, Caller, FunctionsService, RestConfig};
 use millrace_sqlite::{Options, SqlitePorts};
@@ -81,6 +82,8 @@ pub struct ServerOptions {
     pub run_tests: bool,
     /// The folder of the web console; `None` is the one that was built in, if one was.
     pub console: Option<PathBuf>,
+    /// May notifications go to endpoints on this machine and its network, and without TLS?
+    pub private_notifications: bool,
 }
 
 /// A server that runs.
@@ -104,27 +107,32 @@ impl Server {
         let integrations = Integrations::new(services, step_functions(&options));
         let functions = functions(&options)?;
         let models = Models::from_env()?;
+        let notifier = Notifier::new(integrations.clone(), options.private_notifications);
         let agents = AllAgents::new(Arc::new(models.clone())).with_tests(Arc::new(tests(&options)?));
         let executor = tasks::AllTasks { integrations, functions: functions.clone(), models: models.clone(), agents };
-        Self::launch(options, functions, models, executor).await
+        Self::launch(options, functions, models, notifier, executor).await
     }
 
     /// The same with another executor of tasks.
     ///
     /// # Errors
-    /// As [`Server::start`], but for the integrations.
+    /// As [`Server::start`].
     pub async fn start_with<E: Executor + Clone + 'static>(
         options: ServerOptions,
         executor: E,
     ) -> anyhow::Result<Self> {
         let functions = functions(&options)?;
-        Self::launch(options, functions, Models::from_env()?, executor).await
+        let services = millrace_integrations::Config::from_env()?;
+        let integrations = Integrations::new(services, step_functions(&options));
+        let notifier = Notifier::new(integrations, options.private_notifications);
+        Self::launch(options, functions, Models::from_env()?, notifier, executor).await
     }
 
     async fn launch<E: Executor + Clone + 'static>(
         options: ServerOptions,
         functions: Functions<SandboxRuntime>,
         models: Models,
+        notifier: Notifier,
         executor: E,
     ) -> anyhow::Result<Self> {
         let console = console::Console::open(options.console.as_deref())?;
@@ -159,6 +167,7 @@ impl Server {
             with_model: models.plan_and_write(),
             webhook_owner: Some(Caller::LOCAL.to_owned()),
             builtins: BuiltinIds::from_variables(|name| std::env::var(name).ok()),
+            private_notifications: options.private_notifications,
             ..RestConfig::default()
         };
         let config = config.with_webhooks_from_env();
@@ -190,6 +199,8 @@ impl Server {
         let until_stop = wait_for_stop(stopped.clone());
         tasks.spawn(connections::serve(listener, router, until_stop));
         workers::start(&mut tasks, &ports, executor, &options.workers, &stopped);
+        let deliverers = options.workers.of(Queue::Notifications);
+        notifications::start(&mut tasks, &ports, notifier, deliverers, &stopped);
         tasks.spawn(look_after(ports.clone(), functions.clone(), stopped));
         let started_at = ports.clock().now();
         let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;

@@ -34,6 +34,8 @@ impl Default for WorkerCounts {
             // A slow function must not hold up quick ones for long.
             Queue::Functions => 8,
             Queue::Models => 4,
+            // At most four of them with one subscription (`millrace_app::notifications::Deliverer`).
+            Queue::Notifications => 16,
             Queue::Integrations => 32,
         };
         Self(Queue::ALL.into_iter().map(|queue| (queue, number(queue))).collect())
@@ -41,6 +43,11 @@ impl Default for WorkerCounts {
 }
 
 impl WorkerCounts {
+    /// The number for a queue.
+    pub(super) fn of(&self, queue: Queue) -> usize {
+        self.0.get(&queue).copied().unwrap_or_default()
+    }
+
     /// Changes the number for a queue.
     pub fn set(&mut self, queue: Queue, number: usize) {
         self.0.insert(queue, number);
@@ -55,7 +62,8 @@ pub(crate) fn start<P: Ports, E: Executor + Clone + 'static>(
     counts: &WorkerCounts,
     stopped: &watch::Receiver<bool>,
 ) {
-    for (queue, number) in &counts.0 {
+    // Notifications have loops of their own: what they do is no task.
+    for (queue, number) in counts.0.iter().filter(|(queue, _)| **queue != Queue::Notifications) {
         for _ in 0..*number {
             let (ports, executor, queue) = (ports.clone(), executor.clone(), *queue);
             let stopped = stopped.clone();
@@ -71,7 +79,7 @@ pub(crate) fn start<P: Ports, E: Executor + Clone + 'static>(
 }
 
 /// Takes messages one by one until the server stops.
-async fn work_off<P, H, F>(ports: &P, queue: Queue, handler: H, stopped: &watch::Receiver<bool>)
+pub(super) async fn work_off<P, H, F>(ports: &P, queue: Queue, handler: H, stopped: &watch::Receiver<bool>)
 where
     P: Ports,
     H: Fn(Delivery) -> F,

@@ -9,6 +9,7 @@ mod import;
 mod keys;
 mod kills;
 mod live;
+mod notifications;
 mod program;
 mod secrets;
 mod surroundings;

@@ -62,6 +62,16 @@ macro_rules! ids {
                 Self(format!(concat!($prefix, "_{}"), encode(bits)))
             }
 
+            /// The id that belongs to a name, which sorts by a time as a fresh one of that time does: for work that may be
+            /// repeated.
+            #[must_use]
+            pub fn timed(at: Timestamp, name: &str) -> Self {
+                use sha2::{Digest, Sha256};
+                let mut random = [0; 16];
+                random.iter_mut().zip(Sha256::digest(name.as_bytes())).for_each(|(byte, from)| *byte = from);
+                Self(format!(concat!($prefix, "_{}"), fresh(at, random)))
+            }
+
             /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -143,6 +153,12 @@ ids! {
     WebhookRuleId = "whr";
     /// A report on a day.
     ReportId = "rep";
+    /// A subscription to notifications.
+    SubscriptionId = "sub";
+    /// An event that notifications tell of.
+    NotificationId = "ntf";
+    /// An event on its way to a subscription's target.
+    DeliveryId = "dlv";
 }
 
 #[cfg(test)]
@@ -155,6 +171,15 @@ mod tests {
         let late = fresh(Timestamp::from_millis(1_001), [0; 16]);
         assert!(early < late, "{early} {late}");
         assert_eq!(early.len(), LENGTH);
+    }
+
+    #[test]
+    fn the_id_of_a_name_and_a_time_sorts_by_the_time() {
+        let id = |millis, name| ProjectId::timed(Timestamp::from_millis(millis), name);
+        assert_eq!(id(1_000, "x"), id(1_000, "x"));
+        assert_ne!(id(1_000, "x"), id(1_000, "y"));
+        assert!(id(1_000, "x") < id(1_001, "x") && id(1_000, "y") < id(1_001, "x"));
+        assert_eq!(id(1_000, "x").as_str().parse(), Ok(id(1_000, "x")));
     }
 
     #[test]

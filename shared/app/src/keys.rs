@@ -6,6 +6,7 @@
 //! Sort keys compare as bytes. Times in them are RFC 3339 in UTC with milliseconds, so that they sort as they pass.
 
 pub mod artifacts;
+mod subscriptions;
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ use crate::ids::{
     WebhookEventId, WebhookRuleId, WorkflowId,
 };
 use crate::ports::{Index, Listing, RecordKey};
+pub use subscriptions::*;
 
 /// The sort key of a thing's own record.
 pub const METADATA: &str = "METADATA";
@@ -34,7 +36,6 @@ pub const TEST: &str = "TEST#";
 pub const EVENT: &str = "EVENT#";
 /// What the sort keys of the marks of a project's recorded events begin with.
 pub const EVENT_MARK: &str = "EVENTMARK#";
-
 /// What the sort keys of what agents remember of their work begin with.
 pub const WORK: &str = "WORK#";
 /// What the sort keys of finished model calls begin with, before the SHA-256 of what was asked.
@@ -290,9 +291,6 @@ pub fn webhook_rules(owner: &str) -> String {
 pub fn webhook_rule(owner: &str, id: &WebhookRuleId) -> RecordKey {
     key(webhook_rules(owner), format!("{WEBHOOK_RULE}{id}"))
 }
-
-/// What the partitions begin with that hold owners' subscriptions.
-pub const SUBSCRIPTIONS: &str = "SUBSCRIPTIONS#";
 
 /// A connection of a client that hears of changes.
 #[must_use]

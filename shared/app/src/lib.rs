@@ -4,6 +4,7 @@
 //! no cloud, no database and no HTTP. Start reading at [`ports`], then [`executions`], [`activities`] and [`projects`].
 
 pub mod activities;
+pub mod addresses;
 pub mod archives;
 pub mod builtins;
 pub mod changes;
@@ -19,12 +20,14 @@ pub mod live;
 pub mod map_runs;
 pub mod metrics;
 pub mod models;
+pub mod notifications;
 pub mod origin;
 pub mod patterns;
 pub mod ports;
 pub mod projects;
 pub mod queues;
 pub mod schedules;
+pub(crate) mod secrets;
 pub mod storage;
 pub mod templates;
 pub mod traces;

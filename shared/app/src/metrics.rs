@@ -32,6 +32,11 @@ pub enum Metric<'a> {
     },
     /// A function on AWS began in a fresh process.
     ColdStart,
+    /// An attempt to send a notification came to this.
+    NotificationSent {
+        /// `delivered`, `failed`
+        outcome: &'a str,
+    },
     /// A model answered.
     ModelCalled {
         /// Tokens that it was sent.
@@ -56,6 +61,7 @@ pub fn record(metric: Metric<'_>) {
         Metric::WebhookReceived { source } => count("WebhookReceipts", 1, Some(("Source", source))),
         Metric::ScheduleRun { outcome } => count("ScheduleRuns", 1, Some(("Outcome", outcome))),
         Metric::ColdStart => count("ColdStarts", 1, None),
+        Metric::NotificationSent { outcome } => count("NotificationsSent", 1, Some(("Outcome", outcome))),
         Metric::ModelCalled { input, output, usd } => {
             count("ModelTokens", input, Some(("Direction", "input")));
             count("ModelTokens", output, Some(("Direction", "output")));

@@ -285,11 +285,13 @@ pub enum Queue {
     Models,
     /// Schedules whose time has come.
     Scheduler,
+    /// Notifications on their way to subscriptions' targets.
+    Notifications,
 }
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Engine,
         Self::Pm,
         Self::Dev,
@@ -299,6 +301,7 @@ impl Queue {
         Self::Functions,
         Self::Models,
         Self::Scheduler,
+        Self::Notifications,
     ];
 
     /// The word that names it in queue names, logs and the API.
@@ -314,6 +317,7 @@ impl Queue {
             Self::Functions => "functions",
             Self::Models => "models",
             Self::Scheduler => "scheduler",
+            Self::Notifications => "notifications",
         }
     }
 
@@ -321,7 +325,7 @@ impl Queue {
     #[must_use]
     pub const fn function_timeout(self) -> Duration {
         match self {
-            Self::Engine | Self::Functions | Self::Scheduler => Duration::from_secs(60),
+            Self::Engine | Self::Functions | Self::Scheduler | Self::Notifications => Duration::from_secs(60),
             Self::Pm | Self::Ops => Duration::from_secs(300),
             Self::Dev | Self::Integrations | Self::Models => Duration::from_secs(900),
             Self::Qa => Duration::from_secs(600),

@@ -28,6 +28,8 @@ pub enum Function {
     ModelWorker,
     /// `lambdas/scheduler`
     Scheduler,
+    /// `lambdas/notifier`
+    Notifier,
     /// `lambdas/orchestrator`
     Orchestrator,
     /// `lambdas/webhook`
@@ -82,6 +84,7 @@ const fn queue_variable(queue: Queue) -> &'static str {
         Queue::Functions => "FUNCTIONS_QUEUE_URL",
         Queue::Models => "MODELS_QUEUE_URL",
         Queue::Scheduler => "SCHEDULER_QUEUE_URL",
+        Queue::Notifications => "NOTIFICATIONS_QUEUE_URL",
     }
 }
 
@@ -96,12 +99,13 @@ const fn dead_letter_variable(queue: Queue) -> &'static str {
         Queue::Functions => "FUNCTIONS_DLQ_URL",
         Queue::Models => "MODELS_DLQ_URL",
         Queue::Scheduler => "SCHEDULER_DLQ_URL",
+        Queue::Notifications => "NOTIFICATIONS_DLQ_URL",
     }
 }
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Api,
         Self::PmAgent,
         Self::DevAgent,
@@ -111,6 +115,7 @@ impl Function {
         Self::Functions,
         Self::ModelWorker,
         Self::Scheduler,
+        Self::Notifier,
         Self::Orchestrator,
         Self::Webhook,
         Self::Trigger,
@@ -131,6 +136,7 @@ impl Function {
             Self::Functions => "functions",
             Self::ModelWorker => "model-worker",
             Self::Scheduler => "scheduler",
+            Self::Notifier => "notifier",
             Self::Orchestrator => "orchestrator",
             Self::Webhook => "webhook",
             Self::Trigger => "trigger",
@@ -139,7 +145,7 @@ impl Function {
         }
     }
 
-    /// Who asks models reads their keys, who calls endpoints their connections, who runs functions their environment, who
+    /// Who asks models reads their keys, who calls endpoints their connections, who notifies what signs, who runs functions their environment, who
     /// receives webhooks their secrets; who shows the stack's health looks at dead letters.
     #[must_use]
     pub const fn needs(self) -> Needs {
@@ -154,6 +160,7 @@ impl Function {
                     | Self::Functions
                     | Self::ModelWorker
                     | Self::Webhook
+                    | Self::Notifier
             ),
             dead_letters: matches!(self, Self::Api),
         }

@@ -101,6 +101,16 @@ pub async fn handle_tasks<P: Ports, E: Executor>(
     event: SqsEvent,
 ) -> BatchResponse {
     let handle = async |delivery| workers::handle(ports, executor, queue, &delivery).await;
+    handle_together(ports, queue, event, handle).await
+}
+
+/// Hands the records of an event to `handle`, all at once, and answers which ones failed.
+pub async fn handle_together<P, H, F>(ports: &P, queue: Queue, event: SqsEvent, handle: H) -> BatchResponse
+where
+    P: Ports,
+    H: Fn(Delivery) -> F,
+    F: Future<Output = Result<(), Error>>,
+{
     let handled = join_all(event.records.iter().map(|record| handle_record(ports, queue, record, &handle)));
     let failures = handled.await.into_iter().flatten().collect();
     // Afterwards the process may be frozen.

@@ -37,6 +37,7 @@ fn logical_id(function: Function) -> &'static str {
         Function::Functions => "FunctionsFunction",
         Function::ModelWorker => "ModelWorkerFunction",
         Function::Scheduler => "SchedulerFunction",
+        Function::Notifier => "NotifierFunction",
         Function::Orchestrator => "OrchestratorFunction",
         Function::Webhook => "WebhookFunction",
         Function::Trigger => "TriggerFunction",
@@ -110,6 +111,7 @@ fn each_queue_is_as_the_ports_say() {
         (Queue::Functions, "Functions", Function::Functions),
         (Queue::Models, "Models", Function::ModelWorker),
         (Queue::Scheduler, "Scheduler", Function::Scheduler),
+        (Queue::Notifications, "Notifications", Function::Notifier),
     ] {
         let properties = &template["Resources"][format!("{name}Queue")]["Properties"];
         assert_eq!(properties["VisibilityTimeout"], queue.visibility().as_secs(), "{name}");
@@ -123,6 +125,24 @@ fn each_queue_is_as_the_ports_say() {
         assert_eq!(mapping["Properties"]["Queue"], format!("{name}Queue.Arn"));
         assert_eq!(mapping["Properties"]["FunctionResponseTypes"][0], "ReportBatchItemFailures");
     }
+}
+
+/// What the stream's readers hear of is what the application says.
+#[test]
+fn the_stream_is_filtered_as_the_application_says() {
+    let template = template();
+    let table = &template["Resources"]["Table"]["Properties"]["StreamSpecification"];
+    assert_eq!(table["StreamViewType"], "NEW_AND_OLD_IMAGES");
+    let changes = &template["Resources"]["NotifierFunction"]["Properties"]["Events"]["Changes"]["Properties"];
+    let filters = changes["FilterCriteria"]["Filters"].as_array().expect("there are filters");
+    let read = |filter: &Value| {
+        let text = filter["Pattern"].as_str().expect("a pattern is a text");
+        serde_json::from_str::<Value>(text).expect("and JSON")
+    };
+    let filters: Vec<Value> = filters.iter().map(read).collect();
+    let wanted: Vec<Value> = millrace_app::changes::NOTIFIED.iter().map(|pattern| pattern.filter()).collect();
+    assert_eq!(filters, wanted);
+    assert_eq!(changes["FunctionResponseTypes"][0], "ReportBatchItemFailures");
 }
 
 /// A body is there for as long as the event whose it is, and a day longer.

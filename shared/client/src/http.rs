@@ -13,7 +13,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::addresses::{Resolver, is_public};
+use millrace_app::addresses::is_public;
+
+use crate::addresses::Resolver;
 
 /// How long connecting may take, name and handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

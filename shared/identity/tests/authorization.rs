@@ -286,6 +286,12 @@ async fn another_owner_s_things_are_not_there() {
     world.made("POST", "/api/schedules", &ann_key, body).await;
     let body = json!({ "name": "pushes", "pattern": { "source": ["github"] }, "workflow": "flow" });
     let rule = world.made("POST", "/api/webhooks/rules", &ann_key, body).await["id"].as_str().unwrap().to_owned();
+    let target = json!({ "type": "https", "url": "https://example.com/hook" });
+    let body = json!({ "name": "all", "target": target });
+    let subscription =
+        world.made("POST", "/api/subscriptions", &ann_key, body).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/subscriptions/{subscription}/test");
+    let delivery = world.as_key("POST", &path, &ann_key, None).await.body["id"].as_str().unwrap().to_owned();
 
     // What names what in a path, and the same of what nobody has.
     let real_and_not = |path: &str| -> Option<(String, String)> {
@@ -309,12 +315,17 @@ async fn another_owner_s_things_are_not_there() {
             path if path.starts_with("/_functions/{name}") => swap("{name}", "greet", "other"),
             path if path.contains("{projectId}") => swap("{projectId}", "shop", "other"),
             path if path.starts_with("/api/schedules/{name}") => swap("{name}", "nightly", "other"),
+            path if path.starts_with("/api/subscriptions/{id}") => {
+                swap("{id}", &subscription, "sub_01arz3ndektsv4rrffq69g5fav")
+            }
             path if path.starts_with("/api/webhooks/rules/{id}") => {
                 swap("{id}", &rule, "whr_01arz3ndektsv4rrffq69g5fav")
             }
             _ => return None,
         };
-        let fill = |path: String| path.replace("{name}", "xx").replace("{path}", "src/main.py");
+        let fill = |path: String| {
+            path.replace("{name}", "xx").replace("{path}", "src/main.py").replace("{delivery}", &delivery)
+        };
         Some((fill(real), fill(none)))
     };
     let mut seen = 0;
@@ -363,6 +374,7 @@ async fn another_owner_s_things_are_not_there() {
                 ("greet", "other"),
                 ("nightly", "other"),
                 (rule.as_str(), "whr_01arz3ndektsv4rrffq69g5fav"),
+                (subscription.as_str(), "sub_01arz3ndektsv4rrffq69g5fav"),
             ] {
                 text = text.replace(real, "NAME").replace(none, "NAME");
             }

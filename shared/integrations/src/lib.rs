@@ -8,6 +8,7 @@ mod aws;
 mod config;
 mod executor;
 mod fault;
+mod notifications;
 mod resource;
 mod service;
 mod services;
@@ -30,6 +31,7 @@ use serde_json::Value;
 
 pub use config::{Config, ConfigError};
 pub use millrace_client::ServiceFault;
+pub use notifications::Notifier;
 pub use resource::{Resource, UnknownResource};
 
 use crate::aws::Aws;

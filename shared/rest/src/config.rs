@@ -46,6 +46,8 @@ pub struct RestConfig {
     pub verify_webhooks: bool,
     /// The workflows that take the places of built-in ones.
     pub builtins: BuiltinIds,
+    /// May notifications go to endpoints on this machine and its network, and without TLS?
+    pub private_notifications: bool,
 }
 
 impl Default for RestConfig {
@@ -64,6 +66,7 @@ impl Default for RestConfig {
             webhook_owner: None,
             verify_webhooks: true,
             builtins: BuiltinIds::default(),
+            private_notifications: false,
         }
     }
 }

@@ -29,6 +29,7 @@ mod queues;
 mod reports;
 mod schedules;
 mod sign_in;
+mod subscriptions;
 mod tasks;
 mod templates;
 mod triggers;

@@ -19,7 +19,8 @@ use crate::problem::ProblemBody;
 use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, queues, reports, schedules, sign_in, tasks, templates, triggers, versions, views, workflows,
+    projects, queues, reports, schedules, sign_in, subscriptions, tasks, templates, triggers, versions, views,
+    workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -54,6 +55,7 @@ macro_rules! routes {
                 (name = "tasks", description = "Reports on tasks that somebody outside does"),
                 (name = "webhooks", description = "Events that others send, and the workflows that they start"),
                 (name = "queues", description = "The deployment's queues and their dead letters"),
+                (name = "subscriptions", description = "Notifications of what happens, to endpoints, topics and buses"),
                 (name = "keys", description = "API keys, and who calls"),
                 (name = "server", description = "The server itself"),
             ),
@@ -163,6 +165,16 @@ routes! {
     queues::{ redrive_dead_letters, __path_redrive_dead_letters } Operator;
     queues::{ get_dead_letter, __path_get_dead_letter } Operator;
     queues::{ delete_dead_letter, __path_delete_dead_letter } Operator;
+    subscriptions::{ create_subscription, __path_create_subscription } Admin;
+    subscriptions::{ list_subscriptions, __path_list_subscriptions } Read;
+    subscriptions::{ get_subscription, __path_get_subscription } Read;
+    subscriptions::{ update_subscription, __path_update_subscription } Admin;
+    subscriptions::{ delete_subscription, __path_delete_subscription } Admin;
+    subscriptions::{ rotate_subscription, __path_rotate_subscription } Admin;
+    subscriptions::{ test_subscription, __path_test_subscription } Run;
+    subscriptions::{ replay_subscription, __path_replay_subscription } Run;
+    subscriptions::{ list_deliveries, __path_list_deliveries } Read;
+    subscriptions::{ get_delivery, __path_get_delivery } Read;
     templates::{ list_templates, __path_list_templates } Read;
     templates::{ get_template, __path_get_template } Read;
     sign_in::{ get_sign_in, __path_get_sign_in } Open;
@@ -406,6 +418,14 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("pause_schedule", &[("412", "`version-mismatch`")]),
     ("resume_schedule", &[("412", "`version-mismatch`")]),
     ("run_schedule", &[("409", "`wrong-state`: its workflow can't be started")]),
+    ("create_subscription", &[("409", "`wrong-state`: there are too many")]),
+    ("update_subscription", &[("412", "`version-mismatch`")]),
+    ("delete_subscription", &[("412", "`version-mismatch`")]),
+    (
+        "rotate_subscription",
+        &[("409", "`wrong-state`: what goes to its target is not signed"), ("412", "`version-mismatch`")],
+    ),
+    ("replay_subscription", &[("409", "`wrong-state`: it is disabled")]),
     ("pause_execution", &[("409", "`wrong-state`: it has ended")]),
     ("resume_execution", &[("409", "`wrong-state`: it has ended")]),
     ("stop_execution", &[("409", "`wrong-state`: it is the delivery of a project"), ("412", "`version-mismatch`")]),

@@ -17,7 +17,7 @@ use crate::keys;
 use crate::ports::{
     Clock, Condition, ExecutionLog, Index, Order, Ports, Query, Record, RecordStore, StoreError, Write,
 };
-use crate::{functions, limits, projects, schedules, webhooks, workflows};
+use crate::{functions, limits, notifications, projects, schedules, webhooks, workflows};
 
 /// Work that should have moved this long ago is moved on by the next sweep.
 pub const GRACE_MILLIS: i64 = 15 * 60 * 1000;
@@ -47,7 +47,8 @@ pub(crate) fn first_due(now: Timestamp) -> Timestamp {
     now.plus_millis(GRACE_MILLIS)
 }
 
-/// Looks at every execution that is due, and at the projects, workflows, functions, limits, schedules and webhooks that are.
+/// Looks at every execution that is due, and at the projects, workflows, functions, limits, schedules, webhooks and
+/// notifications that are.
 /// What can't be looked after holds nothing else up.
 ///
 /// # Errors
@@ -65,6 +66,9 @@ pub async fn sweep<P: Ports>(ports: &P, patience: Patience) -> Result<SweepRepor
         problem.get_or_insert(error);
     }
     if let Err(error) = webhooks::send_due(ports, now, patience).await {
+        problem.get_or_insert(error);
+    }
+    if let Err(error) = notifications::send_due(ports, now, patience).await {
         problem.get_or_insert(error);
     }
     if let Err(error) = webhooks::purge_bodies(ports, now).await {

@@ -11,7 +11,6 @@ mod input;
 mod model;
 mod receive;
 mod rules;
-mod secrets;
 mod store;
 
 pub(crate) use dispatch::{dispatch, forget, give_up, purge_bodies, send_due};

@@ -9,7 +9,6 @@ use millrace_webhooks::{
 };
 
 use super::model::{EventStatus, StoredBody, Verification, WebhookEvent};
-use super::secrets::{SecretCache, Trust};
 use super::store;
 use crate::digest::sha256_hex;
 use crate::error::Error;
@@ -20,6 +19,7 @@ use crate::metrics::{self, Metric};
 use crate::ports::{
     BlobStore, Clock, Condition, MessageQueues, OutgoingMessage, Ports, Queue, RecordStore, StoreError, Write,
 };
+use crate::secrets::{SecretCache, Trust};
 
 /// Who receives webhooks. Clones share the secrets that they remember.
 #[derive(Debug, Clone)]

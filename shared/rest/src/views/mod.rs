@@ -6,6 +6,7 @@ mod executions;
 mod functions;
 mod keys;
 mod projects;
+mod subscriptions;
 mod templates;
 mod workflows;
 
@@ -27,6 +28,10 @@ pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, Grap
 pub(crate) use functions::{CodeView, FunctionView, FunctionsHealthView, InvocationView, RegisteredView};
 pub(crate) use keys::{CallerView, IssuedKeyView, KeyView};
 pub(crate) use projects::{ModificationView, ProjectSummary, ProjectView, StatusView};
+pub(crate) use subscriptions::{
+    DeliveryDetailsView, DeliveryView, IssuedSubscriptionView, ReplayedDeliveriesView, SubscriptionDetailsView,
+    SubscriptionListView, SubscriptionView,
+};
 pub(crate) use templates::{TemplateList, TemplateView};
 pub(crate) use workflows::{AliasView, ValidationView, VersionView, WorkflowSummary, WorkflowView};
 
@@ -106,6 +111,8 @@ pages! {
     WebhookEventPage of WebhookEventView as "WebhookEventPage";
     /// A page of reports, newest first.
     ReportPage of ReportSummaryView as "ReportPage";
+    /// A page of deliveries, newest first.
+    DeliveryPage of DeliveryView as "DeliveryPage";
     /// A page of a history.
     HistoryPage of EventItemView as "HistoryPage";
     /// A page of events in order of time.

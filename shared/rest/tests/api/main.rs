@@ -22,6 +22,7 @@ mod lifecycle;
 mod listing;
 mod queues;
 mod schedules;
+mod subscriptions;
 mod support;
 mod tasks;
 mod triggers;

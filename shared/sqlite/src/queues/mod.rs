@@ -72,6 +72,7 @@ const fn number(queue: Queue) -> i64 {
         Queue::Functions => 6,
         Queue::Models => 7,
         Queue::Scheduler => 8,
+        Queue::Notifications => 9,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sources' secrets, kept for a moment: a store of secrets has no room for a question with every webhook.
+//! Secrets that sign or verify, kept for a moment: a store of secrets has no room for a question with every message.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +17,14 @@ const MOST: usize = 256;
 
 /// Secrets by name, with the time at which they were read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SecretCache(Arc<Mutex<HashMap<String, Remembered>>>);
+pub(crate) struct SecretCache(Arc<Mutex<HashMap<String, Remembered>>>);
 
 /// A secret, or that there is none, and when that was read.
 type Remembered = (Option<Secret>, Timestamp);
 
 /// How sure one must be of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// One that was read lately will do.
     Lately,
     /// It was not the right one: read it again, unless it was read just now.
@@ -33,7 +33,7 @@ pub(super) enum Trust {
 
 impl SecretCache {
     /// A secret, and whether it was read for this call.
-    pub(super) async fn get<P: Ports>(
+    pub(crate) async fn get<P: Ports>(
         &self,
         ports: &P,
         name: &str,
