@@ -149,7 +149,7 @@ pub(crate) struct Up {
     pub(crate) console: Option<PathBuf>,
 
     /// How many tasks of a queue run at the same time, as QUEUE=NUMBER with the queues engine, pm, dev, qa, ops,
-    /// integrations, functions, models, scheduler. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
+    /// integrations, functions, models, scheduler, notifications. May be repeated or separated by commas. 0 leaves a queue's tasks waiting.
     #[arg(long, value_name = "QUEUE=NUMBER", value_parser = worker_count, value_delimiter = ',')]
     pub(crate) workers: Vec<(Queue, usize)>,
 }
@@ -198,7 +198,7 @@ fn worker_count(text: &str) -> Result<(Queue, usize), String> {
     let queue = Queue::ALL.into_iter().find(|queue| queue.name() == name);
     let queue = queue.ok_or_else(|| {
         format!(
-            "there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations, functions, models or scheduler"
+            "there is no queue {name:?}: it is engine, pm, dev, qa, ops, integrations, functions, models, scheduler or notifications"
         )
     })?;
     match number.parse() {
