@@ -62,7 +62,7 @@ fn too_large(most: usize) -> FetchError {
 }
 
 impl Integrations {
-    async fn from_web(&self, url: String, is_local: bool, most: usize) -> Result<Vec<u8>, FetchError> {
+    async fn web(&self, url: String, is_local: bool, most: usize) -> Result<Vec<u8>, FetchError> {
         let request = http::Request::get(&url)
             .header("user-agent", concat!("millrace/", env!("CARGO_PKG_VERSION")))
             .body(Bytes::new())
@@ -81,7 +81,7 @@ impl Integrations {
         }
     }
 
-    async fn from_bucket(&self, bucket: &str, key: String, most: usize) -> Result<Vec<u8>, FetchError> {
+    async fn bucket(&self, bucket: &str, key: String, most: usize) -> Result<Vec<u8>, FetchError> {
         let object = ObjectRef { bucket: bucket.to_owned(), key, version: None };
         let end = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         let bytes = self.get(&object, Some(0..end)).await.map_err(|error| match error {
@@ -104,8 +104,8 @@ fn from_folder(path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
 impl Fetch for Integrations {
     async fn fetch(&self, source: &str, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
         match parse(source).map_err(|why| FetchError::Refused(format!("the source {why}")))? {
-            Source::Web { address, is_local } => self.from_web(format!("{address}{path}"), is_local, most).await,
-            Source::Bucket { bucket, prefix } => self.from_bucket(bucket, format!("{prefix}{path}"), most).await,
+            Source::Web { address, is_local } => self.web(format!("{address}{path}"), is_local, most).await,
+            Source::Bucket { bucket, prefix } => self.bucket(bucket, format!("{prefix}{path}"), most).await,
             Source::Folder(folder) => from_folder(&format!("{folder}{path}"), most),
         }
     }

@@ -120,7 +120,7 @@ async fn begin<P: Ports>(ports: &P, task: &Task) -> Result<Period, TaskError> {
     }
     let started = task.input.get("started_at").and_then(Value::as_str).and_then(millrace_asl::Timestamp::parse);
     let now = started.unwrap_or_else(|| ports.clock().now());
-    Period::of(&options, now).map_err(|why| input::invalid(why))
+    Period::of(&options, now).map_err(input::invalid)
 }
 
 /// What the workflow answers.
