@@ -26,7 +26,7 @@ fn assert_without(package: &str, unwanted: &[&str]) {
     assert!(found.is_empty(), "{package} is built from {found:?}");
 }
 
-const LAMBDAS: [&str; 13] = [
+const LAMBDAS: [&str; 15] = [
     "millrace-api",
     "millrace-pm-agent",
     "millrace-dev-agent",
@@ -37,6 +37,7 @@ const LAMBDAS: [&str; 13] = [
     "millrace-model-worker",
     "millrace-notifier",
     "millrace-orchestrator",
+    "millrace-scheduler",
     "millrace-webhook",
     "millrace-trigger",
     "millrace-authorizer",
