@@ -310,12 +310,10 @@ fn functions(both: Both<Function>) -> Told {
     };
     match (&both.old, &both.new) {
         (None, Some(new)) if !new.deleting => told.plain("function.created"),
-        (Some(old), Some(new)) if new.deleting => {
-            if !old.deleting {
-                told.plain("function.deleted");
-            }
-        }
+        (Some(old), Some(new)) if new.deleting && !old.deleting => told.plain("function.deleted"),
         (Some(old), None) if !old.deleting => told.plain("function.deleted"),
+        // It is going already.
+        (Some(_), Some(new)) if new.deleting => {}
         // A name that is used anew before the remains of the one before are gone.
         (Some(old), Some(_)) if old.deleting => told.plain("function.created"),
         (Some(_), Some(_)) => told.plain("function.updated"),
