@@ -13,7 +13,7 @@ fn run(server: &Server, path: &str, body: &Value) -> Value {
     let (status, answer) = server.call("POST", path, &[], Some(body));
     assert!((200..300).contains(&status), "{}", String::from_utf8_lossy(&answer));
     let started: Value = serde_json::from_slice(&answer).unwrap();
-    let id = started["execution_id"].as_str().or(started["id"].as_str()).unwrap();
+    let id = started["execution_id"].as_str().or_else(|| started["id"].as_str()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let execution = server.get(&format!("/api/executions/{id}"));
@@ -101,7 +101,7 @@ fn each_runs_by_its_name_and_what_it_makes_can_be_fetched() {
     let ended = run(&server, "/workflows/trigger", &json!({ "definition_id": "sync" }));
     assert_eq!(ended["status"], "FAILED", "{ended:#}");
     assert_eq!(
-        ended["error"].as_str().or(ended["failure"]["error"].as_str()),
+        ended["error"].as_str().or_else(|| ended["failure"]["error"].as_str()),
         Some("Millrace.SyncFailed"),
         "{ended:#}"
     );

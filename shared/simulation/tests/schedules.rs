@@ -1,7 +1,7 @@
 //! Turns of schedules that wait for the execution before them: looked at by one timer, which the sweep finds when it is lost, and
 //! which does nothing more when it comes again.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::time::Duration;
 

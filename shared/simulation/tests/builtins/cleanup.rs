@@ -106,7 +106,7 @@ async fn cleanups_while_executions_run_take_nothing_from_them() {
 
 async fn webhook(ports: &MemoryPorts, owner: &str, id: &str) {
     let headers = [("content-type", "application/json"), ("x-webhook-id", id)];
-    let request = Request { headers: headers.into_iter().collect(), query: String::new(), body: b"{}".to_vec().into() };
+    let request = Request { headers: headers.into_iter().collect(), query: String::new(), body: b"{}".to_vec() };
     receive(ports, &Receiver::new(owner, false), Some("payments"), &request).await.unwrap();
 }
 

@@ -60,7 +60,7 @@ async fn project(ports: &MemoryPorts, owner: &str, name: &str, words: &[&str]) {
 
 async fn webhook(ports: &MemoryPorts, owner: &str, id: &str) {
     let headers = [("content-type", "application/json"), ("x-webhook-id", id)];
-    let request = Request { headers: headers.into_iter().collect(), query: String::new(), body: b"{}".to_vec().into() };
+    let request = Request { headers: headers.into_iter().collect(), query: String::new(), body: b"{}".to_vec() };
     receive(ports, &Receiver::new(owner, false), Some("payments"), &request).await.unwrap();
 }
 
