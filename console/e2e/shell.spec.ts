@@ -63,6 +63,7 @@ test("people sign in with the server's issuer, and stay so while it renews their
   try {
     const page = await browser.newPage({ baseURL: server.url });
     await page.goto("/workflows?status=any");
+    await expect(page.getByRole("button", { name: "Sign in with your account" })).toBeVisible();
     await accessible(page);
     await page.getByRole("button", { name: "Sign in with your account" }).click();
     await expect(page.getByRole("heading", { name: "Workflows", level: 1 })).toBeVisible();
