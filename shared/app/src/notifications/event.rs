@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn an_event_tells_nothing_of_inputs_and_has_the_same_id_again() {
-        let failed = execution(json!({ "status": "FAILED", "failure": { "error": "E", "cause": "c" } }));
+        let failed = execution(json!({ "status": "FAILED", "failure": { "e": "E", "c": "c" } }));
         let one = change("EXECUTION", execution(json!({})), failed.clone());
         let events = events_of(&one).unwrap();
         assert_eq!(events, events_of(&one).unwrap());
