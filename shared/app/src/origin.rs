@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
+use crate::ports::IdSource;
 use crate::traces::SpanContext;
 
 /// Where work comes from.
@@ -17,6 +18,20 @@ pub struct Origin {
     pub request: Option<Arc<str>>,
     /// The span that it is a part of; none where it is not traced.
     pub span: Option<SpanContext>,
+}
+
+/// A fresh name for a request that came without one, in the form of a UUID, as AWS names requests.
+#[must_use]
+pub fn request_id(ids: &impl IdSource) -> String {
+    use std::fmt::Write as _;
+    let mut id = String::with_capacity(36);
+    for (place, byte) in ids.random().into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        let _infallible = write!(id, "{byte:02x}");
+    }
+    id
 }
 
 thread_local! {

@@ -15,8 +15,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use millrace_app::origin::Origin;
-use millrace_app::ports::{IdSource, Ports};
+use millrace_app::origin::{Origin, request_id};
+use millrace_app::ports::Ports;
 use millrace_app::traces::{self, Kind, Ongoing, Remote};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -71,7 +71,7 @@ pub fn with_request_ids<P: Ports>(router: Router, ports: P) -> Router {
 }
 
 async fn name_request<P: Ports>(State(ports): State<P>, mut request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&ports));
+    let id = given_id(request.headers()).unwrap_or_else(|| request_id(ports.ids()).into());
     let id = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
     request.headers_mut().insert(X_REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
@@ -116,7 +116,7 @@ fn cors(origins: &[String]) -> CorsLayer {
 
 async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = given_id(request.headers()).unwrap_or_else(|| fresh_id(&app.ports));
+    let id = given_id(request.headers()).unwrap_or_else(|| request_id(app.ports.ids()).into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().chars().take(LOGGED_PATH).collect::<String>());
     let log = tracing::info_span!("request", request_id = %id);
@@ -201,10 +201,6 @@ fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (!id.is_empty() && id.len() <= REQUEST_ID_CHARS && id.bytes().all(fits)).then(|| Arc::from(id))
-}
-
-fn fresh_id<P: Ports>(ports: &P) -> Arc<str> {
-    ports.ids().random().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 /// An error and all that caused it, in one line.

@@ -60,7 +60,7 @@ struct Details {
     "instance": "/api/projects",
     "code": "invalid-request",
     "errors": [{ "field": "/template_id", "message": "there is no such template" }],
-    "request_id": "5f2c1d0e9b8a7f6e5d4c3b2a19080706"
+    "request_id": "5f2c1d0e-9b8a-7f6e-5d4c-3b2a19080706"
 }))]
 pub(crate) struct ProblemBody {
     /// Names the kind of problem. A URI reference that this server answers with the problem's documentation.

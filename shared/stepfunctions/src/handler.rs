@@ -13,8 +13,8 @@ use axum::response::Response;
 use axum::routing::post;
 use millrace_app::Timestamp;
 use millrace_app::identity::Role;
-use millrace_app::origin::Origin;
-use millrace_app::ports::{Clock, IdSource, Ports};
+use millrace_app::origin::{Origin, request_id};
+use millrace_app::ports::{Clock, Ports};
 use millrace_app::traces::{self, Kind, Remote};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use serde_json::{Map, Value};
@@ -192,7 +192,7 @@ pub async fn call<P: Ports>(
     let call = Call { ports, scope, members, waiting, longest_poll: config.longest_poll, run_task: None };
     let answered = dispatch(operation, &call).await;
     answered.map_err(|error| {
-        let request_id = request_id(ports);
+        let request_id = request_id(ports.ids());
         log(&request_id, operation, &error);
         Refused { status: error.status().as_u16(), name: error.name, message: error.message, request_id }
     })
@@ -207,7 +207,7 @@ fn log(request_id: &str, operation: &str, error: &ApiError) {
 
 async fn handle<P: Ports>(State(app): State<App<P>>, request: Request) -> Response {
     let given = header(request.headers(), GIVEN_ID).filter(|id| is_id(id));
-    let id = given.map_or_else(|| request_id(&app.ports), str::to_owned);
+    let id = given.map_or_else(|| request_id(app.ports.ids()), str::to_owned);
     let operation = operation_of(request.headers()).unwrap_or_default().to_owned();
     let log = tracing::info_span!("request", request_id = id);
     let known = OPERATIONS.iter().find(|known| **known == operation).copied().unwrap_or("unknown");
@@ -306,18 +306,6 @@ async fn read(body: Body) -> Result<Map<String, Value>, ApiError> {
         Ok(_) => Err(ApiError::serialization("Start of structure or map found where not expected.")),
         Err(problem) => Err(ApiError::serialization(format!("The body is not JSON: {problem}"))),
     }
-}
-
-fn request_id<P: Ports>(ports: &P) -> String {
-    use std::fmt::Write as _;
-    let mut id = String::with_capacity(36);
-    for (place, byte) in ports.ids().random().into_iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            id.push('-');
-        }
-        let _infallible = write!(id, "{byte:02x}");
-    }
-    id
 }
 
 /// An error and all that caused it, in one line.
