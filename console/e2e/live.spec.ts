@@ -71,6 +71,8 @@ test("after a restart of the server the page shows what was missed", async ({ br
     const first = told(page, `execution/${execution.id}`);
     await page.goto(`/executions/${execution.id}`);
     await first;
+    // A page whose parts were still on their way says that it has to be loaded again.
+    await page.waitForLoadState("networkidle");
     await server.restart();
     await post(`/api/executions/${execution.id}/stop`, {});
     // Told when it subscribes anew, or seen by itself if it asks before that.
