@@ -76,7 +76,7 @@ async fn status(ports: &MemoryPorts, id: &ExecutionId) -> ExecutionStatus {
 
 fn of_type(ports: &MemoryPorts, kind: &str) -> usize {
     let bodies = Queue::ALL.into_iter().flat_map(|queue| ports.bodies(queue));
-    bodies.filter(|body| serde_json::from_str::<Value>(body).unwrap()["type"] == kind).count()
+    bodies.filter(|body| serde_json::from_str::<Value>(body).unwrap().get("type") == Some(&json!(kind))).count()
 }
 
 fn task() -> Value {
