@@ -31,6 +31,7 @@ BUILD = ROOT / ".aws-sam" / "build"
 # Sample events that a function must refuse: malformed ones, and those that name a workflow which the stack does not have.
 REFUSED = {
     "authorizer/malformed.json",
+    "scheduler/nameless.json",
     "trigger/event-bridge.json",
     "trigger/invocation.json",
     "trigger/malformed.json",
