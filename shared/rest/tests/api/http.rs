@@ -100,7 +100,9 @@ async fn a_request_keeps_a_good_id_and_gets_one_for_a_bad_one() {
     assert_eq!(id("trace-1.A_b").await, "trace-1.A_b");
     for bad in ["", "two words", "x\"}", "\u{e4}"] {
         let fresh = id(bad).await;
-        assert!(fresh.len() == 32 && fresh.bytes().all(|byte| byte.is_ascii_hexdigit()), "{fresh}");
+        let parts: Vec<&str> = fresh.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{fresh}");
+        assert!(parts.concat().bytes().all(|byte| byte.is_ascii_hexdigit()), "{fresh}");
     }
     let answer = server.call("GET", "/nowhere", &[("X-Request-Id", "abc")], None).await;
     assert_eq!(answer.json()["request_id"], "abc");
