@@ -1,7 +1,7 @@
 //! `daily-report`: what ran, failed and cost in a day, of what the execution's owner has.
 //!
 //! `begin` decides on the period; each collecting step adds a bounded number of records to the tally that the execution carries
-//! along; `write` stores the report in both forms. Start reading at [`execute`], then `collect.rs`.
+//! along; `write` stores the report in both forms. Start reading at `execute`, then `collect.rs`.
 
 mod collect;
 mod period;

@@ -4,7 +4,7 @@
 //! its checksum, validated as whoever uses it validates it, stored under its content, and only then made the current version, with
 //! one conditional write. What is not valid changes nothing. Only the system's owner may sync: the tables are everybody's.
 //!
-//! Who uses a table asks for the current version each time ([`tables::current`]). Start reading at [`execute`].
+//! Who uses a table asks for the current version each time (`tables::current`). Start reading at `execute`.
 
 pub(crate) mod tables;
 
