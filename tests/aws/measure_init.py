@@ -13,7 +13,10 @@ RUNS = 9
 
 # What a made-up value can't be.
 GIVEN = {"API_AUTHORIZATION": "AWS_IAM", "CORS_ORIGINS": "", "LOG_LEVEL": "warn", "SECRETS_PREFIX": "/millrace/",
-         "MILLRACE_MODEL": "", "MILLRACE_MODEL_SINGLE": "", "MILLRACE_PRICES": ""}
+         "MILLRACE_MODEL": "", "MILLRACE_MODEL_SINGLE": "", "MILLRACE_PRICES": "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "",
+         "CONNECTIONS_URL": "https://connections.example.com/live", "CONSOLE_ORIGIN": "", "SYNC_SOURCE": "",
+         **{f"MILLRACE_OIDC_{name}": "" for name in ["ISSUER", "AUDIENCE", "JWKS_URL", "OWNER_CLAIM", "ROLES_CLAIM", "ROLE_PREFIX",
+                                                     "DEFAULT_ROLE", "CLIENT_ID", "SCOPE"]}}
 
 
 def environment(template: str) -> dict:
