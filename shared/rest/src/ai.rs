@@ -262,9 +262,7 @@ pub(crate) async fn get_ai_task<P: Ports>(
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let text = path.get("id");
-    let id: AiTaskId =
-        text.parse().map_err(|_| Error::NotFound { kind: "AI task", id: text.chars().take(80).collect() })?;
+    let id: AiTaskId = path.parsed("id", "AI task")?;
     let task = models::get_ai_task(&app.ports, &caller.owner, &id).await?;
     Ok(views::json(StatusCode::OK, AiTaskView::from(task)))
 }

@@ -55,8 +55,7 @@ fn manager(caller: &Caller) -> Manager {
 }
 
 fn id(path: &PathParams) -> Result<KeyId, Problem> {
-    let text = path.get("id");
-    text.parse().map_err(|_| Error::NotFound { kind: "key", id: text.chars().take(80).collect() }.into())
+    path.parsed("id", "key")
 }
 
 fn issued(status: StatusCode, issued: IssuedKey, now: Timestamp) -> Response {

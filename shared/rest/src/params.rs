@@ -1,5 +1,7 @@
 //! Reading paths, queries and headers.
 
+use std::str::FromStr;
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
@@ -35,11 +37,15 @@ impl PathParams {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// A parameter that is the id of something of this kind. What is no id names nothing.
+    pub(crate) fn parsed<T: FromStr>(&self, name: &str, kind: &'static str) -> Result<T, Problem> {
+        let text = self.get(name);
+        text.parse().map_err(|_| Error::NotFound { kind, id: text.chars().take(80).collect() }.into())
+    }
+
     /// The project that the path names.
     pub(crate) fn project(&self) -> Result<ProjectId, Problem> {
-        let text = self.get("id");
-        // What is no id names no project.
-        text.parse().map_err(|_| Error::NotFound { kind: "project", id: text.chars().take(80).collect() }.into())
+        self.parsed("id", "project")
     }
 }
 
@@ -153,6 +159,14 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Problem> 
         }
     }
     Ok(Some(IfMatch::OneOf(versions)))
+}
+
+/// The version that `If-Match` asks for, where its first tag is the one that counts; `None` where any will do.
+pub(crate) fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    Ok(match if_match(headers)? {
+        None | Some(IfMatch::Any) => None,
+        Some(IfMatch::OneOf(versions)) => Some(versions.first().copied().unwrap_or_default()),
+    })
 }
 
 /// Reads `Idempotency-Key`; `None` when it is not there.

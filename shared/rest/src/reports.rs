@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use millrace_app::Error;
 use millrace_app::builtins::report::{self, Report, ReportFiles};
 use millrace_app::ids::ReportId;
 use millrace_app::ports::Ports;
@@ -102,9 +101,7 @@ pub(crate) async fn get_report<P: Ports>(
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let text = path.get("id");
-    let id: ReportId =
-        text.parse().map_err(|_| Error::NotFound { kind: "report", id: text.chars().take(100).collect() })?;
+    let id: ReportId = path.parsed("id", "report")?;
     let (report, files) = report::get_report(&app.ports, &caller.workflow_owner(), &id).await?;
     let ReportFiles { markdown, json } = files;
     let view = ReportView {

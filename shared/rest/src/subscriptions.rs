@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{IfMatch, PathParams, QueryParams, if_match, time};
+use crate::params::{PathParams, QueryParams, expected_version, time};
 use crate::problem::Problem;
 use crate::views::{
     self, DeliveryDetailsView, DeliveryPage, DeliveryView, IssuedSubscriptionView, ReplayedDeliveriesView,
@@ -118,17 +118,7 @@ pub(crate) struct ReplayBody {
 }
 
 fn id(path: &PathParams) -> Result<SubscriptionId, Problem> {
-    let text = path.get("id");
-    let missing = || Error::NotFound { kind: "subscription", id: text.chars().take(80).collect() };
-    Ok(text.parse().map_err(|_| missing())?)
-}
-
-/// The stored version that `If-Match` asks for; `None` where any will do.
-fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    Ok(match if_match(headers)? {
-        None | Some(IfMatch::Any) => None,
-        Some(IfMatch::OneOf(versions)) => Some(versions.first().copied().unwrap_or_default()),
-    })
+    path.parsed("id", "subscription")
 }
 
 fn status(text: &str) -> Result<DeliveryStatus, String> {
@@ -281,7 +271,7 @@ pub(crate) async fn update_subscription<P: Ports>(
     };
     fields.finish()?;
     let (owner, private) = (caller.workflow_owner(), app.config.private_notifications);
-    let expected = expected(&headers)?;
+    let expected = expected_version(&headers)?;
     let known = notifications::update_subscription(&app.ports, &owner, &id(&path)?, expected, changes, private).await?;
     Ok(answer(known))
 }
@@ -305,7 +295,7 @@ pub(crate) async fn delete_subscription<P: Ports>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let (owner, expected) = (caller.workflow_owner(), expected(&headers)?);
+    let (owner, expected) = (caller.workflow_owner(), expected_version(&headers)?);
     notifications::delete_subscription(&app.ports, &owner, &id(&path)?, expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -335,7 +325,7 @@ pub(crate) async fn rotate_subscription<P: Ports>(
     query.finish()?;
     let overlap = fields.count("overlap_seconds").map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     fields.finish()?;
-    let (owner, expected) = (caller.workflow_owner(), expected(&headers)?);
+    let (owner, expected) = (caller.workflow_owner(), expected_version(&headers)?);
     let overlap = overlap.unwrap_or(OVERLAP_SECONDS);
     let told = notifications::rotate_secret(&app.ports, &owner, &id(&path)?, expected, overlap).await?;
     Ok(issued(&app, StatusCode::OK, told))
@@ -472,9 +462,7 @@ pub(crate) async fn get_delivery<P: Ports>(
     query: QueryParams,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let text = path.get("delivery");
-    let missing = || Error::NotFound { kind: "delivery", id: text.chars().take(80).collect() };
-    let delivery: DeliveryId = text.parse().map_err(|_| missing())?;
+    let delivery: DeliveryId = path.parsed("delivery", "delivery")?;
     let found = notifications::get_delivery(&app.ports, &caller.workflow_owner(), &id(&path)?, &delivery).await?;
     Ok(views::json(StatusCode::OK, DeliveryDetailsView::from(found)))
 }

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use millrace_app::Error;
 use millrace_app::ids::WebhookEventId;
 use millrace_app::ports::Ports;
 use millrace_app::webhooks::{self, EventFilter, EventStatus};
@@ -21,9 +20,7 @@ use crate::views::{self, WebhookEventPage};
 const MOST: u64 = 100;
 
 fn id(path: &PathParams) -> Result<WebhookEventId, Problem> {
-    let text = path.get("id");
-    let missing = || Error::NotFound { kind: "webhook event", id: text.chars().take(80).collect() };
-    Ok(text.parse().map_err(|_| missing())?)
+    path.parsed("id", "webhook event")
 }
 
 fn status(text: &str) -> Result<EventStatus, String> {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use millrace_app::Error;
 use millrace_app::ids::WebhookRuleId;
 use millrace_app::ports::Ports;
 use millrace_app::projects::Stored;
@@ -15,7 +14,7 @@ use super::views::{RuleListView, RuleView, TestedView};
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{IfMatch, PathParams, QueryParams, if_match};
+use crate::params::{PathParams, QueryParams, expected_version};
 use crate::problem::Problem;
 use crate::views;
 
@@ -108,17 +107,7 @@ pub(crate) struct TestRuleBody {
 }
 
 fn id(path: &PathParams) -> Result<WebhookRuleId, Problem> {
-    let text = path.get("id");
-    let missing = || Error::NotFound { kind: "webhook rule", id: text.chars().take(80).collect() };
-    Ok(text.parse().map_err(|_| missing())?)
-}
-
-/// The stored version that `If-Match` asks for; `None` where any will do.
-fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    Ok(match if_match(headers)? {
-        None | Some(IfMatch::Any) => None,
-        Some(IfMatch::OneOf(versions)) => Some(versions.first().copied().unwrap_or_default()),
-    })
+    path.parsed("id", "webhook rule")
 }
 
 /// `version` or `alias`.
@@ -253,7 +242,7 @@ pub(crate) async fn update_rule<P: Ports>(
     let changes =
         RuleChanges { name, enabled, pattern, workflow: workflow.map(|workflow| (workflow, qualifier)), input };
     let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
-    let expected = expected(&headers)?;
+    let expected = expected_version(&headers)?;
     let stored = webhooks::update_rule(&app.ports, &owner, &place, &id(&path)?, expected, changes).await?;
     Ok(answer(StatusCode::OK, stored))
 }
@@ -275,7 +264,7 @@ pub(crate) async fn delete_rule<P: Ports>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    webhooks::delete_rule(&app.ports, &caller.workflow_owner(), &id(&path)?, expected(&headers)?).await?;
+    webhooks::delete_rule(&app.ports, &caller.workflow_owner(), &id(&path)?, expected_version(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
