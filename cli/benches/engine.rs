@@ -26,7 +26,7 @@ use millrace_app::executions::{Attributes, StartExecution, await_execution, star
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::{Ports, Queue};
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
-use millrace_cli::server::{Server, ServerOptions, WorkerCounts};
+use millrace_cli::server::{LogLimits, Server, ServerOptions, WorkerCounts};
 use millrace_sqlite::SqlitePorts;
 use serde_json::{Value, json};
 
@@ -335,6 +335,7 @@ fn main() {
         sandbox: None,
         run_tests: false,
         private_notifications: false,
+        logs: LogLimits::default(),
         console: None,
     };
     runtime.block_on(async {

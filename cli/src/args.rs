@@ -140,6 +140,15 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) allow_private_notifications: bool,
 
+    /// Keep the server's logs for so many days, in DATA/logs, where `millrace execution logs` and the console find them; 0 keeps
+    /// none. MILLRACE_KEPT_LOG says which, as MILLRACE_LOG does for standard error.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(..=3650))]
+    pub(crate) keep_logs_days: u32,
+
+    /// Keep at most so many MiB of logs; the oldest go first.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub(crate) keep_logs_mib: u32,
+
     /// Open the URL in the browser when the server is ready.
     #[arg(long)]
     pub(crate) open: bool,

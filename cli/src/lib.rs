@@ -50,7 +50,8 @@ pub fn run() -> ExitCode {
 fn dispatch(args: Args) -> anyhow::Result<()> {
     let Args { command, global } = args;
     let quiet = !matches!(command, Command::Up(_));
-    logging::init(global.log_format, quiet)?;
+    let serves = matches!(command, Command::Up(_) | Command::Demo(_));
+    logging::init(global.log_format, quiet, serves)?;
     let session = Session::new(&global);
     match command {
         Command::Up(options) => own_server("up", &global).and_then(|()| up::run(options)),

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::{Auth, Limit, Up};
 use crate::exit::UsageError;
-use crate::server::{GRACE, Server, ServerOptions, WorkerCounts};
+use crate::server::{GRACE, LogLimits, Server, ServerOptions, WorkerCounts};
 
 /// Runs the server until a signal.
 pub(crate) fn run(options: Up) -> anyhow::Result<()> {
@@ -70,6 +70,7 @@ fn settings(options: &Up) -> anyhow::Result<ServerOptions> {
         run_tests: options.run_tests || allowed(std::env::var(RUN_TESTS).ok().as_deref())?,
         console: options.console.clone(),
         private_notifications: options.allow_private_notifications,
+        logs: LogLimits::new(options.keep_logs_days, options.keep_logs_mib),
     })
 }
 

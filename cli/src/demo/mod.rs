@@ -16,7 +16,7 @@ use crate::args::Demo;
 use crate::client::{Api, Auth, Call, Found, Target, path};
 use crate::commands::project::{self, Seen, save};
 use crate::output::Out;
-use crate::server::{Server, ServerOptions, WorkerCounts};
+use crate::server::{LogLimits, Server, ServerOptions, WorkerCounts};
 use show::Show;
 
 /// Runs the demo.
@@ -33,6 +33,7 @@ pub(crate) fn run(options: Demo, out: &Out) -> anyhow::Result<()> {
         sandbox: None,
         run_tests: false,
         private_notifications: false,
+        logs: LogLimits::default(),
         console: None,
     }))?;
     let note = server.note();

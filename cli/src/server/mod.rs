@@ -6,6 +6,7 @@ mod console;
 mod first_key;
 mod guard;
 mod live;
+pub(crate) mod logs;
 mod metrics;
 mod note;
 mod notifications;
@@ -24,6 +25,7 @@ use millrace_app::builtins::BuiltinIds;
 use millrace_app::executions::{Patience, sweep};
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::live::TimeLimits;
+use millrace_app::logs::{LogSource, NoLogs};
 use millrace_app::models::ModelCaller as _;
 use millrace_app::ports::{Clock as _, Ports as _, Queue};
 use millrace_app::workers::Executor;
@@ -41,8 +43,9 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::exit::ListenError;
-use crate::logging::chain;
+use crate::logging::{self, chain};
 pub(crate) use first_key::FILE as FIRST_KEY;
+pub use logs::LogLimits;
 pub use workers::WorkerCounts;
 
 /// How long running tasks and requests may take after the server was told to stop.
@@ -84,6 +87,8 @@ pub struct ServerOptions {
     pub console: Option<PathBuf>,
     /// May notifications go to endpoints on this machine and its network, and without TLS?
     pub private_notifications: bool,
+    /// How much of its logs is kept in the data folder.
+    pub logs: LogLimits,
 }
 
 /// A server that runs.
@@ -94,6 +99,7 @@ pub struct Server {
     tasks: JoinSet<()>,
     note: note::ServerNote,
     functions: Functions<SandboxRuntime>,
+    kept: Option<Arc<logs::Keeper>>,
 }
 
 impl Server {
@@ -138,6 +144,7 @@ impl Server {
         let console = console::Console::open(options.console.as_deref())?;
         let (data, settings) = (options.data.clone(), Options::from_env());
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
+        let (kept, found) = keep_logs(&options).await?;
         let address = SocketAddr::new(options.host, options.port);
         let listener = TcpListener::bind(address).await.map_err(|source| ListenError { address, source })?;
         let address = listener.local_addr().context("the port that was taken can't be read")?;
@@ -174,6 +181,7 @@ impl Server {
         let service = FunctionsService { functions: functions.clone(), patience: None };
         let router = millrace_rest::router_with_functions(ports.clone(), service, config)
             .layer(millrace_rest::ai::<SqlitePorts, _>(models, MODEL_PATIENCE))
+            .layer(millrace_rest::logs(found))
             .layer(millrace_rest::sign_in(identity.as_ref().and_then(IssuerSignIn::of)))
             .merge(artifacts::routes(ports.clone()))
             .merge(metrics::routes(ports.clone(), !options.keys))
@@ -204,7 +212,7 @@ impl Server {
         tasks.spawn(look_after(ports.clone(), functions.clone(), stopped));
         let started_at = ports.clock().now();
         let note = note::ServerNote::write(&options.data, &url, started_at).context("server.json can't be written")?;
-        Ok(Self { url, ports, stop, tasks, note, functions })
+        Ok(Self { url, ports, stop, tasks, note, functions, kept })
     }
 
     /// The ports of its store.
@@ -237,7 +245,23 @@ impl Server {
         }
         store_counts(&self.functions, &self.ports).await;
         self.note.remove();
+        if let Some(kept) = self.kept.take() {
+            // An error means that the thread panicked: there is nothing to be written.
+            let _panicked = tokio::task::spawn_blocking(move || kept.flush()).await;
+        }
     }
+}
+
+/// Keeps what this process logs from now on, and what finds it.
+async fn keep_logs(options: &ServerOptions) -> anyhow::Result<(Option<Arc<logs::Keeper>>, Arc<dyn LogSource>)> {
+    if !options.logs.keeps() {
+        return Ok((None, Arc::new(NoLogs)));
+    }
+    let (folder, limits) = (logs::folder(&options.data), options.logs);
+    let found = Arc::new(logs::KeptLogs::new(folder.clone()));
+    let keeper = tokio::task::spawn_blocking(move || logs::Keeper::start(logging::kept(), folder, limits)).await?;
+    let keeper = keeper.context("the folder of the logs in the data folder can't be used")?;
+    Ok((Some(Arc::new(keeper)), found))
 }
 
 /// Both APIs show the same workflows: whoever calls this server is the REST API's owner.

@@ -10,6 +10,7 @@ mod import;
 mod keys;
 mod kills;
 mod live;
+mod logs;
 mod notifications;
 mod program;
 mod secrets;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 pub(crate) fn millrace() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
-    command.env_remove("MILLRACE_LOG").stdin(Stdio::null());
+    command.env_remove("MILLRACE_LOG").env_remove("MILLRACE_KEPT_LOG").stdin(Stdio::null());
     command
 }
 

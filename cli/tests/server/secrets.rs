@@ -136,6 +136,7 @@ fn start(data: &Path, outside: &str) -> Watched {
     let mut command = millrace();
     command
         .env("MILLRACE_LOG", "debug")
+        .env("MILLRACE_KEPT_LOG", "debug,millrace_function=debug")
         .env("MILLRACE_MODEL", "openai/scripted")
         .env("MILLRACE_OPENAI_URL", format!("{outside}/v1"))
         .env("OPENAI_API_KEY", planted(1))
@@ -244,7 +245,7 @@ fn project(watched: &Watched) {
         let ended = |project: &Value| ["completed", "failed", "paused"].contains(&project["status"].as_str().unwrap());
         let project = watched.until(&format!("/api/projects/{id}"), ended);
         assert_eq!(project["status"], end, "{project:#}");
-        for part in ["plan", "files", "tests", "deployments", "cost", "events"] {
+        for part in ["plan", "files", "tests", "deployments", "cost", "events", "logs?limit=100"] {
             watched.call("GET", &format!("/api/projects/{id}/{part}"), None);
         }
     }
@@ -278,6 +279,7 @@ fn webhooks(watched: &Watched) {
 fn workflows(watched: &Watched, outside: &str) {
     let code = "export const handler = async (event, context) => {\n\
                 if (!context.env.API_KEY) throw new Error('no key');\n\
+                if (event.tell) console.log(`the key is ${context.env.API_KEY}`);\n\
                 if (event.fail) throw new Error('it fails'); return { length: context.env.API_KEY.length }; };";
     let function = json!({ "function_name": "counts", "code": code, "environment": ["API_KEY"] });
     watched.ok("POST", "/api/functions/projects/shop", Some(&function));
@@ -295,7 +297,8 @@ fn workflows(watched: &Watched, outside: &str) {
     let sqs = json!({ "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Next": "Next",
         "Parameters": { "QueueUrl": format!("{outside}/123456789012/orders"), "MessageBody": "x" },
         "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Next" }] });
-    let own = json!({ "Type": "Task", "Resource": "millrace:function:shop/counts", "End": true });
+    let own = json!({ "Type": "Task", "Resource": "millrace:function:shop/counts", "End": true,
+        "Parameters": { "tell": true } });
     let mut executions = Vec::new();
     let states = [
         ("Key", http("key")),
@@ -326,6 +329,8 @@ fn workflows(watched: &Watched, outside: &str) {
         let ended = watched.until(&format!("/api/executions/{id}"), |execution| execution["status"] != "RUNNING");
         assert_eq!(ended["status"], "SUCCEEDED", "{ended:#}");
         watched.ok("GET", &format!("/api/executions/{id}/history"), None);
+        let told = "the key is ***";
+        watched.until(&format!("/api/executions/{id}/logs?limit=100"), |logs| logs.to_string().contains(told));
         let arn = ended["arn"].as_str().unwrap();
         watched.step_functions("DescribeExecution", &json!({ "executionArn": arn }));
         let (status, _) = watched
@@ -406,6 +411,8 @@ fn no_secret_is_told_anywhere() {
         }
     }
     assert!(places.iter().any(|(place, _)| place.ends_with(".db")), "the database is among what is searched");
+    let kept = |(place, bytes): &(String, Vec<u8>)| place.ends_with(".jsonl") && holds(bytes, "\"DEBUG\"");
+    assert!(places.iter().any(kept), "the kept logs are among what is searched");
     let mut found = Vec::new();
     for (place, bytes) in &places {
         for (what, secret) in &secrets {

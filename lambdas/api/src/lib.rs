@@ -16,6 +16,7 @@ use lambda_http::request::RequestContext;
 use millrace_app::archives::ArchiveLimits;
 use millrace_app::builtins::BuiltinIds;
 use millrace_app::identity::Role;
+use millrace_app::logs::LogSource;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_aws::telemetry::flush;
@@ -70,8 +71,14 @@ impl ApiConfig {
     }
 }
 
-/// The routes, for [`lambda_http::run`]; `issuer` signs people in to the web console.
-pub fn router<P, M>(ports: P, config: ApiConfig, models: M, issuer: Option<Arc<dyn SignIn>>) -> Router
+/// The routes, for [`lambda_http::run`]; `issuer` signs people in to the web console, `logs` knows where logs are.
+pub fn router<P, M>(
+    ports: P,
+    config: ApiConfig,
+    models: M,
+    issuer: Option<Arc<dyn SignIn>>,
+    logs: Arc<dyn LogSource>,
+) -> Router
 where
     P: Ports,
     M: ModelCaller + CallbackSender + 'static,
@@ -88,6 +95,7 @@ where
         millrace_rest::router(ports.clone(), rest)
             .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))
             .layer(millrace_rest::sign_in(issuer))
+            .layer(millrace_rest::logs(logs))
             .merge(millrace_stepfunctions::router(ports, step_functions)),
     )
 }
@@ -176,6 +184,7 @@ mod tests {
     use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION};
     use http_body_util::BodyExt;
     use millrace_app::models::NoModel;
+    use millrace_aws::InsightsLinks;
     use millrace_simulation::MemoryPorts;
     use tower::ServiceExt;
 
@@ -188,7 +197,8 @@ mod tests {
         let mut context = lambda_http::Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
         let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);
-        let response = router(ports.clone(), config, NoModel, None)
+        let logs = InsightsLinks::new("eu-west-1".into(), vec!["/aws/lambda/shop-api".into()]);
+        let response = router(ports.clone(), config, NoModel, None, Arc::new(logs))
             .oneshot(request.map(|body| Body::from(body.to_vec())))
             .await
             .unwrap();
@@ -215,6 +225,36 @@ mod tests {
         assert_eq!(parts.status, StatusCode::CREATED, "{encoded}");
         let (parts, _) = answer(&ports, false, event!("get-project-unknown")).await;
         assert_eq!(parts.status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn logs_are_a_link_for_who_may_see_them() {
+        let ports = MemoryPorts::new(1);
+        let (_, project) = answer(&ports, true, event!("create-project")).await;
+        let ask = |event: &str| {
+            let mut event: Value = serde_json::from_str(event).unwrap();
+            let path = format!("/api/projects/{}/logs", project["id"].as_str().unwrap());
+            event["rawPath"] = path.clone().into();
+            event["requestContext"]["http"]["path"] = path.into();
+            event["rawQueryString"] = "level=warn".into();
+            event["queryStringParameters"] = serde_json::json!({ "level": "warn" });
+            event.to_string()
+        };
+        let (parts, logs) = answer(&ports, true, &ask(event!("list-projects"))).await;
+        assert_eq!(parts.status, StatusCode::OK, "{logs}");
+        let url = logs["url"].as_str().unwrap();
+        assert!(url.starts_with(
+            "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:logs-insights"
+        ));
+        assert!(
+            url.contains(project["id"].as_str().unwrap()) && url.ends_with("~source~(~'*2faws*2flambda*2fshop-api))"),
+            "{url}"
+        );
+        assert_eq!((logs["kind"].as_str(), logs["items"].as_array().map(Vec::len)), (Some("link"), Some(0)));
+        let (parts, _) = answer(&ports, true, &ask(event!("list-projects-key"))).await;
+        assert_eq!(parts.status, StatusCode::NOT_FOUND, "somebody else's");
+        let (parts, _) = answer(&ports, true, &ask(event!("list-projects-unauthorized"))).await;
+        assert_eq!(parts.status, StatusCode::UNAUTHORIZED);
     }
 
     #[tokio::test]

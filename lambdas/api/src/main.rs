@@ -1,8 +1,10 @@
 //! The api function.
 
+use std::sync::Arc;
+
 use lambda_http::{Error, run};
 use millrace_api::{ApiConfig, router};
-use millrace_aws::{AwsPorts, Config, Function, telemetry};
+use millrace_aws::{AwsPorts, Config, Function, InsightsLinks, telemetry};
 use millrace_identity::{IdentityConfig, IssuerSignIn};
 use millrace_models::Models;
 
@@ -11,5 +13,6 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let ports = AwsPorts::new(Config::from_env(Function::Api)?);
     let issuer = IssuerSignIn::of(&IdentityConfig::from_env("")?);
-    run(router(ports, ApiConfig::from_env()?, Models::from_env()?, issuer)).await
+    let logs = Arc::new(InsightsLinks::from_env()?);
+    run(router(ports, ApiConfig::from_env()?, Models::from_env()?, issuer, logs)).await
 }

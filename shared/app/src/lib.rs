@@ -17,6 +17,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod live;
+pub mod logs;
 pub mod map_runs;
 pub mod metrics;
 pub mod models;

@@ -98,7 +98,7 @@ fn each_function_has_the_variables_that_it_reads() {
             read.extend(["MILLRACE_ACCOUNT_ID", "MILLRACE_OIDC_JWKS_URL"]);
         }
         if function == Function::Api {
-            read.extend(["MILLRACE_OIDC_CLIENT_ID", "MILLRACE_OIDC_SCOPE"]);
+            read.extend(["MILLRACE_OIDC_CLIENT_ID", "MILLRACE_OIDC_SCOPE", "LOG_GROUPS"]);
         }
         assert_eq!(given, read, "{}", function.name());
     }

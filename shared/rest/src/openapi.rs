@@ -19,7 +19,7 @@ use crate::problem::ProblemBody;
 use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    projects, queues, reports, schedules, sign_in, subscriptions, tasks, templates, triggers, versions, views,
+    logs, projects, queues, reports, schedules, sign_in, subscriptions, tasks, templates, triggers, versions, views,
     workflows,
 };
 
@@ -119,6 +119,8 @@ routes! {
     executions::{ get_execution, __path_get_execution } Read;
     executions::{ get_execution_history, __path_get_execution_history } Read;
     executions::{ get_execution_graph, __path_get_execution_graph } Read;
+    logs::{ get_execution_logs, __path_get_execution_logs } Read;
+    logs::{ get_project_logs, __path_get_project_logs } Read;
     executions::{ stop_execution, __path_stop_execution } Run;
     control::{ redrive_execution, __path_redrive_execution } Run;
     control::{ fork_execution, __path_fork_execution } Run;

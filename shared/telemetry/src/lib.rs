@@ -21,6 +21,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 pub use emf::emf;
 pub use json::{JsonFields, JsonLines, Source};
 pub use measure::{Measure, Measures};
+use millrace_app::functions::FUNCTION_OUTPUT;
 use millrace_app::metrics::Metric;
 pub use prometheus::Registry;
 use traces::TracesConfig;
@@ -31,14 +32,20 @@ pub fn only_metrics() -> Targets {
     Targets::new().with_target(millrace_app::metrics::TARGET, tracing::Level::INFO)
 }
 
-/// A logs' filter that leaves metrics to their own layer.
+/// A logs' filter that leaves metrics to their own layer, and what users' functions print to whoever names
+/// `millrace_function` in the filter.
 ///
 /// # Errors
 /// What is wrong with the filter, like `warn,millrace_app=debug`.
 pub fn logs(filter: &str) -> Result<EnvFilter, String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
-    let silent = format!("{}=off", millrace_app::metrics::TARGET).parse();
-    Ok(filter.add_directive(silent.map_err(|error| format!("{error}"))?))
+    let names_output = filter.contains(FUNCTION_OUTPUT);
+    let mut filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    for (target, is_silent) in [(millrace_app::metrics::TARGET, true), (FUNCTION_OUTPUT, !names_output)] {
+        if is_silent {
+            filter = filter.add_directive(format!("{target}=off").parse().map_err(|error| format!("{error}"))?);
+        }
+    }
+    Ok(filter)
 }
 
 /// Starts logs, metrics and traces of a function of a stack on AWS, and counts its cold start: lines on standard output, where Lambda collects them. `LOG_LEVEL`

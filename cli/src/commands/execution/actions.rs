@@ -50,6 +50,7 @@ pub(super) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
         | Action::Show { .. }
         | Action::Watch { .. }
         | Action::History { .. }
+        | Action::Logs(_)
         | Action::Graph { .. } => {
             // They only look.
             super::run(action, session)

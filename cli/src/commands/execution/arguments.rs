@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::Drawing;
+use super::logs::Logs;
 use crate::args::seconds;
 use crate::client::Call;
 use crate::commands::{Paging, Yes};
@@ -58,6 +59,12 @@ Examples:
         #[command(flatten)]
         paging: Paging,
     },
+    /// Show what was logged while an execution was worked on, the oldest first. On AWS: a link to it.
+    #[command(after_help = "\
+Examples:
+  millrace execution logs exe_01k8zq3v5x9m2n4p6r8t0w1y3z --follow
+  millrace execution logs exe_01k8zq3v5x9m2n4p6r8t0w1y3z --level warn --json   records, one a line")]
+    Logs(Logs),
     /// Draw an execution: its states with what they came to.
     #[command(after_help = "\
 Examples:

@@ -26,7 +26,7 @@ pub(crate) struct Following {
     pub(crate) whole: bool,
 }
 
-fn is_over(view: &Value) -> bool {
+pub(super) fn is_over(view: &Value) -> bool {
     !matches!(text(view, "/status"), "RUNNING" | "PENDING_REDRIVE")
 }
 

@@ -3,6 +3,7 @@
 mod actions;
 mod arguments;
 mod follow;
+mod logs;
 
 use serde_json::Value;
 
@@ -111,6 +112,7 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             let call = Call::get(route(&id, &["history"])).maybe("reverse", reverse.then_some("true"));
             list(session, &api, &call, &paging, EVENTS)
         }
+        Action::Logs(asked) => logs::logs(session, &asked),
         Action::Graph { id, drawing } => {
             let api = session.api()?;
             drawing.save(session, &api, Call::get(route(&id, &["graph"])), |graph| states(session, graph))

@@ -174,6 +174,9 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
                 written?;
                 let millis = thread.at.millis().saturating_sub(stored.execution.started_at.millis());
                 metrics::record(Metric::ExecutionEnded { result: status.name(), millis });
+                let error = failure.as_ref().and_then(|failure| failure.error.as_deref());
+                let id = &stored.execution.id;
+                tracing::debug!(execution_id = %id, status = status.name(), millis, error, "an execution ended");
                 end_span(thread, outcome, stored.execution.started_at);
                 return Ok(());
             }

@@ -115,7 +115,18 @@ async fn execute<P: Ports, E: Executor>(ports: &P, executor: &E, task: &Task) ->
     }
     span.note("millrace.state", || task.state.as_str());
     span.note("millrace.resource", || task.resource.as_str());
-    let done = span.scope(tracing::Instrument::instrument(executor.execute(ports, task), span_of(task))).await;
+    let (lines, began) = (span_of(task), ports.clock().now());
+    let done = span.scope(tracing::Instrument::instrument(executor.execute(ports, task), lines.clone())).await;
+    let _entered = lines.entered();
+    let millis = ports.clock().now().millis().saturating_sub(began.millis());
+    match &done {
+        Ok(_) => tracing::debug!(millis, "did a task"),
+        // The cause is in the history, for whoever may read that.
+        Err(TaskError::Failed(failure) | TaskError::NotStarted(failure)) => {
+            tracing::debug!(millis, error = failure.error.as_deref().unwrap_or("failed"), "a task failed");
+        }
+        Err(TaskError::Unable(error)) => tracing::debug!(millis, code = error.code(), "a task could not be done"),
+    }
     match &done {
         Ok(_) => {}
         Err(TaskError::Failed(failure) | TaskError::NotStarted(failure)) => {

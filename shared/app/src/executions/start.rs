@@ -359,6 +359,7 @@ async fn commit<P: Ports>(
         Err(error) => return Err(error.into()),
     }
     metrics::record(Metric::ExecutionStarted);
+    tracing::debug!(execution_id = %start.id, "an execution started");
     let thread = Thread::from_body(LogId::root(start.id), 0, now, body);
     if let Some(outcome) = thread.snapshot.outcome().filter(|_| is_closed) {
         metrics::record(Metric::ExecutionEnded { result: status_of(outcome).name(), millis: 0 });

@@ -36,6 +36,9 @@ pub struct Invoked {
     pub logs: Vec<LogLine>,
 }
 
+/// Names and values that a function sees.
+pub(super) type Environment = Arc<[(String, String)]>;
+
 impl<R: FunctionRuntime> Functions<R> {
     /// Runs a function. That it failed is an answer, not an error.
     ///
@@ -43,6 +46,11 @@ impl<R: FunctionRuntime> Functions<R> {
     /// [`Error::NotFound`]; [`Error::WrongState`] for one that is disabled; [`Error::NotConfigured`] where a value of its
     /// environment is not set; [`Error::Store`], also where the runtime can't run it now.
     pub async fn invoke<P: Ports>(&self, ports: &P, call: Call) -> Result<Invoked, Error> {
+        Ok(self.invoke_with(ports, call).await?.0)
+    }
+
+    /// The same, with the values of the function's environment.
+    pub(super) async fn invoke_with<P: Ports>(&self, ports: &P, call: Call) -> Result<(Invoked, Environment), Error> {
         let loaded = self.loaded(ports, &call.function).await?;
         let function = &loaded.function;
         if !function.is_active {
@@ -71,6 +79,7 @@ impl<R: FunctionRuntime> Functions<R> {
         if let Some(every) = self.shared.settings.flush_every {
             self.flush_when_due(ports, every).await;
         }
-        Ok(Invoked { id, result: outcome.result, duration: outcome.duration, logs: outcome.logs })
+        let invoked = Invoked { id, result: outcome.result, duration: outcome.duration, logs: outcome.logs };
+        Ok((invoked, Arc::clone(&loaded.environment)))
     }
 }

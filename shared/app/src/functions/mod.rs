@@ -33,5 +33,5 @@ pub use runtime::{
     CompileError, FunctionError, FunctionRuntime, Language, LogLine, Outcome as RuntimeOutcome, RuntimeCall,
 };
 pub use service::{Functions, Settings};
-pub use task::{FUNCTION_TASKS, function_of};
+pub use task::{FUNCTION_OUTPUT, FUNCTION_TASKS, function_of};
 pub use update::{FunctionChanges, update_function};
