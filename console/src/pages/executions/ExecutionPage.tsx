@@ -3,11 +3,12 @@ import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import ButtonDropdown from "@cloudscape-design/components/button-dropdown";
 import Container from "@cloudscape-design/components/container";
+import ExpandableSection from "@cloudscape-design/components/expandable-section";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Tabs from "@cloudscape-design/components/tabs";
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { useHistory } from "../../api/history";
@@ -22,6 +23,9 @@ import { Status } from "../../components/Status";
 import { Timeline } from "../../components/Timeline";
 import { useAction } from "../../shell/useNotices";
 import { ForkDialog, RedriveDialog, StopDialog } from "./ControlDialogs";
+
+/** Loaded when somebody looks at logs. */
+const Logs = lazy(() => import("../../components/Logs"));
 
 const NONE: HistoryEvent[] = [];
 
@@ -111,7 +115,26 @@ export default function ExecutionPage() {
         </SpaceBetween>
       </div>
       <Details execution={execution} span={span} event={events.find((one) => one.id === event) ?? null} />
+      <LogsOf key={id} id={id} running={running} />
     </SpaceBetween>
+  );
+}
+
+/** What was logged, once somebody wants to see it. */
+function LogsOf({ id, running }: { id: string; running: boolean }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <ExpandableSection
+      variant="container"
+      headerText="Logs"
+      headerDescription="What the server and functions wrote while they worked on it."
+      expanded={open}
+      onChange={({ detail }) => {
+        setOpen(detail.expanded);
+      }}
+    >
+      {open && <Suspense fallback={<Loading what="the logs" />}><Logs of="executions" id={id} running={running} /></Suspense>}
+    </ExpandableSection>
   );
 }
 

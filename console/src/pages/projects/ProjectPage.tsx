@@ -27,6 +27,7 @@ import { isAtRest, pipeline, taskStatuses, type Project, type ProjectEvent } fro
 const Files = lazy(() => import("./FilesTab"));
 const Changes = lazy(() => import("./ChangesTab"));
 const Reports = lazy(() => import("./ReportsTab"));
+const Logs = lazy(() => import("../../components/Logs"));
 
 export default function ProjectPage() {
   const { id = "" } = useParams();
@@ -79,6 +80,7 @@ export default function ProjectPage() {
           { id: "changes", label: "Changes", content: <Part><Changes deployments={deployments.data?.items ?? []} /></Part> },
           { id: "tests", label: "Test reports", content: <Part><Reports key={version} id={id} /></Part> },
           { id: "events", label: "Events", content: <Events events={events.data} error={events.error} /> },
+          { id: "logs", label: "Logs", content: tab === "logs" ? <Part><Logs key={id} of="projects" id={id} running={!isAtRest(project.status)} /></Part> : null },
         ]}
       />
     </SpaceBetween>
