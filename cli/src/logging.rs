@@ -32,7 +32,7 @@ pub(crate) fn init(format: LogFormat, quiet: bool, keep: bool) -> anyhow::Result
     let filter = filter("MILLRACE_LOG", if quiet { "error" } else { "info" })?;
     let kept = match keep {
         true => {
-            let what = format!("info,millrace_app=debug,{FUNCTION_OUTPUT}=debug");
+            let what = format!("info,millrace_app::executions=debug,{FUNCTION_OUTPUT}=debug");
             let lines = fmt::layer().fmt_fields(JsonFields::new()).event_format(JsonLines::new(Source::process()));
             Some(lines.with_writer(|| kept().clone()).with_filter(self::filter("MILLRACE_KEPT_LOG", &what)?))
         }
