@@ -3,9 +3,15 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { ApiError, problemOf } from "./problem";
 import type { components, paths } from "./schema";
-import { refuse, validKey } from "./session";
+import { currentKey, refuse, validKey } from "./session";
 
 export type Schemas = components["schemas"];
+
+/** Asks who calls, when this answer says that `key` does not. What another key was refused is no longer of interest. */
+function heed(status: number, code: string, key: string | null) {
+  // API Gateway refuses a wrong key with 403, in words of its own; the server tells a role that is too small as a problem.
+  if ((status === 401 || (status === 403 && code === "unknown")) && key === currentKey()) refuse();
+}
 
 const session: Middleware = {
   async onRequest({ request }) {
@@ -13,11 +19,10 @@ const session: Middleware = {
     if (key !== null) request.headers.set("authorization", `Bearer ${key}`);
     return request;
   },
-  async onResponse({ response }) {
+  async onResponse({ request, response }) {
     if (response.ok) return response;
     const problem = await problemOf(response);
-    // API Gateway refuses a wrong key with 403, in words of its own; the server tells a role that is too small as a problem.
-    if (problem.status === 401 || (problem.status === 403 && problem.code === "unknown")) refuse();
+    heed(problem.status, problem.code, request.headers.get("authorization")?.slice("Bearer ".length) ?? null);
     throw new ApiError(problem);
   },
   onError() {
@@ -51,6 +56,7 @@ export async function stepFunctions<T>(operation: string, body: object): Promise
   const response = await fetch("/step-functions", { method: "POST", headers, body: JSON.stringify(body) });
   const answer = (await response.json()) as T & { __type?: string; message?: string };
   if (!response.ok) {
+    heed(response.status, answer.__type ?? "unknown", key);
     const title = answer.__type ?? `HTTP ${response.status}`;
     throw new ApiError({ code: title, status: response.status, title, detail: answer.message ?? "", errors: [] });
   }

@@ -1,9 +1,9 @@
 // What a page shows stays current through this file alone. Where the server says what changes (socket.ts), it is read again when
 // it has, and seldom otherwise. Where it does not, it is asked again, soon while things change, later while they don't.
 
-import { useQuery, useQueryClient, type QueryKey, type UseQueryResult } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient, type QueryKey, type UseQueryResult } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
-import { subscribe, validKey } from "./session";
+import { isRefused, subscribe, validKey } from "./session";
 import { LiveSocket } from "./socket";
 
 const SOONEST = 1_000;
@@ -65,6 +65,8 @@ export interface LiveOptions<T> {
   enabled?: boolean;
   /** The shortest time between two requests, in milliseconds. */
   soonest?: number;
+  /** Shows what it was under the key before, until it is read under another: for another version of the same thing. */
+  keep?: boolean;
   /** Under which name the server says that it has changed. */
   topic?: string;
 }
@@ -81,7 +83,10 @@ export function useLive<T>(key: QueryKey, read: () => Promise<T>, options: LiveO
     queryKey: key,
     queryFn: read,
     enabled,
+    ...(options.keep === true ? { placeholderData: keepPreviousData as never } : {}),
     refetchInterval: (query) => {
+      // Whoever signs in has everything read again.
+      if (isRefused()) return false;
       const { data, error, dataUpdatedAt, errorUpdateCount } = query.state;
       const soonest = options.soonest ?? SOONEST;
       if (error === null && data !== undefined && options.active?.(data) === false) return false;

@@ -3,7 +3,8 @@ import Flashbar from "@cloudscape-design/components/flashbar";
 import SideNavigation, { type SideNavigationProps } from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
-import { lazy, Suspense, useState, useSyncExternalStore } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
 import { Outlet, useLocation, useNavigate, useNavigation } from "react-router";
 import { currentKey, isRefused, signOut, subscribe } from "../api/session";
 import { NoticesProvider, useNoticeList } from "./notices";
@@ -30,8 +31,12 @@ const THEMES: { id: Theme; text: string }[] = [
   { id: "dark", text: "Dark" },
 ];
 
+/** Says of a way to another page that it ends the session, unless somebody stays to save what they wrote. */
+const LEAVING = { signOut: true };
+
 /** What surrounds every page. */
 export function Shell() {
+  const queries = useQueryClient();
   const navigate = useNavigate();
   const location = useLocation();
   const loading = useNavigation().state !== "idle";
@@ -40,6 +45,15 @@ export function Shell() {
   const { items, notices } = useNoticeList();
   const [open, setOpen] = useState(true);
   const [chosen, setChosen] = useState(theme());
+  const leaving = (location.state as Partial<typeof LEAVING> | null)?.signOut === true;
+  useEffect(() => {
+    if (!leaving) return;
+    signOut();
+    void navigate("/projects", { replace: true, state: null });
+    // Nothing of what was read stays for the next one.
+    queries.removeQueries({ type: "inactive" });
+    void queries.resetQueries();
+  }, [leaving, navigate, queries]);
   const active = `/${location.pathname.split("/")[1] ?? ""}`;
 
   return (
@@ -67,15 +81,17 @@ export function Shell() {
                 setChosen(detail.id as Theme);
               },
             },
-            ...(key === null ? [] : [{ type: "button" as const, text: "Sign out", onClick: signOut }]),
+            ...(key === null ? [] : [{ type: "button" as const, text: "Sign out", onClick: () => void navigate("/projects", { state: LEAVING }) }]),
           ]}
         />
       </div>
-      {refused ? (
+      {refused && (
         <Suspense fallback={null}>
           <SignIn />
         </Suspense>
-      ) : (
+      )}
+      {/* It stays as it is under the sign-in: somebody may be writing. */}
+      <div className={refused ? "concealed" : undefined}>
         <AppLayout
           headerSelector="#top"
           toolsHide
@@ -114,7 +130,7 @@ export function Shell() {
             </>
           }
         />
-      )}
+      </div>
     </NoticesProvider>
   );
 }

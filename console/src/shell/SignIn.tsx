@@ -8,7 +8,8 @@ import Header from "@cloudscape-design/components/header";
 import Input from "@cloudscape-design/components/input";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
+import { keepDrafts } from "../api/drafts";
 import { goToIssuer, possible, ways } from "../api/oidc";
 import { asProblem } from "../api/problem";
 import { currentKey, signIn } from "../api/session";
@@ -28,12 +29,29 @@ export default function SignIn() {
       return;
     }
     signIn(trimmed);
-    void queries.resetQueries();
+    // The page below keeps what it shows, and what is being written in it.
+    void queries.invalidateQueries();
   };
   const error = missing && key.trim() === "" ? "Enter a key." : tried && key === "" ? "The server refused the key that was used. Enter another." : "";
   const issuer = data?.oidc ?? null;
+  const place = useRef<HTMLDialogElement>(null);
+  // Over everything, also over dialogs; nothing else can be reached meanwhile.
+  useLayoutEffect(() => {
+    const dialog = place.current;
+    dialog?.showModal();
+    dialog?.querySelector("input")?.focus();
+    return () => {
+      dialog?.close();
+    };
+  }, []);
   return (
-    <main className="sign-in">
+    <dialog
+      ref={place}
+      className="sign-in"
+      aria-label="Sign in"
+      onCancel={(event) => { event.preventDefault(); }}
+      onKeyDown={(event) => { if (event.key === "Escape") event.preventDefault(); }}
+    >
       <Box padding={{ vertical: "xxxl" }}>
         <form
           onSubmit={(event) => {
@@ -64,6 +82,7 @@ export default function SignIn() {
                       loadingText="Going there"
                       onClick={() => {
                         setLeaving(true);
+                        keepDrafts();
                         void goToIssuer(issuer);
                       }}
                     >
@@ -75,7 +94,6 @@ export default function SignIn() {
                   <Input
                     type="password"
                     value={key}
-                    autoFocus
                     autoComplete={false}
                     onChange={({ detail }) => {
                       setKey(detail.value);
@@ -87,6 +105,6 @@ export default function SignIn() {
           </Form>
         </form>
       </Box>
-    </main>
+    </dialog>
   );
 }

@@ -22,6 +22,7 @@ import { StateGraph } from "../../components/StateGraph";
 import { Status } from "../../components/Status";
 import { Timeline } from "../../components/Timeline";
 import { useAction } from "../../shell/useNotices";
+import { exportGraph } from "./exportGraph";
 import { ForkDialog, RedriveDialog, StopDialog } from "./ControlDialogs";
 
 /** Loaded when somebody looks at logs. */
@@ -157,6 +158,7 @@ function Heading({ execution, events, event }: { execution: Schemas["Execution"]
   const { id } = execution;
   const refresh = useRefresh();
   const { busy, run } = useAction();
+  const exporting = useAction();
   const [dialog, setDialog] = useState<"stop" | "redrive" | "fork" | null>(null);
   const running = execution.status === "RUNNING";
   const path = { params: { path: { id } } };
@@ -183,9 +185,11 @@ function Heading({ execution, events, event }: { execution: Schemas["Execution"]
             {execution.workflow_id !== null && <Button onClick={() => { setDialog("fork"); }}>{event === null ? "Fork" : "Fork from here"}</Button>}
             <ButtonDropdown
               items={[
-                { id: "svg", text: "Graph as SVG", href: `/api/executions/${id}/graph?format=svg`, external: true },
-                { id: "mermaid", text: "Graph as Mermaid", href: `/api/executions/${id}/graph?format=mermaid`, external: true },
+                { id: "svg", text: "Graph as SVG" },
+                { id: "mermaid", text: "Graph as Mermaid" },
               ]}
+              loading={exporting.busy}
+              onItemClick={({ detail }) => void exporting.run(() => exportGraph(execution, detail.id))}
             >
               Export
             </ButtonDropdown>

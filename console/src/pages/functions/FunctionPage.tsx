@@ -10,12 +10,14 @@ import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
-import { useNavigate, useParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
+import { useDraft } from "../../components/useDraft";
+import { useUnsaved } from "../../components/useUnsaved";
 import { useAction } from "../../shell/useNotices";
 import { Invoke } from "./Invoke";
 
@@ -27,7 +29,8 @@ const FIRST = `export async function handler(event, context) {
 
 export default function FunctionPage() {
   const { project = "", name } = useParams();
-  if (name === undefined) return <Create project={project} />;
+  const [search] = useSearchParams();
+  if (name === undefined) return <Create project={search.get("project") ?? "default"} />;
   return <Existing key={`${project}/${name}`} project={project} name={name} />;
 }
 
@@ -38,6 +41,7 @@ function Create({ project }: { project: string }) {
   const [name, setName] = useState("");
   const [code, setCode] = useState(FIRST);
   const [typescript, setTypescript] = useState(false);
+  const unsaved = useUnsaved((name !== "" || code !== FIRST) && !busy);
   const create = () =>
     run(async () => {
       await client.POST("/api/functions/projects/{projectId}", {
@@ -52,6 +56,7 @@ function Create({ project }: { project: string }) {
   ];
   return (
     <SpaceBetween size="l">
+      {unsaved}
       <Header variant="h1" description={`In the project ${project}`} actions={<Button variant="primary" loading={busy} disabled={name === ""} onClick={() => void create()}>Create</Button>}>
         Create function
       </Header>
@@ -68,7 +73,9 @@ function Existing({ project, name }: { project: string; name: string }) {
   useTitle(name);
   const path = { params: { path: { projectId: project, name } } };
   const query = useLive(["function", project, name], () => data(client.GET("/api/functions/{projectId}/{name}", path)), { soonest: 3_000 });
-  const source = useLive(["function", project, name, "code", query.data?.version], () => data(client.GET("/api/functions/code/{projectId}/{name}", path)), { enabled: query.data !== undefined, active: () => false });
+  const version = query.data?.version;
+  // One key for all versions: what is being written must not go while another one is read.
+  const source = useLive(["function", project, name, "code"], () => data(client.GET("/api/functions/code/{projectId}/{name}", path)), { enabled: version !== undefined, active: (code) => code.version !== version });
   if (query.data === undefined) return query.error ? <ProblemAlert error={query.error} action={<Link to="/functions">To the functions</Link>} /> : <Loading what="the function" />;
   if (source.data === undefined) return source.error ? <ProblemAlert error={source.error} /> : <Loading what="the code" />;
   return <Editor project={project} item={query.data} source={source.data} />;
@@ -78,10 +85,12 @@ function Editor({ project, item, source }: { project: string; item: Schemas["Fun
   const navigate = useNavigate();
   const refresh = useRefresh();
   const { busy, run } = useAction();
-  const [code, setCode] = useState(source.code);
-  const [base, setBase] = useState(source.code);
   const [removing, setRemoving] = useState(false);
   const name = item.function_name;
+  const typescript = item.file_path.endsWith(".ts");
+  const language = typescript ? "typescript" : "javascript";
+  const draft = useDraft(`function/${project}/${name}`, { text: source.code, revision: source.version }, { language, what: "Version" });
+  const { text: code, changed } = draft;
   const path = { projectId: project, name };
   const act = (action: () => Promise<unknown>, done: string) =>
     run(async () => {
@@ -90,12 +99,12 @@ function Editor({ project, item, source }: { project: string; item: Schemas["Fun
     }, done);
   const save = () =>
     act(async () => {
-      await client.PATCH("/api/functions/{projectId}/{name}", { params: { path }, body: { code } });
-      setBase(code);
+      const now = await data(client.PATCH("/api/functions/{projectId}/{name}", { params: { path }, body: { code } }));
+      draft.saved({ text: code, revision: now.version });
     }, "The function was saved.");
-  const typescript = item.file_path.endsWith(".ts");
   return (
     <SpaceBetween size="l">
+      {draft.questions}
       <Header
         variant="h1"
         description={item.description || `In the project ${project}`}
@@ -106,7 +115,7 @@ function Editor({ project, item, source }: { project: string; item: Schemas["Fun
             <Button loading={busy} onClick={() => void act(() => client.PATCH("/api/v1/functions/{projectId}/{name}", { params: { path }, body: { is_active: !item.is_active } }), item.is_active ? "The function is disabled." : "The function is enabled.")}>
               {item.is_active ? "Disable" : "Enable"}
             </Button>
-            <Button variant="primary" loading={busy} disabled={code === base} onClick={() => void save()}>Save</Button>
+            <Button variant="primary" loading={busy} disabled={!changed || draft.contested} onClick={() => void save()}>Save</Button>
           </SpaceBetween>
         }
       >
@@ -126,9 +135,9 @@ function Editor({ project, item, source }: { project: string; item: Schemas["Fun
       {item.last_error && <Alert type="warning" header={`Last failure: ${item.last_error.name}`}>{item.last_error.message} (<Time at={item.last_error.at} />)</Alert>}
       <div className="columns">
         <Container header={<Header variant="h2">Code</Header>}>
-          <Code value={code} language={typescript ? "typescript" : "javascript"} label="Code" height="480px" onChange={setCode} />
+          <Code value={code} language={language} label="Code" height="480px" onChange={draft.setText} />
         </Container>
-        <Invoke project={project} name={name} unsaved={code !== base} />
+        <Invoke project={project} name={name} unsaved={changed} />
       </div>
       {removing && (
         <Confirm

@@ -30,6 +30,7 @@ export default function FunctionsPage() {
     setSearch({ project: trimmed });
   };
   const base = `/functions/${encodeURIComponent(project)}`;
+  const create = `/functions/new?project=${encodeURIComponent(project)}`;
   return (
     <SpaceBetween size="m">
       <ProblemAlert error={paged.error} />
@@ -42,7 +43,7 @@ export default function FunctionsPage() {
         enableKeyboardNavigation
         ariaLabels={{ tableLabel: "Functions" }}
         header={
-          <Header variant="awsui-h1-sticky" description="JavaScript and TypeScript handlers, each run in a sandbox of its own." actions={<LinkButton variant="primary" to={`${base}/new`}>Create function</LinkButton>}>
+          <Header variant="awsui-h1-sticky" description="JavaScript and TypeScript handlers, each run in a sandbox of its own." actions={<LinkButton variant="primary" to={create}>Create function</LinkButton>}>
             Functions
           </Header>
         }
@@ -59,7 +60,7 @@ export default function FunctionsPage() {
           /></div>
         }
         pagination={<Pager paged={paged} what="functions" />}
-        empty={<Empty title={`No functions in ${project}`} action={<LinkButton to={`${base}/new`}>Create function</LinkButton>}>Choose another project above, or create the first.</Empty>}
+        empty={<Empty title={`No functions in ${project}`} action={<LinkButton to={create}>Create function</LinkButton>}>Choose another project above, or create the first.</Empty>}
         columnDefinitions={[
           { id: "name", header: "Name", isRowHeader: true, cell: (item) => <Link to={`${base}/${encodeURIComponent(item.function_name)}`}>{item.function_name}</Link> },
           { id: "active", header: "State", cell: (item) => <StatusIndicator type={item.is_active ? "success" : "stopped"}>{item.is_active ? "Enabled" : "Disabled"}</StatusIndicator> },

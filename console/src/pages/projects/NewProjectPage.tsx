@@ -19,6 +19,7 @@ import { useLive } from "../../api/live";
 import { asProblem, type Problem } from "../../api/problem";
 import { Loading, ProblemAlert, useTitle } from "../../components/PageParts";
 import { asSchema, initial, SchemaForm } from "../../components/SchemaForm";
+import { useUnsaved } from "../../components/useUnsaved";
 
 type Template = Schemas["Template"];
 interface Extras {
@@ -40,6 +41,8 @@ export default function NewProjectPage() {
   const [extras, setExtras] = useState<Extras>({ approve: false, usd: "", tokens: "" });
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
+  const [written, setWritten] = useState(false);
+  const unsaved = useUnsaved(written && !busy);
 
   const submit = async () => {
     const budget = {
@@ -74,11 +77,13 @@ export default function NewProjectPage() {
 
   return (
     <form
+      onInput={() => { setWritten(true); }}
       onSubmit={(event) => {
         event.preventDefault();
         if (ready) void submit();
       }}
     >
+      {unsaved}
       <Form
         header={<Header variant="h1">Create project</Header>}
         actions={

@@ -12,6 +12,7 @@ import Tabs from "@cloudscape-design/components/tabs";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
+import { sameOrigin } from "../../api/files";
 import { useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
 import { taskGraph } from "../../asl/graph";
@@ -46,7 +47,7 @@ export default function ProjectPage() {
     { active: () => moving, topic },
   );
   const planned = events.data?.some((event) => event.kind === "plan.saved") ?? false;
-  const plan = useLive(["project", id, "plan", version], () => data(client.GET("/api/projects/{id}/plan", path)), { enabled: planned, active: () => moving, topic });
+  const plan = useLive(["project", id, "plan", version], () => data(client.GET("/api/projects/{id}/plan", path)), { enabled: planned, active: () => moving, topic, keep: true });
   const cost = useLive(["project", id, "cost", version], () => data(client.GET("/api/projects/{id}/cost", path)), { active: () => moving, topic });
   const deployments = useLive(["project", id, "deployments", version], () => data(client.GET("/api/projects/{id}/deployments", path)), { active: () => moving, topic });
 
@@ -116,7 +117,7 @@ function Heading({ project, newest }: { project: Project; newest: Schemas["Deplo
             {cancellable && <Button onClick={() => { setDialog("cancel"); }}>Cancel</Button>}
             {project.status === "completed" && <Button onClick={() => { setDialog("modify"); }}>Modify</Button>}
             <Button disabled={cancellable} onClick={() => { setDialog("delete"); }}>Delete</Button>
-            {newest && <Button variant="primary" iconName="download" href={newest.download_url} download={newest.filename}>Download package</Button>}
+            {newest && <Button variant="primary" iconName="download" href={sameOrigin(newest.download_url)} download={newest.filename}>Download package</Button>}
           </SpaceBetween>
         }
       >
@@ -171,7 +172,7 @@ function Overview({ project, cost, deployment }: { project: Project; cost: Schem
         {cost === undefined ? <Loading what="the cost" /> : <CostView cost={cost} />}
       </Container>
       {deployment && (
-        <Container header={<Header variant="h2" actions={<Button href={deployment.manifest_url} iconName="download">Manifest</Button>}>Package</Header>}>
+        <Container header={<Header variant="h2" actions={<Button href={sameOrigin(deployment.manifest_url)} iconName="download">Manifest</Button>}>Package</Header>}>
           <KeyValuePairs
             columns={3}
             items={[

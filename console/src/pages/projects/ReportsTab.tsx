@@ -7,6 +7,7 @@ import CloudscapeLink from "@cloudscape-design/components/link";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { client, data } from "../../api/client";
+import { sameOrigin } from "../../api/files";
 import { useLive } from "../../api/live";
 import { everything } from "../../api/paging";
 import { Empty, Loading, ProblemAlert, Time } from "../../components/PageParts";
@@ -32,10 +33,10 @@ export default function ReportsTab({ id }: { id: string }) {
               info={<StatusIndicator type={report.passed ? "success" : "error"}>{report.passed ? "Passed" : "Blocked"}</StatusIndicator>}
               actions={
                 <SpaceBetween direction="horizontal" size="s">
-                  <CloudscapeLink href={report.markdown_url} external>Markdown</CloudscapeLink>
-                  <CloudscapeLink href={report.json_url} external>JSON</CloudscapeLink>
-                  <CloudscapeLink href={report.junit_url} external>JUnit</CloudscapeLink>
-                  {report.sarif_url && <CloudscapeLink href={report.sarif_url} external>SARIF</CloudscapeLink>}
+                  <CloudscapeLink href={sameOrigin(report.markdown_url)} external>Markdown</CloudscapeLink>
+                  <CloudscapeLink href={sameOrigin(report.json_url)} external>JSON</CloudscapeLink>
+                  <CloudscapeLink href={sameOrigin(report.junit_url)} external>JUnit</CloudscapeLink>
+                  {report.sarif_url && <CloudscapeLink href={sameOrigin(report.sarif_url)} external>SARIF</CloudscapeLink>}
                 </SpaceBetween>
               }
             >

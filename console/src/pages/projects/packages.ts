@@ -1,6 +1,7 @@
 // What changed between two packages of a project: each holds all files of its run.
 
 import { strFromU8, unzip } from "fflate";
+import { sameOrigin } from "../../api/files";
 
 export interface Change {
   path: string;
@@ -11,12 +12,6 @@ export interface Change {
 }
 
 type Files = Map<string, Uint8Array>;
-
-/** Where a package is read from: the server's own links lead to the host under which it knows itself. */
-export function sameOrigin(link: string): string {
-  const url = new URL(link, location.href);
-  return url.pathname.startsWith("/artifacts/") ? `${url.pathname}${url.search}` : link;
-}
 
 /** Reads a package. */
 export async function readPackage(link: string): Promise<Files> {

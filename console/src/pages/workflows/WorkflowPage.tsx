@@ -1,4 +1,4 @@
-import Box from "@cloudscape-design/components/box";
+import Alert from "@cloudscape-design/components/alert";
 import Button from "@cloudscape-design/components/button";
 import Container from "@cloudscape-design/components/container";
 import FormField from "@cloudscape-design/components/form-field";
@@ -10,13 +10,15 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Tabs from "@cloudscape-design/components/tabs";
 import { useMemo, useState } from "react";
 import { useNavigate, useParams } from "react-router";
-import { stringify } from "yaml";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
+import { hasComments, toJson, toYaml } from "../../asl/convert";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Empty, Link, LinkButton, Loading, ProblemAlert, useTitle } from "../../components/PageParts";
 import { StateGraph } from "../../components/StateGraph";
+import { useDraft } from "../../components/useDraft";
+import { useUnsaved } from "../../components/useUnsaved";
 import { useAction } from "../../shell/useNotices";
 import { completion, jumpTo, marks } from "./editing";
 import { StartDialog } from "./StartDialog";
@@ -65,10 +67,14 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   const navigate = useNavigate();
   const refresh = useRefresh();
   const { busy, run } = useAction();
-  const saved = workflow?.definition_text ?? "";
-  const [base, setBase] = useState({ text: workflow === null ? FIRST : pretty(saved), revision: workflow?.revision ?? 0 });
-  const [text, setText] = useState(base.text);
+  const saved = workflow?.definition_text;
+  const remote = useMemo(() => ({ text: saved === undefined ? FIRST : pretty(saved), revision: workflow?.revision ?? 0 }), [saved, workflow?.revision]);
+  const draft = useDraft(`workflow/${workflow?.id ?? "new"}`, remote, { language: "yaml", what: "Revision", leaving: workflow === null && busy });
+  const { text, setText, changed } = draft;
   const [name, setName] = useState("");
+  const nameless = useUnsaved(name !== "" && !changed && !busy);
+  // The YAML from which the JSON in the editor was made: with its comments.
+  const [pattern, setPattern] = useState<string | null>(null);
   const [selected, setSelected] = useState<string | null>(null);
   const [tab, setTab] = useState("graph");
   const [dialog, setDialog] = useState<"start" | "delete" | null>(null);
@@ -77,8 +83,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   const definition = useDefinition(text, type);
   const { findings, parsed } = definition;
   const extensions = useMemo(() => [marks(findings), completion(format)], [findings, format]);
-  const changed = text !== base.text;
-  const stale = workflow !== null && workflow.revision !== base.revision;
+  const silent = useMemo(() => format === "json" && pattern !== null && hasComments(pattern), [format, pattern]);
 
   const save = () =>
     run(async () => {
@@ -89,17 +94,18 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
       }
       const now = await data(
         client.PUT("/api/workflows/{id}", {
-          params: { path: { id: workflow.id }, header: { "If-Match": `"${base.revision}"` } },
+          params: { path: { id: workflow.id }, header: { "If-Match": `"${draft.revision}"` } },
           body: { definition: text, publish: true },
         }),
       );
-      setBase({ text, revision: now.revision });
+      draft.saved({ text, revision: now.revision });
       await refresh("workflow", workflow.id);
     }, workflow === null ? "The workflow was created." : "The workflow was saved as a new version.");
 
   const convert = (to: string) => {
     if (to === format || parsed.errors.length > 0) return;
-    setText(to === "json" ? `${JSON.stringify(parsed.value, null, 2)}\n` : stringify(parsed.value, { lineWidth: 110 }));
+    if (to === "json") setPattern(text);
+    setText(to === "json" ? toJson(parsed.value) : toYaml(parsed.value, pattern));
   };
   const choose = (state: string) => {
     setSelected(state);
@@ -109,6 +115,8 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
 
   return (
     <SpaceBetween size="l">
+      {nameless}
+      {draft.questions}
       <Header
         variant="h1"
         description={workflow === null ? "Definitions are Amazon States Language, written as YAML or JSON." : workflow.arn}
@@ -117,7 +125,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
             {workflow !== null && <LinkButton to={`/executions?workflow=${workflow.id}`}>Executions</LinkButton>}
             {workflow !== null && <Button onClick={() => { setDialog("delete"); }}>Delete</Button>}
             {workflow !== null && <Button disabled={changed} disabledReason="Save first: an execution runs what is saved" onClick={() => { setDialog("start"); }}>Start execution</Button>}
-            <Button variant="primary" loading={busy} disabled={!definition.valid || (workflow === null ? name.trim() === "" : !changed)} onClick={() => void save()}>
+            <Button variant="primary" loading={busy} disabled={!definition.valid || draft.contested || (workflow === null ? name.trim() === "" : !changed)} onClick={() => void save()}>
               {workflow === null ? "Create" : "Save"}
             </Button>
           </SpaceBetween>
@@ -130,7 +138,6 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
           <Input value={name} autoFocus onChange={({ detail }) => { setName(detail.value); }} />
         </FormField>
       )}
-      {stale && !changed && <Box><Button onClick={() => { const next = pretty(saved); setText(next); setBase({ text: next, revision: workflow.revision }); }}>Show revision {workflow.revision}, which was saved elsewhere</Button></Box>}
       <div className="columns">
         <Container
           header={
@@ -154,6 +161,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
         >
           <SpaceBetween size="s">
             <Code value={text} language={format} label={LABEL} height="520px" extensions={extensions} onChange={setText} />
+            {silent && <Alert>JSON has no comments. Those of the YAML come back when you go back to it; what you save as JSON is without them.</Alert>}
             <Findings definition={definition} text={text} />
           </SpaceBetween>
         </Container>
@@ -173,7 +181,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
                   <StateGraph graph={definition.graph} selected={selected} onSelect={choose} height="540px" label="States of the definition" />
                 ),
             },
-            { id: "test", label: "Test a state", content: <TestState definition={parsed.value} selected={selected} /> },
+            { id: "test", label: "Test a state", contentRenderStrategy: "lazy", content: <TestState definition={parsed.value} selected={selected} /> },
             ...(workflow === null ? [] : [{ id: "versions", label: "Versions", content: <Versions workflow={workflow} current={text} /> }]),
           ]}
         />
