@@ -91,7 +91,7 @@ export function Shell() {
         </Suspense>
       )}
       {/* It stays as it is under the sign-in: somebody may be writing. */}
-      <div className={refused ? "concealed" : undefined}>
+      <div className={refused ? "concealed" : undefined} inert={refused}>
         <AppLayout
           headerSelector="#top"
           toolsHide
