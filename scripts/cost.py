@@ -42,8 +42,9 @@ POLLS_A_MONTH = 5 * 3 * 60 * 24 * DAYS
 SWEEPS, SWEEP_SECONDS, SWEEP_READS = 12 * 24 * DAYS, 0.1, 10
 # GB and seconds that a message takes without a model, by queue; the sizes are the template's.
 WORK = {"engine": (0.5, 0.05), "pm": (1.0, 0.5), "dev": (2.0, 0.5), "qa": (1.0, 3.0), "ops": (0.5, 1.0)}
-# Somebody looks at a project so often, each time 0.05 s of the api function with 512 MB and three read units.
-LOOKS, LOOK_GB_SECONDS, LOOK_READS = 100, 0.5 * 0.05, 3
+# Somebody looks at a project so often, each time 0.05 s of the api function with 512 MB and three read units. Five in a minute are
+# one write of the caller's count, and not all come in fives.
+LOOKS, LOOK_GB_SECONDS, LOOK_READS, LOOK_WRITES = 100, 0.5 * 0.05, 3, 0.25
 # The stream of the table wakes the websocket function for a batch a second, 0.05 s long with 256 MB, also where nobody watches; it
 # looks for who does.
 LIVE_BATCHES, LIVE_GB_SECONDS, LIVE_READS = 20, 0.25 * 0.05, 3
@@ -90,7 +91,7 @@ def project():
     worked = sum(number * WORK[queue][0] * WORK[queue][1] for queue, number in messages.items())
     handled = sum(messages.values())
     dollars = {
-        "DynamoDB": written * WRITE_UNIT
+        "DynamoDB": (written + LOOKS * LOOK_WRITES) * WRITE_UNIT
         + (asked["dynamodb read units"] + LOOKS * LOOK_READS + LIVE_BATCHES * LIVE_READS + HEARD * HEARD_READS) * READ_UNIT,
         "SQS": (asked["sqs requests"] + 2 * handled) * SQS_REQUEST,
         "Lambda": (handled + LOOKS + LIVE_BATCHES + HEARD) * LAMBDA_REQUEST

@@ -20,6 +20,7 @@ use millrace_app::logs::LogSource;
 use millrace_app::models::{CallbackSender, ModelCaller};
 use millrace_app::ports::Ports;
 use millrace_aws::telemetry::flush;
+use millrace_identity::{RateLimit, limit_together};
 use millrace_rest::{AuthMode, Caller, ClientAddress, RestConfig, SignIn};
 use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 use serde_json::Value;
@@ -41,33 +42,48 @@ pub struct ApiConfig {
     pub cors_origins: Vec<String>,
     /// The workflows that take the places of built-in ones.
     pub builtins: BuiltinIds,
+    /// How often a caller may call, where the gateway says who that is; `None`: no limit.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The environment can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("API_AUTHORIZATION is {0:?}: it must be KEYS, AWS_IAM or NONE, as the gateway's routes have it")]
-pub struct ApiConfigError(String);
+pub enum ApiConfigError {
+    /// What the gateway checks.
+    #[error("API_AUTHORIZATION is {0:?}: it must be KEYS, AWS_IAM or NONE, as the gateway's routes have it")]
+    Authorization(String),
+    /// How often a caller may call.
+    #[error(transparent)]
+    RateLimit(#[from] millrace_identity::ConfigError),
+}
 
 impl ApiConfig {
-    /// Reads `API_AUTHORIZATION`, `CORS_ORIGINS` and the variables of [`BuiltinIds`].
+    /// Reads `API_AUTHORIZATION`, `CORS_ORIGINS`, `MILLRACE_RATE_LIMIT` and the variables of [`BuiltinIds`].
     ///
     /// # Errors
     /// [`ApiConfigError`]
     pub fn from_env() -> Result<Self, ApiConfigError> {
         let variable = |name| std::env::var(name).unwrap_or_default();
         let config = Self::parse(&variable("API_AUTHORIZATION"), &variable("CORS_ORIGINS"))?;
-        Ok(Self { builtins: BuiltinIds::from_variables(|name| std::env::var(name).ok()), ..config })
+        let builtins = BuiltinIds::from_variables(|name| std::env::var(name).ok());
+        Ok(Self { builtins, rate_limit: RateLimit::from_env()?, ..config })
+    }
+
+    /// How often a caller may call. Where nobody is asked who they are there are no callers to count.
+    #[must_use]
+    pub fn limit(&self) -> Option<RateLimit> {
+        self.rate_limit.filter(|_| self.authorized)
     }
 
     fn parse(authorization: &str, origins: &str) -> Result<Self, ApiConfigError> {
         let authorized = match authorization {
             "KEYS" | "AWS_IAM" => true,
             "NONE" => false,
-            other => return Err(ApiConfigError(other.to_owned())),
+            other => return Err(ApiConfigError::Authorization(other.to_owned())),
         };
         let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let cors_origins = origins.map(str::to_owned).collect();
-        Ok(Self { authorized, cors_origins, builtins: BuiltinIds::default() })
+        Ok(Self { authorized, cors_origins, builtins: BuiltinIds::default(), rate_limit: None })
     }
 }
 
@@ -90,14 +106,22 @@ where
         callers_are_known: config.authorized,
         ..StepFunctionsConfig::from_env()
     };
+    let limit = config.limit();
     let rest = RestConfig { with_model: models.plan_and_write(), ..rest_config(config, &step_functions) };
-    behind_gateway(
-        millrace_rest::router(ports.clone(), rest)
-            .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))
-            .layer(millrace_rest::sign_in(issuer))
-            .layer(millrace_rest::logs(logs))
-            .merge(millrace_stepfunctions::router(ports, step_functions)),
-    )
+    let routes = millrace_rest::router(ports.clone(), rest)
+        .layer(millrace_rest::ai::<P, M>(models, LONGEST_POLL))
+        .layer(millrace_rest::sign_in(issuer))
+        .layer(millrace_rest::logs(logs))
+        .merge(millrace_stepfunctions::router(ports.clone(), step_functions));
+    behind_gateway(limited(routes, ports, limit))
+}
+
+/// Routes that refuse callers who send more requests than the limit, over all functions of a stack together.
+pub fn limited<P: Ports>(router: Router, ports: P, limit: Option<RateLimit>) -> Router {
+    match limit {
+        Some(limit) => limit_together(router, ports, limit),
+        None => router,
+    }
 }
 
 /// The REST API's configuration behind API Gateway.
@@ -181,7 +205,7 @@ fn by_key(field: impl Fn(&str) -> Option<Value>) -> Option<(Caller, Option<ApiCa
 mod tests {
     use axum::body::Body;
     use axum::http::StatusCode;
-    use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION};
+    use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION, RETRY_AFTER};
     use http_body_util::BodyExt;
     use millrace_app::models::NoModel;
     use millrace_aws::InsightsLinks;
@@ -193,15 +217,22 @@ mod tests {
     /// Sends an event through the routes as `lambda_http::run` does.
     async fn answer(ports: &MemoryPorts, authorized: bool, event: &str) -> (axum::http::response::Parts, Value) {
         let cors_origins = vec!["https://console.example.com".into()];
-        let config = ApiConfig { authorized, cors_origins, builtins: BuiltinIds::default() };
+        let config = ApiConfig { authorized, cors_origins, builtins: BuiltinIds::default(), rate_limit: None };
+        send(&process(ports, config), event).await
+    }
+
+    /// A process of the function.
+    fn process(ports: &MemoryPorts, config: ApiConfig) -> Router {
+        let logs = InsightsLinks::new("eu-west-1".into(), vec!["/aws/lambda/shop-api".into()]);
+        router(ports.clone(), config, NoModel, None, Arc::new(logs))
+    }
+
+    /// The same through routes that are there.
+    async fn send(router: &Router, event: &str) -> (axum::http::response::Parts, Value) {
         let mut context = lambda_http::Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into();
         let request = lambda_http::request::from_str(event).unwrap().with_lambda_context(context);
-        let logs = InsightsLinks::new("eu-west-1".into(), vec!["/aws/lambda/shop-api".into()]);
-        let response = router(ports.clone(), config, NoModel, None, Arc::new(logs))
-            .oneshot(request.map(|body| Body::from(body.to_vec())))
-            .await
-            .unwrap();
+        let response = router.clone().oneshot(request.map(|body| Body::from(body.to_vec()))).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts, serde_json::from_slice(&bytes).unwrap_or_default())
@@ -316,6 +347,47 @@ mod tests {
         let (parts, _) = answer(&MemoryPorts::new(1), true, event!("preflight")).await;
         assert!(parts.status.is_success());
         assert_eq!(parts.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://console.example.com");
+    }
+
+    /// Two processes of two functions: what one lets pass the other does not.
+    #[tokio::test]
+    async fn a_key_may_call_so_often_over_all_processes() {
+        let ports = MemoryPorts::new(1);
+        let started = |authorized| {
+            let rate_limit = Some(RateLimit { per_second: 1, burst: 4 });
+            let config =
+                ApiConfig { authorized, cors_origins: Vec::new(), builtins: BuiltinIds::default(), rate_limit };
+            process(&ports, config)
+        };
+        let (one, two, open) = (started(true), started(true), started(false));
+        let mut passed = 0;
+        for _ in 0..10 {
+            for process in [&one, &two] {
+                let (parts, body) = send(process, event!("list-projects-key")).await;
+                match parts.status.as_u16() {
+                    200 => passed += 1,
+                    _ => assert_eq!(body["status"], 429, "{body}"),
+                }
+            }
+        }
+        assert_eq!(passed, 4);
+        let (parts, body) = send(&one, event!("list-projects-key")).await;
+        assert_eq!((parts.headers[RETRY_AFTER].to_str(), &body["title"]), (Ok("4"), &"Too many requests".into()));
+        assert_eq!(parts.headers["ratelimit"], "\"default\";r=0;t=4");
+        let (parts, _) = send(&one, event!("list-projects")).await;
+        assert_eq!(parts.status, StatusCode::OK, "who signs counts for themselves");
+        for _ in 0..5 {
+            let (parts, body) = send(&one, event!("describe-state-machine")).await;
+            assert_eq!(parts.status.as_u16(), 400, "{body}");
+            let throttled = body["__type"].as_str().is_some_and(|name| name.ends_with("ThrottlingException"));
+            assert!(throttled || body["__type"].as_str().unwrap().ends_with("StateMachineDoesNotExist"));
+            passed += u32::from(throttled);
+        }
+        assert_eq!(passed, 4 + 2, "the signer's other requests count with them");
+        for _ in 0..5 {
+            let (parts, _) = send(&open, event!("health")).await;
+            assert_eq!(parts.status, StatusCode::OK, "nobody is counted where nobody is asked");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent};
-use millrace_api::{ApiConfig, behind_gateway, rest_config};
+use millrace_api::{ApiConfig, behind_gateway, limited, rest_config};
 use millrace_app::functions::{FunctionRuntime, Functions, Settings};
 use millrace_app::ports::{Ports, Queue};
 use millrace_aws::worker::{BatchResponse, SqsEvent, handle_tasks};
@@ -53,8 +53,9 @@ impl<P: Ports, R: FunctionRuntime> Handler<P, R> {
     pub fn new(ports: P, runtime: R, config: ApiConfig) -> Self {
         let functions = Functions::new(runtime, SETTINGS);
         let service = FunctionsService { functions: functions.clone(), patience: Some(PATIENCE) };
+        let limit = config.limit();
         let rest = rest_config(config, &StepFunctionsConfig::from_env());
-        let router = behind_gateway(functions_router(ports.clone(), service, rest));
+        let router = behind_gateway(limited(functions_router(ports.clone(), service, rest), ports.clone(), limit));
         Self { ports, functions, router }
     }
 
@@ -94,7 +95,8 @@ mod tests {
     use super::*;
 
     fn handler(authorized: bool) -> Handler<MemoryPorts, ScriptedRuntime> {
-        let config = ApiConfig { authorized, cors_origins: Vec::new(), builtins: BuiltinIds::default() };
+        let config =
+            ApiConfig { authorized, cors_origins: Vec::new(), builtins: BuiltinIds::default(), rate_limit: None };
         Handler::new(MemoryPorts::new(1), ScriptedRuntime::default(), config)
     }
 

@@ -7,7 +7,7 @@
 use axum::Router;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent};
-use millrace_api::{ApiConfig, behind_gateway, rest_config};
+use millrace_api::{ApiConfig, behind_gateway, limited, rest_config};
 use millrace_app::Error;
 use millrace_app::builtins::BuiltinIds;
 use millrace_app::origin::Origin;
@@ -193,9 +193,11 @@ fn form_decoded(key: &str) -> String {
 impl<P: Ports> Handler<P> {
     /// A handler over ports.
     pub fn new(ports: P, api: ApiConfig, config: TriggerConfig) -> Self {
+        let limit = api.limit();
         let rest =
             RestConfig { builtins: config.builtins.clone(), ..rest_config(api, &StepFunctionsConfig::from_env()) };
-        Self { router: behind_gateway(trigger_router(ports.clone(), rest)), ports, config }
+        let routes = limited(trigger_router(ports.clone(), rest), ports.clone(), limit);
+        Self { router: behind_gateway(routes), ports, config }
     }
 
     /// Handles an event.
@@ -349,7 +351,7 @@ mod tests {
         create_workflow(&ports, create).await.unwrap();
         Handler::new(
             ports,
-            ApiConfig { authorized: true, cors_origins: Vec::new(), builtins: BuiltinIds::default() },
+            ApiConfig { authorized: true, cors_origins: Vec::new(), builtins: BuiltinIds::default(), rate_limit: None },
             config,
         )
     }

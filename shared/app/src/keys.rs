@@ -72,6 +72,12 @@ pub fn owner_keys(owner: &str) -> String {
     format!("OWNER#{}#APIKEY", escaped(owner))
 }
 
+/// How many requests a caller sent: an API key's id, an owner.
+#[must_use]
+pub fn request_counter(caller: &str) -> RecordKey {
+    key(format!("REQUESTS#{}", escaped(caller)), METADATA)
+}
+
 /// Whose an account is.
 #[must_use]
 pub fn account(account: &str) -> RecordKey {

@@ -37,6 +37,8 @@ pub enum Metric<'a> {
         /// `delivered`, `failed`
         outcome: &'a str,
     },
+    /// A caller's requests could not be counted, and passed.
+    RequestsNotCounted,
     /// A model answered.
     ModelCalled {
         /// Tokens that it was sent.
@@ -62,6 +64,7 @@ pub fn record(metric: Metric<'_>) {
         Metric::ScheduleRun { outcome } => count("ScheduleRuns", 1, Some(("Outcome", outcome))),
         Metric::ColdStart => count("ColdStarts", 1, None),
         Metric::NotificationSent { outcome } => count("NotificationsSent", 1, Some(("Outcome", outcome))),
+        Metric::RequestsNotCounted => count("RequestCounterFailures", 1, None),
         Metric::ModelCalled { input, output, usd } => {
             count("ModelTokens", input, Some(("Direction", "input")));
             count("ModelTokens", output, Some(("Direction", "output")));

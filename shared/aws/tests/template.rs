@@ -70,7 +70,7 @@ fn each_function_has_the_variables_that_it_reads() {
             read.extend(["TRIGGER_OWNER"]);
         }
         if matches!(function, Function::Api | Function::Functions | Function::Trigger) {
-            read.extend(["API_AUTHORIZATION", "CORS_ORIGINS"]);
+            read.extend(["API_AUTHORIZATION", "CORS_ORIGINS", "MILLRACE_RATE_LIMIT"]);
         }
         if matches!(function, Function::Api | Function::ModelWorker) {
             read.extend(["MILLRACE_MODEL", "MILLRACE_MODEL_SINGLE", "MILLRACE_PRICES"]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Uri;
-use millrace_app::identity::Role;
+use millrace_app::identity::{Allowance, Role};
 use millrace_app::ports::Secret;
 use millrace_client::is_loopback;
 
@@ -18,10 +18,49 @@ pub struct ConfigError {
 /// How often a caller may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// So many requests a second come back.
+    /// So many requests a second, on average.
     pub per_second: u32,
-    /// At most so many at once.
+    /// So many may come at once: as many as a window has, which is so long that both hold.
     pub burst: u32,
+}
+
+impl RateLimit {
+    /// Where nothing is said.
+    const DEFAULT: Self = Self { per_second: 100, burst: 600 };
+
+    /// Reads `MILLRACE_RATE_LIMIT`: `per second:burst`, or `off`.
+    ///
+    /// # Errors
+    /// [`ConfigError`]
+    pub fn from_env() -> Result<Option<Self>, ConfigError> {
+        let text = std::env::var("MILLRACE_RATE_LIMIT").unwrap_or_default();
+        Self::read(Some(text.trim()).filter(|text| !text.is_empty()))
+            .map_err(|problem| ConfigError { problems: vec![problem] })
+    }
+
+    fn read(text: Option<&str>) -> Result<Option<Self>, String> {
+        let text = match text {
+            None => return Ok(Some(Self::DEFAULT)),
+            Some("off") => return Ok(None),
+            Some(text) => text,
+        };
+        let read = text.split_once(':').and_then(|(rate, burst)| {
+            let limit = Self { per_second: rate.parse().ok()?, burst: burst.parse().ok()? };
+            (limit.per_second > 0 && limit.burst > 0).then_some(limit)
+        });
+        read.map(Some).ok_or_else(|| {
+            format!(
+                "MILLRACE_RATE_LIMIT is {text:?}: it must be requests a second and how many at once, like 100:600, or \
+                 off"
+            )
+        })
+    }
+
+    /// The same as requests in windows.
+    pub(crate) fn allowance(self) -> Allowance {
+        let millis = i64::from(self.burst) * 1000 / i64::from(self.per_second.max(1));
+        Allowance { requests: self.burst, window_millis: millis.max(1) }
+    }
 }
 
 /// An issuer whose tokens are good here.
@@ -88,23 +127,10 @@ impl IdentityConfig {
         if secret.as_ref().is_some_and(|secret| secret.len() < 16) {
             problems.push("MILLRACE_SECRET_ACCESS_KEY must have at least 16 characters".to_owned());
         }
-        let rate_limit = match variable("MILLRACE_RATE_LIMIT").as_deref() {
-            None => Some(RateLimit { per_second: 100, burst: 600 }),
-            Some("off") => None,
-            Some(text) => {
-                let read = text.split_once(':').and_then(|(rate, burst)| {
-                    let limit = RateLimit { per_second: rate.parse().ok()?, burst: burst.parse().ok()? };
-                    (limit.per_second > 0 && limit.burst > 0).then_some(limit)
-                });
-                if read.is_none() {
-                    problems.push(format!(
-                        "MILLRACE_RATE_LIMIT is {text:?}: it must be requests a second and how many at once, like \
-                         100:600, or off"
-                    ));
-                }
-                read
-            }
-        };
+        let rate_limit = RateLimit::read(variable("MILLRACE_RATE_LIMIT").as_deref()).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         let access_key = id.zip(secret.map(Secret::new));
         let config = Self { account: account.to_owned(), oidc, access_key, rate_limit };
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
