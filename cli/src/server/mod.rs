@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use millrace_agents::AllAgents;
 use millrace_app::PayloadLimit;
 use millrace_app::builtins::BuiltinIds;
-use millrace_app::executions::{Patience, sweep};
+use millrace_app::executions::{Patience, Retention, sweep};
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::live::TimeLimits;
 use millrace_app::logs::{LogSource, NoLogs};
@@ -107,7 +107,7 @@ impl Server {
     ///
     /// # Errors
     /// [`millrace_integrations::ConfigError`], [`millrace_models::ConfigError`], [`millrace_identity::ConfigError`],
-    /// [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json` from being written.
+    /// [`millrace_app::executions::RetentionError`], [`millrace_sqlite::OpenError`], a port that is taken, and what keeps `server.json` from being written.
     pub async fn start(options: ServerOptions) -> anyhow::Result<Self> {
         let services = millrace_integrations::Config::from_env()?;
         let integrations = Integrations::new(services, step_functions(&options));
@@ -142,7 +142,8 @@ impl Server {
         executor: E,
     ) -> anyhow::Result<Self> {
         let console = console::Console::open(options.console.as_deref())?;
-        let (data, settings) = (options.data.clone(), Options::from_env());
+        let retention = Retention::from_variables(|name| std::env::var(name).ok())?;
+        let (data, settings) = (options.data.clone(), Options { retention, ..Options::from_env() });
         let ports = tokio::task::spawn_blocking(move || SqlitePorts::open(&data, settings)).await??;
         let (kept, found) = keep_logs(&options).await?;
         let address = SocketAddr::new(options.host, options.port);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use millrace_asl::Timestamp;
 use serde_json::Value;
 
-use crate::executions::{Envelope, JoinArm, LogEntry, LogId};
+use crate::executions::{Envelope, JoinArm, LogEntry, LogId, Retention};
 use crate::traces::SpanContext;
 
 /// A problem in a store, a queue or a blob folder.
@@ -102,6 +102,11 @@ pub trait Ports: Clone + Send + Sync + 'static {
     fn clock(&self) -> &Self::Clock;
     /// Randomness.
     fn ids(&self) -> &Self::Ids;
+
+    /// How long executions are kept once they have ended.
+    fn retention(&self) -> Retention {
+        Retention::default()
+    }
 }
 
 /// One page of a listing.

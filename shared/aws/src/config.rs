@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use millrace_app::executions::Retention;
 use millrace_app::ports::Queue;
 use millrace_client::{Endpoints, Service};
 
@@ -61,6 +62,7 @@ pub struct Config {
     pub(crate) secrets_prefix: Option<String>,
     pub(crate) schedule_group: String,
     pub(crate) schedule_role_arn: String,
+    pub(crate) retention: Retention,
 }
 
 /// What the ports call.
@@ -263,6 +265,10 @@ impl Config {
         let schedule_group = reader.required(SCHEDULE_GROUP, "the name of the EventBridge Scheduler group");
         let schedule_role_arn =
             reader.required(SCHEDULE_ROLE_ARN, "the ARN of the role with which timers send to the queues");
+        let retention = Retention::from_variables(&reader.lookup).unwrap_or_else(|error| {
+            reader.problems.push(error.to_string());
+            Retention::default()
+        });
         if !reader.problems.is_empty() {
             return Err(ConfigError { problems: reader.problems });
         }
@@ -275,6 +281,7 @@ impl Config {
             secrets_prefix,
             schedule_group,
             schedule_role_arn,
+            retention,
         })
     }
 }
@@ -286,6 +293,7 @@ mod tests {
     fn value(name: &str) -> Option<String> {
         Some(match name {
             name if name.starts_with("AWS_ENDPOINT_URL") => return None,
+            Retention::VARIABLE => "30".into(),
             "SECRETS_PREFIX" => "/millrace/".into(),
             name if name.ends_with("_URL") => format!("https://sqs.eu-west-1.amazonaws.com/1/{name}"),
             name => name.to_lowercase(),
@@ -295,7 +303,7 @@ mod tests {
     #[test]
     fn every_variable_is_read() {
         let config = Config::from_lookup(Function::Api.needs(), value).unwrap();
-        assert_eq!(config.table, "table_name");
+        assert_eq!((config.table.as_str(), config.retention.days()), ("table_name", 30));
         assert_eq!(config.queues.len(), Queue::ALL.len());
         assert!(config.queues[&Queue::Dev].ends_with("/DEV_QUEUE_URL"));
         assert!(config.dead_letter_queues[&Queue::Ops].ends_with("/OPS_DLQ_URL"));
@@ -309,15 +317,16 @@ mod tests {
             "AWS_ENDPOINT_URL" => Some("localhost:4566".into()),
             "SECRETS_PREFIX" => Some("millrace".into()),
             "PM_QUEUE_URL" => Some("pm".into()),
+            Retention::VARIABLE => Some("0".into()),
             "TABLE_NAME" => Some("  ".into()),
             _ => None,
         })
         .unwrap_err();
         let text = error.to_string();
-        for variable in needs.variables().into_iter().chain(["AWS_ENDPOINT_URL"]) {
+        for variable in needs.variables().into_iter().chain(["AWS_ENDPOINT_URL", Retention::VARIABLE]) {
             assert!(text.contains(variable), "{variable}: {text}");
         }
-        assert_eq!(error.problems.len(), needs.variables().len() + 1);
+        assert_eq!(error.problems.len(), needs.variables().len() + 2);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
+use millrace_app::executions::Retention;
 use millrace_app::ports::Ports;
 
 pub use blobs::S3BlobStore;
@@ -45,12 +46,14 @@ pub struct AwsPorts {
     queues: SqsQueues,
     blobs: S3BlobStore,
     secrets: SsmSecretStore,
+    retention: Retention,
 }
 
 impl AwsPorts {
     /// The ports of a stack. Connects to nothing yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let retention = config.retention;
         let services = Arc::new(services::Services::new(config));
         Self {
             log: DynamoExecutionLog::new(Arc::clone(&services)),
@@ -58,6 +61,7 @@ impl AwsPorts {
             queues: SqsQueues::new(Arc::clone(&services)),
             blobs: S3BlobStore::new(Arc::clone(&services)),
             secrets: SsmSecretStore::new(services),
+            retention,
         }
     }
 }
@@ -97,5 +101,9 @@ impl Ports for AwsPorts {
 
     fn ids(&self) -> &Self::Ids {
         &SystemRandom
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention
     }
 }

@@ -60,7 +60,7 @@ fn each_function_has_the_variables_that_it_reads() {
         let given: BTreeSet<&str> = variables(properties).union(&global).copied().collect();
         let mut read: BTreeSet<&str> = function.needs().variables().into_iter().collect();
         // Every function's log filter, what makes it a new version, and what only one function reads, in its own crate.
-        read.extend(["LOG_LEVEL", "REVISION"]);
+        read.extend(["LOG_LEVEL", "REVISION", "MILLRACE_EXECUTION_RETENTION_DAYS"]);
         // What the telemetry of all reads.
         read.extend(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"]);
         if function == Function::Webhook {

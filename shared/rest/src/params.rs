@@ -137,36 +137,64 @@ pub(crate) enum IfMatch {
     OneOf(Vec<u64>),
 }
 
+impl IfMatch {
+    /// The version that a change must find, where `stored` is the one that there is; `None` for any. One tag that matches will
+    /// do (RFC 9110, 13.1.1).
+    pub(crate) fn expected(self, what: &'static str, stored: u64) -> Result<Option<u64>, Problem> {
+        match self {
+            Self::Any => Ok(None),
+            Self::OneOf(versions) if versions.contains(&stored) => Ok(Some(stored)),
+            Self::OneOf(_) => Err(Error::VersionMismatch { what }.into()),
+        }
+    }
+
+    /// The same where the stored version is still to be read. A single one is left to the change to compare.
+    pub(crate) async fn expected_of(
+        self,
+        what: &'static str,
+        stored: impl Future<Output = Result<u64, Error>>,
+    ) -> Result<Option<u64>, Problem> {
+        match self {
+            Self::Any => Ok(None),
+            Self::OneOf(versions) if versions.len() == 1 => Ok(versions.first().copied()),
+            several => several.expected(what, stored.await?),
+        }
+    }
+}
+
 /// Reads `If-Match`; `None` when it is not there.
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, Problem> {
     let wrong = || Problem::from(Error::invalid("If-Match", "must be the ETag of an answer, in its quotes, or *"));
-    let mut versions = Vec::new();
     let mut given = headers.get_all(IF_MATCH).iter().peekable();
     if given.peek().is_none() {
         return Ok(None);
     }
+    let (mut versions, mut tags) = (Vec::new(), 0_u32);
     for value in given {
-        for tag in value.to_str().map_err(|_| wrong())?.split(',').map(str::trim) {
-            if tag == "*" {
-                return Ok(Some(IfMatch::Any));
+        let mut rest = value.to_str().map_err(|_| wrong())?.trim();
+        if rest == "*" {
+            return Ok(Some(IfMatch::Any));
+        }
+        // A list may have empty elements, and a tag commas (RFC 9110, 5.6.1 and 8.8.3).
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                break;
             }
+            let (is_weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
+            let (inner, after) = tag.strip_prefix('"').and_then(|tag| tag.split_once('"')).ok_or_else(wrong)?;
+            rest = after.trim_start_matches([' ', '\t']);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return Err(wrong());
+            }
+            tags += 1;
             // A weak tag never matches where a strong one is compared (RFC 9110, 13.1.1).
-            let (weak, tag) = tag.strip_prefix("W/").map_or((false, tag), |tag| (true, tag));
-            let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(wrong)?;
-            if let (false, Ok(version)) = (weak, inner.parse()) {
+            if let (false, Ok(version)) = (is_weak, inner.parse()) {
                 versions.push(version);
             }
         }
     }
-    Ok(Some(IfMatch::OneOf(versions)))
-}
-
-/// The version that `If-Match` asks for, where its first tag is the one that counts; `None` where any will do.
-pub(crate) fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    Ok(match if_match(headers)? {
-        None | Some(IfMatch::Any) => None,
-        Some(IfMatch::OneOf(versions)) => Some(versions.first().copied().unwrap_or_default()),
-    })
+    if tags == 0 { Err(wrong()) } else { Ok(Some(IfMatch::OneOf(versions))) }
 }
 
 /// Reads `Idempotency-Key`; `None` when it is not there.
@@ -195,11 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn one_tag_that_matches_will_do() {
+        let wanted = || IfMatch::OneOf(vec![1, 2]);
+        assert_eq!(wanted().expected("it", 2).unwrap(), Some(2));
+        assert!(wanted().expected("it", 3).is_err());
+        assert!(IfMatch::OneOf(Vec::new()).expected("it", 0).is_err());
+        assert_eq!(IfMatch::Any.expected("it", 3).unwrap(), None);
+    }
+
+    #[test]
     fn entity_tags_are_read() {
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), None);
         assert_eq!(read("*").unwrap(), Some(IfMatch::Any));
         assert_eq!(read("\"7\"").unwrap(), Some(IfMatch::OneOf(vec![7])));
         assert_eq!(read("\"7\", W/\"8\" , \"x\"").unwrap(), Some(IfMatch::OneOf(vec![7])));
+        assert_eq!(read("\"7\",,\"8\" ,").unwrap(), Some(IfMatch::OneOf(vec![7, 8])));
+        assert_eq!(read("\"a, b\", \"8\"").unwrap(), Some(IfMatch::OneOf(vec![8])));
+        assert!(read("\"7\" \"8\"").is_err());
+        assert!(read(" , ").is_err());
+        assert!(read("\"7\", *").is_err());
         assert!(read("7").is_err());
         assert!(read("\"7").is_err());
         assert!(read("").is_err());

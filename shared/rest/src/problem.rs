@@ -351,7 +351,7 @@ impl From<WorkflowError> for Problem {
             Refused::InvalidToken(_) => Error::from(StoreError::InvalidCursor).into(),
             Refused::DoesNotExist(arn) => Error::NotFound { kind: "workflow", id: id(arn) }.into(),
             Refused::ExecutionDoesNotExist(arn) => Error::NotFound { kind: "execution", id: id(arn) }.into(),
-            Refused::NotFound(_) => Error::NotFound { kind: "version or alias", id: String::new() }.into(),
+            Refused::NotFound { kind, id: named, .. } => Error::NotFound { kind, id: id(named) }.into(),
             Refused::AlreadyExists(_)
             | Refused::Deleting(_)
             | Refused::TypeNotSupported

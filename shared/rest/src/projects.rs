@@ -255,15 +255,8 @@ async fn expected<P: Ports>(
     id: &ProjectId,
     wanted: IfMatch,
 ) -> Result<Option<u64>, Problem> {
-    let IfMatch::OneOf(versions) = wanted else { return Ok(None) };
-    if let [version] = versions.as_slice() {
-        return Ok(Some(*version));
-    }
-    let stored = projects::get_project(&app.ports, &caller.owner, id).await?;
-    if versions.contains(&stored.version) {
-        return Ok(Some(stored.version));
-    }
-    Err(Error::VersionMismatch { what: "the project" }.into())
+    let stored = async { Ok(projects::get_project(&app.ports, &caller.owner, id).await?.version) };
+    wanted.expected_of("the project", stored).await
 }
 
 /// Delete a project

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use millrace_app::ports::Ports;
 use millrace_app::projects::Stored;
 use millrace_app::schedules::{self, CatchUp, MOST_PREVIEWED, NewSchedule, Overlap, Run, Schedule, Target, Timing};
-use millrace_app::{Error, builtins, workflows};
+use millrace_app::{builtins, workflows};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -382,16 +382,9 @@ async fn expected<P: Ports>(
     name: &str,
     wanted: Option<IfMatch>,
 ) -> Result<Option<u64>, Problem> {
-    match wanted {
-        None | Some(IfMatch::Any) => Ok(None),
-        Some(IfMatch::OneOf(versions)) => {
-            let stored = schedules::get_schedule(&app.ports, &caller.workflow_owner(), name).await?;
-            match versions.contains(&stored.version) {
-                true => Ok(Some(stored.version)),
-                false => Err(Error::VersionMismatch { what: "the schedule" }.into()),
-            }
-        }
-    }
+    let Some(wanted) = wanted else { return Ok(None) };
+    let stored = async { Ok(schedules::get_schedule(&app.ports, &caller.workflow_owner(), name).await?.version) };
+    wanted.expected_of("the schedule", stored).await
 }
 
 /// Replace what a schedule says

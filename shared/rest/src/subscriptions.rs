@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{PathParams, QueryParams, expected_version, time};
+use crate::params::{PathParams, QueryParams, if_match, time};
 use crate::problem::Problem;
 use crate::views::{
     self, DeliveryDetailsView, DeliveryPage, DeliveryView, IssuedSubscriptionView, ReplayedDeliveriesView,
@@ -271,9 +271,22 @@ pub(crate) async fn update_subscription<P: Ports>(
     };
     fields.finish()?;
     let (owner, private) = (caller.workflow_owner(), app.config.private_notifications);
-    let expected = expected_version(&headers)?;
-    let known = notifications::update_subscription(&app.ports, &owner, &id(&path)?, expected, changes, private).await?;
+    let id = id(&path)?;
+    let expected = expected(&app, &owner, &id, &headers).await?;
+    let known = notifications::update_subscription(&app.ports, &owner, &id, expected, changes, private).await?;
     Ok(answer(known))
+}
+
+/// The version that a change must find; `None` for any.
+async fn expected<P: Ports>(
+    app: &App<P>,
+    owner: &str,
+    id: &SubscriptionId,
+    headers: &HeaderMap,
+) -> Result<Option<u64>, Problem> {
+    let Some(wanted) = if_match(headers)? else { return Ok(None) };
+    let stored = async { Ok(notifications::get_subscription(&app.ports, owner, id).await?.subscription.version) };
+    wanted.expected_of("the subscription", stored).await
 }
 
 /// Delete a subscription
@@ -295,8 +308,9 @@ pub(crate) async fn delete_subscription<P: Ports>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let (owner, expected) = (caller.workflow_owner(), expected_version(&headers)?);
-    notifications::delete_subscription(&app.ports, &owner, &id(&path)?, expected).await?;
+    let (owner, id) = (caller.workflow_owner(), id(&path)?);
+    let expected = expected(&app, &owner, &id, &headers).await?;
+    notifications::delete_subscription(&app.ports, &owner, &id, expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -325,9 +339,10 @@ pub(crate) async fn rotate_subscription<P: Ports>(
     query.finish()?;
     let overlap = fields.count("overlap_seconds").map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     fields.finish()?;
-    let (owner, expected) = (caller.workflow_owner(), expected_version(&headers)?);
+    let (owner, id) = (caller.workflow_owner(), id(&path)?);
+    let expected = expected(&app, &owner, &id, &headers).await?;
     let overlap = overlap.unwrap_or(OVERLAP_SECONDS);
-    let told = notifications::rotate_secret(&app.ports, &owner, &id(&path)?, expected, overlap).await?;
+    let told = notifications::rotate_secret(&app.ports, &owner, &id, expected, overlap).await?;
     Ok(issued(&app, StatusCode::OK, told))
 }
 

@@ -123,7 +123,7 @@ pub(crate) async fn put_alias<P: Ports>(
             let update = UpdateAlias { description, routes: Some(routes) };
             workflows::update_alias(&app.ports, &arn, update).await?;
         }
-        Err(WorkflowError::NotFound(_)) => {
+        Err(WorkflowError::NotFound { .. }) => {
             workflows::create_alias(&app.ports, CreateAlias { name, description, routes }).await?;
         }
         Err(error) => return Err(error.into()),

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use millrace_app::Error;
 use millrace_app::executions::load_definition;
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
@@ -20,7 +19,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{IfMatch, PathParams, QueryParams, if_match};
+use crate::params::{PathParams, QueryParams, if_match};
 use crate::problem::Problem;
 use crate::views::{self, GraphView, ValidationView, WorkflowPage, WorkflowSummary, WorkflowView};
 
@@ -282,21 +281,12 @@ pub(crate) async fn update_workflow<P: Ports>(
     };
     fields.finish()?;
     let (workflow, stored) = named(&app, &caller, &path).await?;
-    let expected = expected(wanted, stored)?;
+    let expected = wanted.expected("the workflow", stored)?;
     let updated = workflows::update_workflow_at(&app.ports, &workflow.arn, expected, update).await?;
     let (workflow, stored) = named(&app, &caller, &path).await?;
     let target = qualified(&workflow, updated.version.map(|version| version.to_string()))?;
     let resolved = workflows::describe_workflow(&app.ports, &target).await?;
     answer(&app, StatusCode::OK, resolved, stored).await
-}
-
-/// The version that a change must find; `None` for any.
-fn expected(wanted: IfMatch, stored: u64) -> Result<Option<u64>, Problem> {
-    match wanted {
-        IfMatch::Any => Ok(None),
-        IfMatch::OneOf(versions) if versions.contains(&stored) => Ok(Some(stored)),
-        IfMatch::OneOf(_) => Err(Error::VersionMismatch { what: "the workflow" }.into()),
-    }
 }
 
 /// Delete a workflow
@@ -320,7 +310,7 @@ pub(crate) async fn delete_workflow<P: Ports>(
     query.finish()?;
     let (workflow, stored) = named(&app, &caller, &path).await?;
     let expected = match if_match(&headers)? {
-        Some(wanted) => expected(wanted, stored)?,
+        Some(wanted) => wanted.expected("the workflow", stored)?,
         None => None,
     };
     workflows::delete_workflow_at(&app.ports, &workflow.arn, expected).await?;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_app::executions::{JoinArm, LogEntry, LogId};
+use millrace_app::executions::{JoinArm, LogEntry, LogId, Retention};
 use millrace_app::ports::{
     BlobInfo, BlobStore, DeadLetter, Delivery, ExecutionLog, Letters, MessageQueues, OutgoingMessage, Page, Ports,
     Query, Queue, QueueDepth, Record, RecordKey, RecordStore, Secret, SecretStore, StoreError, StoreResult, Write,
@@ -132,6 +132,9 @@ impl<P: Ports, W: Watcher> Ports for Watched<P, W> {
     }
     fn ids(&self) -> &P::Ids {
         self.inner.ids()
+    }
+    fn retention(&self) -> Retention {
+        self.inner.retention()
     }
 }
 

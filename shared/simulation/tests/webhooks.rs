@@ -62,10 +62,17 @@ fn rule(pattern: Value, workflow: &str) -> NewRule {
 async fn world() -> (MemoryPorts, Receiver) {
     let ports = MemoryPorts::new(7);
     workflow(&ports, "book").await;
-    create_rule(&ports, OWNER, &place(), rule(json!({ "detail": { "amount": [{ "numeric": [">", 10] }] } }), "book"))
-        .await
-        .unwrap();
-    create_rule(&ports, OWNER, &place(), rule(json!({ "source": ["github"] }), "book")).await.unwrap();
+    let ids = BuiltinIds::default();
+    create_rule(
+        &ports,
+        OWNER,
+        &place(),
+        &ids,
+        rule(json!({ "detail": { "amount": [{ "numeric": [">", 10] }] } }), "book"),
+    )
+    .await
+    .unwrap();
+    create_rule(&ports, OWNER, &place(), &ids, rule(json!({ "source": ["github"] }), "book")).await.unwrap();
     (ports, Receiver::new(OWNER, false))
 }
 
@@ -230,7 +237,7 @@ async fn a_rule_that_can_not_start_says_so() {
     let mut broken = rule(json!({ "detail": { "amount": [12] } }), "book");
     broken.input =
         Some(InputTemplate { query_language: "JSONPath".into(), template: json!({ "missing.$": "$.detail.none" }) });
-    create_rule(&ports, OWNER, &place(), broken).await.unwrap();
+    create_rule(&ports, OWNER, &place(), &BuiltinIds::default(), broken).await.unwrap();
     send(&ports, &receiver, "d1").await.unwrap();
     work(&ports).await;
     let page = list_events(&ports, OWNER, &EventFilter::default(), 10, None).await.unwrap();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_app::changes::{Change, ChangeFeed, Moved};
+use millrace_app::executions::Retention;
 use millrace_app::ports::{Clock as _, Ports, Secret, StoreResult};
 use tokio::sync::broadcast;
 
@@ -92,12 +93,15 @@ pub struct Options {
     pub readers: usize,
     /// Secrets by environment variable (`MILLRACE_SECRET_…`) that go before stored ones.
     pub secret_overrides: BTreeMap<String, Secret>,
+    /// How long executions are kept once they have ended.
+    pub retention: Retention,
 }
 
 impl Default for Options {
-    /// The system's clock, four readers, no overrides.
+    /// The system's clock, four readers, no overrides, Step Functions' retention.
     fn default() -> Self {
-        Self { clock: LocalClock::system(), readers: 4, secret_overrides: BTreeMap::new() }
+        let retention = Retention::default();
+        Self { clock: LocalClock::system(), readers: 4, secret_overrides: BTreeMap::new(), retention }
     }
 }
 
@@ -121,6 +125,7 @@ pub struct SqlitePorts {
     secrets: LocalSecrets,
     clock: LocalClock,
     ids: SystemIds,
+    retention: Retention,
     feed: Arc<Feed>,
     database: Arc<Database>,
     // After everything that holds the database: fields are dropped in order.
@@ -153,7 +158,8 @@ impl SqlitePorts {
         let opened = Database::open(&file, options.readers, |connection| recover(connection, &options.clock, &feed))?;
         remove_orphans(&file, &blob_folder)?;
         files::sync_folder(dir).map_err(|source| OpenError::Folder { path: dir.to_owned(), source })?;
-        Self::assemble(opened, feed, options.clock, downloads, secrets, Some(blob_folder), Some(lock))
+        let ports = Self::assemble(opened, feed, options.clock, downloads, secrets, Some(blob_folder), Some(lock))?;
+        Ok(Self { retention: options.retention, ..ports })
     }
 
     /// A store for tests that leaves nothing behind.
@@ -173,7 +179,8 @@ impl SqlitePorts {
         let secrets = LocalSecrets::open(None, options.secret_overrides)?;
         let feed = Arc::<Feed>::default();
         let opened = Database::in_memory(|connection| recover(connection, &options.clock, &feed))?;
-        Self::assemble(opened, feed, options.clock, downloads, secrets, None, None)
+        let ports = Self::assemble(opened, feed, options.clock, downloads, secrets, None, None)?;
+        Ok(Self { retention: options.retention, ..ports })
     }
 
     fn assemble(
@@ -200,6 +207,7 @@ impl SqlitePorts {
             clock,
             feed,
             ids: SystemIds::new().map_err(OpenError::Randomness)?,
+            retention: Retention::default(),
             database,
             _lock: lock.map(Arc::new),
         })
@@ -289,6 +297,10 @@ impl Ports for SqlitePorts {
 
     fn ids(&self) -> &SystemIds {
         &self.ids
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention
     }
 }
 

@@ -100,7 +100,7 @@ impl From<WorkflowError> for ApiError {
             WorkflowError::TypeNotSupported => "StateMachineTypeNotSupported",
             WorkflowError::NothingToChange => "MissingRequiredParameter",
             WorkflowError::Conflict(_) => "ConflictException",
-            WorkflowError::NotFound(_) => "ResourceNotFound",
+            WorkflowError::NotFound { .. } => "ResourceNotFound",
             WorkflowError::InvalidToken(_) => "InvalidToken",
             WorkflowError::InvalidInput(_) => "InvalidExecutionInput",
             WorkflowError::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",

@@ -19,8 +19,6 @@ use crate::traces::ExecutionSpan;
 
 /// Texts over this go to the blobs: DynamoDB takes items of 400 KiB, and each KiB of one costs a write unit.
 const LARGEST_INLINE: usize = 64 * 1024;
-/// How long an entry is kept: over a year, since the thread itself or its parent may wait as long for something else.
-const KEPT_MILLIS: i64 = 400 * 24 * 3600 * 1000;
 
 /// What every entry and every task message says of its execution, so that the common step reads nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +195,7 @@ pub(crate) async fn entry<P: Ports>(
     body: &EntryBody,
     kept_from: Timestamp,
 ) -> Result<LogEntry, Error> {
-    let expires_at = Some(kept_from.plus_millis(KEPT_MILLIS));
+    let expires_at = Some(ports.retention().of_entry(kept_from));
     let body = encode(ports, &log.execution, body).await?;
     Ok(LogEntry { log, seq, at, body, expires_at })
 }

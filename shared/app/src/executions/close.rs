@@ -167,7 +167,7 @@ async fn close_execution<P: Ports>(ports: &P, thread: &Thread, outcome: &Outcome
         stored.execution.failure.clone_from(&failure);
         stored.execution.stuck = None;
         stored.due = None;
-        let writes = stored.writes(Condition::Version(stored.version))?;
+        let writes = stored.writes(Condition::Version(stored.version), ports.retention())?;
         match ports.records().write(writes).await {
             Err(StoreError::Conflict) => {}
             written => {

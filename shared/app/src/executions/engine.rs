@@ -172,7 +172,7 @@ pub(crate) async fn note_dead_letter<P: Ports>(ports: &P, queue: Queue, delivery
         let Some(mut stored) = running else { return Ok(()) };
         stored.execution.stuck =
             Some(Stuck { queue: queue.name().to_owned(), since: ports.clock().now(), error: error.code().to_owned() });
-        let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+        let write = Write::Put(stored.record(ports.retention())?, Condition::Version(stored.version));
         ports.records().write(vec![write]).await.map_err(Error::from)
     };
     if let Err(problem) = noted.await {

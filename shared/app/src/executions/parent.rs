@@ -34,7 +34,7 @@ pub(crate) async fn wait_for<P: Ports>(ports: &P, id: &ExecutionId, token: &str)
             return Ok(());
         }
         stored.execution.waiting.push(token.to_owned());
-        let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+        let write = Write::Put(stored.record(ports.retention())?, Condition::Version(stored.version));
         match ports.records().write(vec![write]).await {
             Err(StoreError::Conflict) => {}
             written => return Ok(written?),

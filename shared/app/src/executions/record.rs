@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::attributes::{self, Attributes};
+use super::retention::Retention;
 use crate::error::Error;
 use crate::ids::{ExecutionId, ProjectId};
 use crate::keys;
@@ -179,7 +180,7 @@ pub(crate) struct Versioned {
 
 impl Versioned {
     /// The record to write.
-    pub(crate) fn record(&self) -> Result<Record, Error> {
+    pub(crate) fn record(&self, retention: Retention) -> Result<Record, Error> {
         let execution = &self.execution;
         let sort = keys::by_time(execution.started_at, execution.id.as_str());
         let status = execution.status.name();
@@ -201,13 +202,13 @@ impl Versioned {
             version: self.version,
             body: serde_json::to_value(execution).map_err(Error::internal)?,
             listings,
-            expires_at: execution.stopped_at.map(|at| at.plus_millis(90 * 24 * 3600 * 1000)),
+            expires_at: execution.stopped_at.map(|at| retention.of_record(at)),
         })
     }
 
     /// The writes of an execution that starts or ends: its record, on a condition, and its attributes.
-    pub(super) fn writes(&self, condition: Condition) -> Result<Vec<Write>, Error> {
-        let record = self.record()?;
+    pub(super) fn writes(&self, condition: Condition, retention: Retention) -> Result<Vec<Write>, Error> {
+        let record = self.record(retention)?;
         let expires_at = record.expires_at;
         let own = Write::Put(record, condition);
         Ok(std::iter::once(own).chain(attributes::writes(&self.execution, expires_at)).collect())

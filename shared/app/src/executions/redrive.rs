@@ -179,7 +179,7 @@ async fn reopen<P: Ports>(
     stored.execution.failure = None;
     stored.execution.stuck = None;
     stored.due = Some(sweep::first_due(now));
-    let mut writes = vec![Write::Put(stored.record()?, Condition::Version(stored.version))];
+    let mut writes = vec![Write::Put(stored.record(ports.retention())?, Condition::Version(stored.version))];
     if let Some(admission) = &stored.execution.limits {
         let owner = &stored.execution.owner;
         writes.extend(limits::enter_at_once(ports, owner, id, admission, count).await?);
@@ -201,7 +201,11 @@ async fn keep_open<P: Ports>(ports: &P, log: &LogId, opened: Versioned) -> Resul
         return Ok(());
     }
     let again = Versioned { version: stored.version, ..opened };
-    match ports.records().write(vec![Write::Put(again.record()?, Condition::Version(stored.version))]).await {
+    match ports
+        .records()
+        .write(vec![Write::Put(again.record(ports.retention())?, Condition::Version(stored.version))])
+        .await
+    {
         // Somebody else is at work: the log's own end closes it.
         Ok(()) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),

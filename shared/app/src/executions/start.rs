@@ -346,7 +346,7 @@ async fn commit<P: Ports>(
         version: 0,
         due: outcome.is_none().then(|| sweep::first_due(now)),
     };
-    let mut writes = stored.writes(Condition::Absent)?;
+    let mut writes = stored.writes(Condition::Absent, ports.retention())?;
     let is_limited = !entry.is_empty();
     writes.extend(entry);
     match ports.records().write(writes).await {

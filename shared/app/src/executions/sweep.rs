@@ -162,7 +162,7 @@ pub(crate) async fn look_soon<P: Ports>(ports: &P, id: &ExecutionId) -> Result<(
 /// Sets when to look next. False when somebody else has written the record, or looks after it.
 async fn set_due<P: Ports>(ports: &P, stored: &mut record::Versioned, due: Timestamp) -> Result<bool, Error> {
     stored.due = Some(due);
-    let write = Write::Put(stored.record()?, Condition::Version(stored.version));
+    let write = Write::Put(stored.record(ports.retention())?, Condition::Version(stored.version));
     match ports.records().write(vec![write]).await {
         Ok(()) => stored.version += 1,
         Err(StoreError::Conflict) => return Ok(false),

@@ -5,13 +5,10 @@ use millrace_asl::{EventType, Failure, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::executions::{LogId, Thread, load};
+use crate::executions::{LogId, Retention, Thread, load};
 use crate::ids::ExecutionId;
 use crate::keys;
 use crate::ports::{Condition, ExecutionLog, Index, Ports, Record, RecordStore, StoreError, Write};
-
-/// How long the record of a run is kept once it has ended: as long as that of an execution.
-const KEPT_MILLIS: i64 = 90 * 24 * 3600 * 1000;
 
 /// What is stored of a map run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,10 +63,10 @@ pub(crate) async fn note_begin<P: Ports>(ports: &P, thread: &Thread) -> Result<(
         _ => (thread.log.clone(), thread.snapshot.fanouts),
     };
     let write = match by_name(ports, run.name).await? {
-        None => Write::Put(begun(thread, run, log, fanout).stored(0)?, Condition::Absent),
+        None => Write::Put(begun(thread, run, log, fanout).stored(0, ports.retention())?, Condition::Absent),
         Some((mut record, version)) if run.redrives > record.redrives => {
             record.redriven(run, log, fanout);
-            Write::Put(record.stored(version)?, Condition::Version(version))
+            Write::Put(record.stored(version, ports.retention())?, Condition::Version(version))
         }
         Some(_) => return Ok(()),
     };
@@ -121,7 +118,7 @@ pub(crate) async fn note_end<P: Ports>(
         let lean = MapRun { items: Vec::new(), input: serde_json::Value::Null, batch: None, ..run.clone() };
         record.ended = Some(Ended { status, at: thread.at, seq: thread.seq, run: lean });
         let condition = if version == 0 { Condition::Absent } else { Condition::Version(version) };
-        match ports.records().write(vec![Write::Put(record.stored(version)?, condition)]).await {
+        match ports.records().write(vec![Write::Put(record.stored(version, ports.retention())?, condition)]).await {
             Err(StoreError::Conflict) => {}
             written => return Ok(written?),
         }
@@ -167,14 +164,14 @@ impl RunRecord {
         (self.log, self.fanout, self.ended) = (log, fanout, None);
     }
 
-    fn stored(&self, version: u64) -> Result<Record, Error> {
+    fn stored(&self, version: u64, retention: Retention) -> Result<Record, Error> {
         let partition = keys::execution_map_runs(&self.execution);
         Ok(Record {
             key: keys::map_run(&self.name.family()),
             version,
             body: serde_json::to_value(self).map_err(Error::internal)?,
             listings: vec![keys::listing(Index::Owner, partition, self.started_at, &self.name.to_string())],
-            expires_at: self.ended.as_ref().map(|ended| ended.at.plus_millis(KEPT_MILLIS)),
+            expires_at: self.ended.as_ref().map(|ended| retention.of_record(ended.at)),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::executions::{Attributes, StartExecution, start_execution, stop_execution};
 use crate::ids::ExecutionId;
 use crate::keys;
-use crate::ports::{Index, Order, Ports, Query};
+use crate::ports::{Index, Order, Page, Ports, Query};
 
 /// The built-in delivery workflow.
 pub const DELIVERY_WORKFLOW: &str = include_str!("../../../../workflows/delivery.asl.yaml");
@@ -137,7 +137,7 @@ fn refusal(error: &Error) -> Failure {
 /// # Errors
 /// [`Error::Store`] where the listing can't be read.
 pub async fn repair_due<P: Ports>(ports: &P, now: Timestamp) -> Result<usize, Error> {
-    let query = Query {
+    let mut query = Query {
         index: Some(Index::Due),
         partition: keys::DUE_PROJECTS.into(),
         sort_prefix: String::new(),
@@ -146,21 +146,26 @@ pub async fn repair_due<P: Ports>(ports: &P, now: Timestamp) -> Result<usize, Er
         limit: REPAIR_PAGE,
         cursor: None,
     };
-    let due: Vec<Project> = store::page(ports, &query).await?.items;
     let mut settled = 0;
-    for project in due {
-        // The index may be behind; the table decides.
-        let outcome = match store::load(ports, &project.id).await {
-            Ok(None) => continue,
-            Ok(Some(stored)) => settle(ports, stored).await.map(|_| ()),
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(()) => settled += 1,
-            Err(error) => {
-                tracing::warn!(project = %project.id, error = &error as &dyn std::error::Error, "still due");
+    loop {
+        let due: Page<Project> = store::page(ports, &query).await?;
+        for project in due.items {
+            // The index may be behind; the table decides.
+            let outcome = match store::load(ports, &project.id).await {
+                Ok(None) => continue,
+                Ok(Some(stored)) => settle(ports, stored).await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => settled += 1,
+                Err(error) => {
+                    tracing::warn!(project = %project.id, error = &error as &dyn std::error::Error, "still due");
+                }
             }
         }
+        query.cursor = due.next;
+        if query.cursor.is_none() {
+            return Ok(settled);
+        }
     }
-    Ok(settled)
 }

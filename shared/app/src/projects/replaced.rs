@@ -1,6 +1,7 @@
 //! Packages and test reports that newer ones have replaced.
 
 use millrace_asl::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::list::Paging;
 use super::model::{DeploymentRecord, TestRecord};
@@ -12,7 +13,7 @@ use crate::ports::{BlobStore, Condition, Index, Order, Page, Ports, RecordKey, R
 
 /// The newest of each kind that stay, whatever their age: a run can be compared with the one before.
 const KEPT: usize = 2;
-/// Records that are looked at, of each kind; the others come at the next cleanup.
+/// Records, and blobs, that are read at once.
 const AT_ONCE: usize = 100;
 
 /// What was removed, or would be.
@@ -29,6 +30,34 @@ struct Old {
     name: String,
     key: RecordKey,
     blobs: Vec<String>,
+}
+
+/// All records of a listing of a project's.
+async fn newest_first<P: Ports, T: DeserializeOwned>(ports: &P, partition: String) -> Result<Vec<T>, Error> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let paging = Paging { limit: Some(AT_ONCE), cursor };
+        let query = paging.query(Some(Index::Owner), partition.clone(), "", Order::Descending)?;
+        let page: Page<T> = store::page(ports, &query).await?;
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The keys of all blobs below a prefix.
+async fn below<P: Ports>(ports: &P, prefix: &str) -> Result<Vec<String>, Error> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = ports.blobs().list(prefix, cursor.as_deref(), AT_ONCE).await?;
+        all.extend(page.items.into_iter().map(|blob| blob.key));
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 /// Removes a project's packages and test reports made before a time, but for the [`KEPT`] newest of each. A project that is being
@@ -51,27 +80,22 @@ pub(crate) async fn remove_replaced<P: Ports>(
         None => Ok(None),
     };
     let Some(version) = at_rest().await? else { return Ok(replaced) };
-    let paging = Paging { limit: Some(AT_ONCE), cursor: None };
-    let query = paging.query(Some(Index::Owner), keys::project_tests(id), "", Order::Descending)?;
-    let tests: Page<TestRecord> = store::page(ports, &query).await?;
-    let query = paging.query(Some(Index::Owner), keys::project_deployments(id), "", Order::Descending)?;
-    let packages: Page<DeploymentRecord> = store::page(ports, &query).await?;
-    replaced.examined = u64::try_from(tests.items.len() + packages.items.len()).unwrap_or_default();
+    let tests: Vec<TestRecord> = newest_first(ports, keys::project_tests(id)).await?;
+    let packages: Vec<DeploymentRecord> = newest_first(ports, keys::project_deployments(id)).await?;
+    replaced.examined = u64::try_from(tests.len() + packages.len()).unwrap_or_default();
     let mut old = Vec::new();
-    for test in tests.items.iter().skip(KEPT).filter(|test| test.created_at < before) {
-        let blobs = ports.blobs().list(&format!("{}{}/", keys::artifacts::tests(id), test.id), None, 100).await?;
-        let blobs = blobs.items.into_iter().map(|blob| blob.key).collect();
+    for test in tests.iter().skip(KEPT).filter(|test| test.created_at < before) {
+        let blobs = below(ports, &format!("{}{}/", keys::artifacts::tests(id), test.id)).await?;
         old.push(Old { name: format!("test report {}", test.id), key: keys::test(id, &test.id), blobs });
     }
     let is_old = |place: usize, package: &DeploymentRecord| place >= KEPT && package.created_at < before;
     let kept: Vec<&str> = packages
-        .items
         .iter()
         .enumerate()
         .filter(|(place, package)| !is_old(*place, package))
         .flat_map(|(_, package)| [package.zip.as_str(), package.manifest.as_str()])
         .collect();
-    for (_, package) in packages.items.iter().enumerate().filter(|(place, package)| is_old(*place, package)) {
+    for (_, package) in packages.iter().enumerate().filter(|(place, package)| is_old(*place, package)) {
         let blobs = [&package.zip, &package.manifest].into_iter().filter(|blob| !kept.contains(&blob.as_str()));
         old.push(Old {
             name: format!("package {} of run {}", package.filename(), package.run),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::input::InputTemplate;
 use super::model::{RuleTarget, WebhookRule};
 use super::store;
+use crate::builtins::{self, BuiltinIds};
 use crate::error::{Error, FieldProblem};
 use crate::ids::WebhookRuleId;
 use crate::keys;
@@ -27,7 +28,7 @@ pub struct NewRule {
     pub enabled: bool,
     /// Which events.
     pub pattern: Value,
-    /// The workflow, by its id, ARN or name.
+    /// The workflow, by its id, ARN or name, or that of a built-in one.
     pub workflow: String,
     /// A version's number or an alias.
     pub qualifier: Option<String>,
@@ -72,11 +73,12 @@ fn refuse(problems: Vec<FieldProblem>) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
 }
 
-/// The target of a rule: a workflow of the owner's, with a version or an alias that it has.
+/// The target of a rule: a workflow of the owner's or a built-in one, with a version or an alias that it has.
 async fn target<P: Ports>(
     ports: &P,
     owner: &str,
     place: &Place,
+    ids: &BuiltinIds,
     workflow: &str,
     qualifier: Option<String>,
 ) -> Result<RuleTarget, Error> {
@@ -84,7 +86,7 @@ async fn target<P: Ports>(
         WorkflowError::App(error) => error,
         other => Error::invalid(field, other.to_string()),
     };
-    let (found, _) = workflows::find_workflow(ports, owner, place, workflow).await.map_err(|error| match error {
+    let (found, _) = builtins::find(ports, owner, place, workflow, ids).await.map_err(|error| match error {
         WorkflowError::DoesNotExist(_) => Error::invalid("/workflow", "there is no such workflow"),
         other => refused("/workflow", other),
     })?;
@@ -111,10 +113,11 @@ pub async fn create_rule<P: Ports>(
     ports: &P,
     owner: &str,
     place: &Place,
+    ids: &BuiltinIds,
     new: NewRule,
 ) -> Result<Stored<WebhookRule>, Error> {
     refuse(check_parts(Some(&new.name), Some(&new.pattern), new.input.as_ref()))?;
-    let target = target(ports, owner, place, &new.workflow, new.qualifier).await?;
+    let target = target(ports, owner, place, ids, &new.workflow, new.qualifier).await?;
     if store::all_rules(ports, owner).await?.len() >= MOST_RULES {
         return Err(Error::WrongState(format!("there are {MOST_RULES} rules: delete one first")));
     }
@@ -158,6 +161,7 @@ pub async fn update_rule<P: Ports>(
     ports: &P,
     owner: &str,
     place: &Place,
+    ids: &BuiltinIds,
     id: &WebhookRuleId,
     expected: Option<u64>,
     changes: RuleChanges,
@@ -171,7 +175,7 @@ pub async fn update_rule<P: Ports>(
     refuse(check_parts(changes.name.as_deref(), changes.pattern.as_ref(), input))?;
     let mut rule = stored.value;
     if let Some((workflow, qualifier)) = changes.workflow {
-        rule.target = target(ports, owner, place, &workflow, qualifier).await?;
+        rule.target = target(ports, owner, place, ids, &workflow, qualifier).await?;
     }
     rule.name = changes.name.unwrap_or(rule.name);
     rule.enabled = changes.enabled.unwrap_or(rule.enabled);

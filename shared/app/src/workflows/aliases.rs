@@ -55,7 +55,7 @@ pub async fn create_alias<P: Ports>(ports: &P, create: CreateAlias) -> Result<(S
     match ports.records().write(vec![store::put_alias(&workflow.id, &alias, Condition::Absent)?]).await {
         Ok(()) => Ok((base, alias)),
         Err(StoreError::Conflict) => {
-            let had = load(ports, &workflow.id, &alias.name).await?.ok_or_else(missing)?;
+            let had = load(ports, &workflow.id, &alias.name).await?.ok_or_else(|| no_alias(&alias.name))?;
             idempotent(base, had, &alias)
         }
         Err(error) => Err(error.into()),
@@ -82,7 +82,7 @@ pub async fn update_alias<P: Ports>(
     arn: &StateMachineArn,
     update: UpdateAlias,
 ) -> Result<Timestamp, WorkflowError> {
-    let name = arn.alias().ok_or_else(missing)?;
+    let name = arn.alias().ok_or_else(|| no_alias(arn.qualifier.as_deref().unwrap_or_default()))?;
     let id = WorkflowId::derived(&arn.base());
     let key = keys::alias(&id, name);
     let routes = match &update.routes {
@@ -96,7 +96,7 @@ pub async fn update_alias<P: Ports>(
         }
         None => None,
     };
-    let stored = store::get::<P, Alias>(ports, &key).await?.ok_or_else(missing)?;
+    let stored = store::get::<P, Alias>(ports, &key).await?.ok_or_else(|| no_alias(name))?;
     let now = ports.clock().now();
     let had = stored.value;
     let alias = Alias {
@@ -122,8 +122,8 @@ pub async fn update_alias<P: Ports>(
 /// # Errors
 /// [`WorkflowError::NotFound`]
 pub async fn describe_alias<P: Ports>(ports: &P, arn: &StateMachineArn) -> Result<Alias, WorkflowError> {
-    let name = arn.alias().ok_or_else(missing)?;
-    load(ports, &WorkflowId::derived(&arn.base()), name).await?.ok_or_else(missing)
+    let name = arn.alias().ok_or_else(|| no_alias(arn.qualifier.as_deref().unwrap_or_default()))?;
+    load(ports, &WorkflowId::derived(&arn.base()), name).await?.ok_or_else(|| no_alias(name))
 }
 
 /// Deletes an alias.
@@ -190,8 +190,12 @@ pub(super) fn pick(routes: &[Route], random: [u8; 16]) -> Option<u64> {
     routes.last().map(|route| route.version)
 }
 
-fn missing() -> WorkflowError {
-    WorkflowError::NotFound("Request references a resource that does not exist.".to_owned())
+fn no_alias(name: &str) -> WorkflowError {
+    missing("alias", name.to_owned())
+}
+
+fn missing(kind: &'static str, id: String) -> WorkflowError {
+    WorkflowError::NotFound { kind, id, told: "Request references a resource that does not exist.".to_owned() }
 }
 
 fn other_workflow() -> WorkflowError {
@@ -238,7 +242,8 @@ fn check_routes(routes: &[(String, u32)]) -> Result<(String, Vec<Route>), Workfl
 
 async fn check_versions<P: Ports>(ports: &P, id: &WorkflowId, routes: &[Route]) -> Result<(), WorkflowError> {
     for route in routes {
-        versions::load(ports, id, route.version).await?.ok_or_else(missing)?;
+        let found = versions::load(ports, id, route.version).await?;
+        found.ok_or_else(|| missing("version", route.version.to_string()))?;
     }
     Ok(())
 }

@@ -48,8 +48,15 @@ pub enum WorkflowError {
     #[error("{0}")]
     Conflict(String),
     /// There is no such version, alias or tagged thing.
-    #[error("{0}")]
-    NotFound(String),
+    #[error("{told}")]
+    NotFound {
+        /// What kind of thing.
+        kind: &'static str,
+        /// Its number, name or ARN.
+        id: String,
+        /// The service's words.
+        told: String,
+    },
     /// More tags than a thing may have.
     #[error("Too many tags: a resource has at most 50; this would make {count}")]
     TooManyTags {

@@ -46,6 +46,6 @@ pub use redrive::{RedriveDefinition, RedriveWorkflow, redrive_workflow};
 pub use resolve::{Resolved, definition_text, describe_workflow, revision_of, variable_references};
 pub use start::{StartWorkflow, StartedWorkflow, start_workflow};
 pub(crate) use tags::merged;
-pub use tags::{list_tags, tag_workflow, untag_workflow};
+pub use tags::{list_tags, not_found, tag_workflow, untag_workflow};
 pub use update::{UpdateWorkflow, Updated, update_workflow, update_workflow_at};
 pub use versions::{delete_version, list_versions, publish_version};

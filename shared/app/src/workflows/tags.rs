@@ -70,6 +70,6 @@ async fn change<P: Ports>(
 
 /// The refusal for a resource that is not there.
 #[must_use]
-pub(crate) fn not_found(arn: &str) -> WorkflowError {
-    WorkflowError::NotFound(format!("Resource not found: '{arn}'"))
+pub fn not_found(arn: &str) -> WorkflowError {
+    WorkflowError::NotFound { kind: "resource", id: arn.to_owned(), told: format!("Resource not found: '{arn}'") }
 }

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use millrace_app::Error;
 use millrace_app::functions::{
     self, Described, FunctionChanges, FunctionRuntime, MAX_REGISTERED, NewFunction, get_function,
 };
@@ -13,7 +12,7 @@ use utoipa::ToSchema;
 use super::{FunctionsApp, named};
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{IfMatch, PathParams, QueryParams, if_match};
+use crate::params::{PathParams, QueryParams, if_match};
 use crate::problem::Problem;
 use crate::views::{self, CodeView, FunctionPage, FunctionView, RegisteredView};
 
@@ -117,11 +116,7 @@ fn new_function(fields: &mut Fields) -> NewFunction {
 
 /// The version of the record that may be changed, if the request names one.
 fn expected(headers: &HeaderMap, current: u64) -> Result<Option<u64>, Problem> {
-    match if_match(headers)? {
-        None | Some(IfMatch::Any) => Ok(None),
-        Some(IfMatch::OneOf(versions)) if versions.contains(&current) => Ok(Some(current)),
-        Some(IfMatch::OneOf(_)) => Err(Error::VersionMismatch { what: "the function" }.into()),
-    }
+    if_match(headers)?.map_or(Ok(None), |wanted| wanted.expected("the function", current))
 }
 
 fn described(status: StatusCode, described: Described) -> Response {

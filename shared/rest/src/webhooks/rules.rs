@@ -14,7 +14,7 @@ use super::views::{RuleListView, RuleView, TestedView};
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::params::{PathParams, QueryParams, expected_version};
+use crate::params::{PathParams, QueryParams, if_match};
 use crate::problem::Problem;
 use crate::views;
 
@@ -38,7 +38,7 @@ pub(crate) struct CreateRuleBody {
     /// `delivery-id`, `headers` (by their names in lower case) and `detail` (the body).
     #[schema(value_type = Object)]
     pattern: Value,
-    /// The workflow that they start: its id, ARN or name.
+    /// The workflow that they start: its id, ARN or name, or that of a built-in one.
     workflow: String,
     /// The version to run instead of the newest revision.
     #[schema(minimum = 1)]
@@ -170,7 +170,8 @@ pub(crate) async fn create_rule<P: Ports>(
     };
     fields.finish()?;
     let place = caller.place(&app.config);
-    let stored = webhooks::create_rule(&app.ports, &caller.workflow_owner(), &place, new).await?;
+    let (owner, builtins) = (caller.workflow_owner(), &app.config.builtins);
+    let stored = webhooks::create_rule(&app.ports, &owner, &place, builtins, new).await?;
     let location = app.config.link(&format!("/api/webhooks/rules/{}", stored.value.id));
     Ok(views::with_location(answer(StatusCode::CREATED, stored), &location))
 }
@@ -242,9 +243,23 @@ pub(crate) async fn update_rule<P: Ports>(
     let changes =
         RuleChanges { name, enabled, pattern, workflow: workflow.map(|workflow| (workflow, qualifier)), input };
     let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
-    let expected = expected_version(&headers)?;
-    let stored = webhooks::update_rule(&app.ports, &owner, &place, &id(&path)?, expected, changes).await?;
+    let id = id(&path)?;
+    let expected = expected(&app, &owner, &id, &headers).await?;
+    let stored =
+        webhooks::update_rule(&app.ports, &owner, &place, &app.config.builtins, &id, expected, changes).await?;
     Ok(answer(StatusCode::OK, stored))
+}
+
+/// The version that a change must find; `None` for any.
+async fn expected<P: Ports>(
+    app: &App<P>,
+    owner: &str,
+    id: &WebhookRuleId,
+    headers: &HeaderMap,
+) -> Result<Option<u64>, Problem> {
+    let Some(wanted) = if_match(headers)? else { return Ok(None) };
+    let stored = async { Ok(webhooks::get_rule(&app.ports, owner, id).await?.version) };
+    wanted.expected_of("the rule", stored).await
 }
 
 /// Delete a rule
@@ -264,7 +279,9 @@ pub(crate) async fn delete_rule<P: Ports>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    webhooks::delete_rule(&app.ports, &caller.workflow_owner(), &id(&path)?, expected_version(&headers)?).await?;
+    let (owner, id) = (caller.workflow_owner(), id(&path)?);
+    let expected = expected(&app, &owner, &id, &headers).await?;
+    webhooks::delete_rule(&app.ports, &owner, &id, expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

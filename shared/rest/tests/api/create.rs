@@ -216,6 +216,19 @@ async fn a_start_that_was_lost_is_repaired() {
     lose().await;
     server.call("POST", "/api/projects", &key, Some(&body)).await.ok(201);
     assert_eq!(pending(&read().await), None);
+
+    // However many there are.
+    lose().await;
+    for number in 0..120 {
+        let id = millrace_app::ids::ProjectId::derived(&number.to_string());
+        let at = Timestamp::from_millis(number);
+        let listing = keys::listing(millrace_app::ports::Index::Due, keys::DUE_PROJECTS, at, id.as_str());
+        let mut record = Record { key: keys::project(&id), listings: vec![listing], ..read().await };
+        record.body["id"] = json!(id);
+        server.ports.records().write(vec![Write::Put(record, Condition::Any)]).await.unwrap();
+    }
+    assert_eq!(projects::repair_due(&server.ports, Timestamp::from_millis(5_000)).await.unwrap(), 121);
+    assert_eq!(pending(&read().await), None);
 }
 
 const OWN_WORKFLOW: &str = "StartAt: Done\nStates:\n  Done: {Type: Succeed}\n";

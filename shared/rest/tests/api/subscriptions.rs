@@ -91,6 +91,11 @@ async fn a_subscription_from_the_first_event_to_its_end() {
     assert!(rotated["secret"] != made["secret"] && !rotated["previous_secret_until"].is_null());
     let stale = server.call("PATCH", &path, &[("if-match", &tag)], Some(&json!({ "enabled": false }))).await;
     assert_eq!(stale.status, 412);
+    let now = server.get(&path).await.header("etag").to_owned();
+    let several = format!("{tag} ,{now}");
+    let same = json!({ "enabled": true });
+    assert_eq!(server.call("PATCH", &path, &[("if-match", &several)], Some(&same)).await.status, 200);
+    assert_eq!(server.call("PATCH", &path, &[("if-match", &several)], Some(&same)).await.status, 412);
     let refuses = json!({ "target": { "type": "https", "url": "https://refuse.example/" }, "pattern": {} });
     let changed = server.call("PATCH", &path, &[], Some(&refuses)).await.ok(200);
     assert_eq!(changed["target"]["url"], "https://refuse.example/");

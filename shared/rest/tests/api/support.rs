@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use millrace_app::Timestamp;
+use millrace_app::executions::Retention;
 use millrace_app::functions::{Functions, Settings};
 use millrace_app::ids::ProjectId;
 use millrace_app::models::{CallbackSender, ModelCaller};
@@ -74,8 +75,12 @@ pub(crate) fn from_template(name: &str) -> Value {
 }
 
 fn ports() -> (SqlitePorts, ManualClock) {
+    ports_that_keep(Retention::default())
+}
+
+fn ports_that_keep(retention: Retention) -> (SqlitePorts, ManualClock) {
     let clock = ManualClock::new(Timestamp::from_millis(1_780_000_000_000));
-    let options = Options { clock: LocalClock::manual(clock.clone()), ..Options::default() };
+    let options = Options { clock: LocalClock::manual(clock.clone()), retention, ..Options::default() };
     (SqlitePorts::in_memory_with(options).unwrap(), clock)
 }
 
@@ -92,6 +97,13 @@ impl Server {
 
     pub(crate) fn with(config: RestConfig) -> Self {
         let (ports, clock) = ports();
+        Self::over(router_with_functions(ports.clone(), functions(), config), ports, clock)
+    }
+
+    /// A server that keeps executions for so long.
+    pub(crate) fn keeping(retention: Retention) -> Self {
+        let (ports, clock) = ports_that_keep(retention);
+        let config = RestConfig { auth_mode: AuthMode::Off, ..RestConfig::default() };
         Self::over(router_with_functions(ports.clone(), functions(), config), ports, clock)
     }
 

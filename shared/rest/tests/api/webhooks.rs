@@ -262,6 +262,24 @@ async fn every_source_understands_the_common_headers() {
     }
 }
 
+/// As triggers and schedules do, a rule may name what comes with Millrace.
+#[tokio::test]
+async fn a_rule_starts_a_built_in_workflow() {
+    let server = server().await;
+    let body = json!({ "name": "sweep", "pattern": { "source": ["github"] }, "workflow": "cleanup",
+        "input": { "dry_run": true } });
+    let made = server.post("/api/webhooks/rules", &body).await;
+    let location = made.header("location").to_owned();
+    assert_eq!(made.ok(201)["workflow"], "arn:aws:states:us-east-1:000000000000:stateMachine:cleanup");
+    let change = json!({ "workflow": "daily-report", "input": {} });
+    let changed = server.call("PATCH", &location, &[], Some(&change)).await.ok(200);
+    assert_eq!(changed["workflow"], "arn:aws:states:us-east-1:000000000000:stateMachine:daily-report");
+    push(&server, "d1", r#"{"ref":"refs/heads/main"}"#).await.ok(200);
+    work(&server).await;
+    let event = &events(&server, "").await[0];
+    assert_eq!((&event["status"], &event["runs"][0]["result"]), (&json!("matched"), &json!("started")), "{event}");
+}
+
 #[tokio::test]
 async fn rules_are_kept() {
     let server = server().await;
@@ -278,6 +296,13 @@ async fn rules_are_kept() {
         server.call("PATCH", &location, &[("if-match", &tag)], Some(&change)).await.problem(412),
         "version-mismatch"
     );
+    let several = [("if-match", "\"7\", \"2\"")];
+    let changed = server.call("PATCH", &location, &several, Some(&json!({ "name": "again" }))).await;
+    assert_eq!((changed.status.as_u16(), changed.header("etag")), (200, "\"3\""), "one of the tags will do");
+    let late = server.call("DELETE", &location, &several, None).await;
+    assert_eq!(late.problem(412), "version-mismatch");
+    let weak = server.call("DELETE", &location, &[("if-match", "W/\"3\"")], None).await;
+    assert_eq!(weak.problem(412), "version-mismatch");
     push(&server, "d1", r#"{"ref":"refs/heads/main"}"#).await.ok(200);
     work(&server).await;
     assert_eq!(events(&server, "").await[0]["status"], "unmatched", "it is not looked at");

@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
+use millrace_app::executions::Retention;
 use millrace_app::identity::Role;
 use millrace_app::workflows::{self, Configuration, CreateWorkflow, Place, WorkflowType};
 use millrace_rest::Caller;
@@ -55,6 +58,12 @@ async fn a_workflow_lives_from_creation_to_deletion() {
     assert_eq!(server.get(&format!("{by_id}?version=1")).await.ok(200)["definition"], pass());
     assert_eq!(server.get(&format!("{by_id}?version=9")).await.problem(404), "not-found");
 
+    let unknown = json!({ "routes": [{ "version": 1, "weight": 50 }, { "version": 9, "weight": 50 }] });
+    let refused = server.call("PUT", &format!("{by_id}/aliases/live"), &[], Some(&unknown)).await;
+    assert_eq!(refused.problem(404), "not-found");
+    assert_eq!(refused.json()["detail"], "there is no version \"9\"");
+    let absent = server.call("DELETE", &format!("{by_id}/aliases/live"), &[], None).await;
+    assert_eq!(absent.json()["detail"], "there is no alias \"live\"");
     let alias = json!({ "routes": [{ "version": 1, "weight": 100 }] });
     server.call("PUT", &format!("{by_id}/aliases/live"), &[], Some(&alias)).await.ok(200);
     assert_eq!(names(&server.get(&format!("{by_id}/aliases")).await.ok(200)), ["live"]);
@@ -321,4 +330,18 @@ async fn definitions_are_validated_and_drawn() {
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, kind));
     }
     assert_eq!(server.get("/api/workflows/slow/graph?format=png").await.problems().len(), 1);
+}
+
+#[tokio::test]
+async fn executions_are_kept_as_long_as_is_said() {
+    let week = Retention::from_variables(|_| Some("7".to_owned())).unwrap();
+    let server = Server::keeping(week);
+    server.post("/api/workflows", &json!({ "name": "shop", "definition": pass() })).await.ok(201);
+    let started = start(&server, "shop", &json!({})).await;
+    let path = format!("/api/executions/{}", started["id"].as_str().unwrap());
+    assert_eq!(server.get(&path).await.ok(200)["status"], "SUCCEEDED");
+    server.pass(Duration::from_secs(7 * 24 * 3_600 - 1));
+    assert_eq!(server.get(&path).await.status, 200);
+    server.pass(Duration::from_secs(1));
+    assert_eq!(server.get(&path).await.problem(404), "not-found");
 }

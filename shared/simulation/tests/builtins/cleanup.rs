@@ -114,6 +114,23 @@ async fn events(ports: &MemoryPorts, owner: &str) -> usize {
     list_events(ports, owner, &EventFilter::default(), 100, None).await.unwrap().items.len()
 }
 
+/// A report names the first things of a kind, and counts all.
+#[tokio::test]
+async fn all_is_counted_and_the_first_are_named() {
+    let (ports, worker) = (MemoryPorts::new(1), Worker::default());
+    for number in 0..230 {
+        webhook(&ports, OWNER, &number.to_string()).await;
+    }
+    work(&ports, &worker).await;
+    ports.pass(days(10));
+    let input = json!({ "webhook_event_days": 5 });
+    let told = output(&ports, &worker, OWNER, Builtin::Cleanup, input).await;
+    let found = &told["found"]["webhook_events"];
+    assert_eq!((&found["examined"], &found["removed"], &found["more"]), (&json!(230), &json!(230), &json!(180)));
+    assert_eq!(found["first"].as_array().unwrap().len(), 50);
+    assert_eq!(told["removed"], 230);
+}
+
 #[tokio::test]
 async fn an_owner_s_cleanup_touches_what_is_theirs() {
     let (ports, worker) = (MemoryPorts::new(1), Worker::default());

@@ -2,7 +2,7 @@
 
 use millrace_app::activities::{self, ActivityError};
 use millrace_app::ports::Ports;
-use millrace_app::workflows::{self, StateMachineArn, Tag, WorkflowError};
+use millrace_app::workflows::{self, StateMachineArn, Tag};
 use serde_json::{Value, json};
 
 use super::nothing;
@@ -86,7 +86,7 @@ fn check(arn: &str) -> Result<&str, ApiError> {
 }
 
 fn not_found(arn: &str) -> ApiError {
-    WorkflowError::NotFound(format!("Resource not found: '{arn}'")).into()
+    workflows::not_found(arn).into()
 }
 
 fn of_activity(error: ActivityError, arn: &str) -> ApiError {

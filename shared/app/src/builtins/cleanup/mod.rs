@@ -117,6 +117,9 @@ struct Found {
     /// The first of them.
     #[serde(default)]
     first: Vec<String>,
+    /// How many there are besides those.
+    #[serde(default)]
+    more: u64,
 }
 
 impl Found {
@@ -128,6 +131,8 @@ impl Found {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.first.len() < Self::TOLD {
             self.first.push(name.to_owned());
+        } else {
+            self.more += 1;
         }
     }
 }
