@@ -15,6 +15,7 @@ RUNS = 9
 GIVEN = {"API_AUTHORIZATION": "AWS_IAM", "CORS_ORIGINS": "", "LOG_LEVEL": "warn", "SECRETS_PREFIX": "/millrace/",
          "MILLRACE_MODEL": "", "MILLRACE_MODEL_SINGLE": "", "MILLRACE_PRICES": "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "",
          "CONNECTIONS_URL": "https://connections.example.com/live", "CONSOLE_ORIGIN": "", "SYNC_SOURCE": "",
+         "MILLRACE_RATE_LIMIT": "20:1200", "MILLRACE_EXECUTION_RETENTION_DAYS": "90",
          **{f"MILLRACE_OIDC_{name}": "" for name in ["ISSUER", "AUDIENCE", "JWKS_URL", "OWNER_CLAIM", "ROLES_CLAIM", "ROLE_PREFIX",
                                                      "DEFAULT_ROLE", "CLIENT_ID", "SCOPE"]}}
 
