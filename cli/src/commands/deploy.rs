@@ -1,24 +1,27 @@
 //! `millrace deploy`: builds and deploys the stack with SAM, after looking whether that can work.
 
+mod stack;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use self::stack::{SAM_STACK, check_state, revise};
 use super::doctor::{ask, version};
 use super::{Session, Yes, variable};
 use crate::exit::UsageError;
 use crate::input::{self, pair};
-use crate::output::{Cell, Details, Table, items, text};
+use crate::output::{Details, items, text};
 use crate::profiles::{AuthKind, Profile};
 
 /// Build and deploy the stack into your AWS account.
 ///
-/// Looks first whether the tools, the credentials, the region and the parameters are right, shows what will change, asks,
-/// and keeps the API's address as a profile. It runs `sam build` and `sam deploy` with samconfig.toml in the folder of
-/// template.yaml.
+/// Looks first whether the tools, the credentials, the region, the parameters and the stack are right, shows what will change,
+/// asks, and keeps the API's address as a profile. It runs `sam build` and `sam deploy` with samconfig.toml in the folder of
+/// template.yaml, and has every function take a new version when code or parameters have changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -148,17 +151,17 @@ fn check_parameters(known: &[Parameter], given: &[(String, String)]) -> Result<(
     }
 }
 
-/// The value of `parameter_overrides` of a stage in samconfig.toml: what --parameter replaces must be said again.
-fn configured(samconfig: &str, stage: Stage) -> String {
+/// What a stage in samconfig.toml has `sam deploy` do by a name; nothing where it is silent.
+fn configured(samconfig: &str, stage: Stage, name: &str) -> String {
     let head = format!("[{}.deploy.parameters]", stage.name());
     let lines =
         samconfig.lines().skip_while(|line| line.trim() != head).skip(1).take_while(|line| !line.starts_with('['));
-    let value = lines.filter_map(|line| line.split_once('=')).find(|(name, _)| name.trim() == "parameter_overrides");
+    let value = lines.filter_map(|line| line.split_once('=')).find(|(own, _)| own.trim() == name);
     let value = value.map(|(_, value)| value.trim().trim_matches('"')).unwrap_or_default();
     value.replace("\\\"", "\"")
 }
 
-/// `Name="value"` for each: those of the configuration, then the given ones, which win.
+/// `Name="value"` for each: those of the configuration, then the given ones, which win. What --parameter replaces must be said again.
 fn overrides(configured: &str, given: &[(String, String)]) -> Option<String> {
     if given.is_empty() {
         return None;
@@ -211,18 +214,20 @@ fn command(program: &str, source: &Path) -> Command {
     command
 }
 
-fn tools(source: &Path) -> anyhow::Result<()> {
+/// The tools that it takes: those that build only where something is to be built.
+fn tools(source: &Path, builds: bool) -> anyhow::Result<()> {
     let mut missing = Vec::new();
-    for (program, arguments, least, fix) in [
+    let all = [
         ("cargo", &["--version"][..], (1, 95), "https://rustup.rs"),
         ("cargo-lambda", &["lambda", "--version"], (1, 8), "pip install cargo-lambda"),
         ("sam", &["--version"], (1, 120), "pip install aws-sam-cli"),
-    ] {
+    ];
+    for (program, arguments, least, fix) in all.into_iter().filter(|(program, ..)| builds || *program == "sam") {
         let installed = source.join(".venv").join("bin").join(program);
         let own = installed.to_str().filter(|_| installed.is_file());
         let said = own.and_then(|own| ask(own, arguments)).or_else(|| ask(program, arguments));
         match said.as_deref().map(version) {
-            None => missing.push(format!("{program} is not installed ({fix})")),
+            None => missing.push(format!("{program} is not installed, or does not run ({fix})")),
             Some(found) if found.is_some_and(|found| found < least) => {
                 missing.push(format!("{program} is older than {}.{} ({fix})", least.0, least.1));
             }
@@ -232,15 +237,18 @@ fn tools(source: &Path) -> anyhow::Result<()> {
     if missing.is_empty() { Ok(()) } else { bail!("{}; `make deploy` installs what it can", missing.join("; ")) }
 }
 
+/// What the AWS command line answers; `None` where it is not there.
+fn aws(options: &Deploy, source: &Path, arguments: &[&str]) -> Option<Output> {
+    let mut command = command("aws", source);
+    command.args(arguments).stdin(Stdio::null());
+    if let Some(profile) = &options.aws_profile {
+        command.args(["--profile", profile]);
+    }
+    command.output().ok()
+}
+
 fn account(options: &Deploy, source: &Path) -> anyhow::Result<Account> {
-    let aws = |arguments: &[&str]| -> Option<std::process::Output> {
-        let mut command = command("aws", source);
-        command.args(arguments).stdin(Stdio::null());
-        if let Some(profile) = &options.aws_profile {
-            command.args(["--profile", profile]);
-        }
-        command.output().ok()
-    };
+    let aws = |arguments: &[&str]| aws(options, source, arguments);
     let configured = || {
         let output = aws(&["configure", "get", "region"]).filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|region| !region.is_empty())
@@ -265,14 +273,45 @@ fn account(options: &Deploy, source: &Path) -> anyhow::Result<Account> {
     Ok(Account { id: text(&identity, "/Account").to_owned(), arn: text(&identity, "/Arn").to_owned(), region })
 }
 
+/// Can the stack be deployed, and is SAM's bucket there? What can't be asked is left to SAM, which says it its own way.
+fn check_stack(options: &Deploy, source: &Path, region: &str, samconfig: &str) -> anyhow::Result<()> {
+    let ask = |arguments: &[&str]| -> Option<String> {
+        let arguments = [arguments, &["--region", region, "--output", "text"]].concat();
+        let output = aws(options, source, &arguments).filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .filter(|said| !said.is_empty() && said != "None")
+    };
+    let stack = options.stage.stack();
+    let state = ["cloudformation", "describe-stacks", "--stack-name", stack, "--query", "Stacks[0].StackStatus"];
+    check_state(stack, region, &ask(&state).unwrap_or_default()).map_err(anyhow::Error::msg)?;
+    if configured(samconfig, options.stage, "resolve_s3") != "true" {
+        return Ok(());
+    }
+    let query = "Stacks[0].Outputs[?OutputKey=='SourceBucket'].OutputValue";
+    let Some(bucket) = ask(&["cloudformation", "describe-stacks", "--stack-name", SAM_STACK, "--query", query]) else {
+        return Ok(());
+    };
+    let head = aws(options, source, &["s3api", "head-bucket", "--bucket", &bucket, "--region", region]);
+    if head.is_some_and(|head| String::from_utf8_lossy(&head.stderr).contains("(404)")) {
+        bail!(
+            "the bucket {bucket}, to which SAM uploads, is gone, and its stack {SAM_STACK} is not\nnext: \
+             `aws cloudformation delete-stack --stack-name {SAM_STACK} --region {region}`; the deployment makes both anew"
+        );
+    }
+    Ok(())
+}
+
 pub(crate) fn run(options: &Deploy, session: &Session) -> anyhow::Result<()> {
     let source = source(options.source.as_deref())?;
     let read = |name: &str| std::fs::read_to_string(source.join(name)).with_context(|| format!("{name} can't be read"));
     let known = parameters(&read("template.yaml")?)?;
     check_parameters(&known, &options.parameter)?;
-    let overrides = overrides(&configured(&read("samconfig.toml")?, options.stage), &options.parameter);
-    tools(&source)?;
+    let samconfig = read("samconfig.toml")?;
+    let kept = configured(&samconfig, options.stage, "parameter_overrides");
+    let overrides = overrides(&kept, &options.parameter);
+    tools(&source, !options.no_build)?;
     let account = account(options, &source)?;
+    check_stack(options, &source, &account.region, &samconfig)?;
     let out = &session.out;
     let details = Details::new()
         .field("Source", source.display().to_string())
@@ -301,8 +340,16 @@ pub(crate) fn run(options: &Deploy, session: &Session) -> anyhow::Result<()> {
         );
     }
     if !options.no_build {
-        step(out.json, command("sam", &source).arg("build"), "sam build")?;
+        let mut build = command("sam", &source);
+        build.arg("build");
+        // The architecture is one of them.
+        if let Some(overrides) = &overrides {
+            build.args(["--parameter-overrides", overrides]);
+        }
+        step(out.json, &mut build, "sam build")?;
     }
+    let parameters = split(overrides.as_deref().unwrap_or(&kept));
+    revise(&source, &parameters)?;
     let mut deploy = command("sam", &source);
     deploy.args(["deploy", "--config-env", options.stage.name(), "--region", &account.region]);
     if let Some(profile) = &options.aws_profile {
@@ -324,7 +371,13 @@ pub(crate) fn run(options: &Deploy, session: &Session) -> anyhow::Result<()> {
         out.note("Nothing was changed.");
         return Ok(());
     }
-    finish(options, session, &source, &account)
+    let authorization = parameters.iter().find_map(|one| one.strip_prefix("ApiAuthorization="));
+    let auth = match authorization.map(|value| value.trim_matches('"')) {
+        Some("NONE") => AuthKind::None,
+        Some("AWS_IAM") => AuthKind::Iam,
+        _ => AuthKind::Key,
+    };
+    finish(options, session, &source, &account, auth)
 }
 
 /// Runs a program whose output people see; with `--json`, standard output is for the result.
@@ -339,8 +392,8 @@ fn step(json: bool, command: &mut Command, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows the stack's outputs and keeps the API's address.
-fn finish(options: &Deploy, session: &Session, source: &Path, account: &Account) -> anyhow::Result<()> {
+/// Shows the stack's addresses and keeps the API's; SAM has shown all outputs.
+fn finish(options: &Deploy, session: &Session, source: &Path, account: &Account, auth: AuthKind) -> anyhow::Result<()> {
     let mut list = command("sam", source);
     list.args([
         "list",
@@ -365,24 +418,22 @@ fn finish(options: &Deploy, session: &Session, source: &Path, account: &Account)
     if out.json {
         out.value(&json!({ "stack": options.stage.stack(), "region": account.region, "outputs": outputs }))?;
     } else {
-        let mut table = Table::new(&["OUTPUT", "VALUE"]);
-        for one in &outputs {
-            table.row(vec![Cell::new(text(one, "/OutputKey")), Cell::new(text(one, "/OutputValue"))]);
+        let mut addresses = Details::new();
+        for (name, key) in
+            [("API", "ApiUrl"), ("Live", "LiveUrl"), ("Console", "ConsoleUrl"), ("Dashboard", "DashboardUrl")]
+        {
+            if let Some(one) = outputs.iter().find(|one| text(one, "/OutputKey") == key) {
+                addresses = addresses.field(name, text(one, "/OutputValue"));
+            }
         }
-        out.table(&table)?;
+        out.details(&addresses)?;
     }
     let Some(endpoint) = url else { return Ok(()) };
     let name = options.stage.name();
     let mut profiles = session.profiles()?;
-    let authorization =
-        options.parameter.iter().find(|(name, _)| name == "ApiAuthorization").map(|(_, value)| value.as_str());
     let profile = Profile {
         endpoint,
-        auth: Some(match authorization {
-            Some("NONE") => AuthKind::None,
-            Some("AWS_IAM") => AuthKind::Iam,
-            _ => AuthKind::Key,
-        }),
+        auth: Some(auth),
         region: Some(account.region.clone()),
         aws_profile: options.aws_profile.clone(),
     };
@@ -400,9 +451,11 @@ fn finish(options: &Deploy, session: &Session, source: &Path, account: &Account)
             profiles.save()?;
             if asks_for_keys {
                 out.note(&format!(
-                    "It asks for an API key. The first one is made by the function {}-authorizer \
-                     (docs/how-to/identity.md); `millrace config key {name}` stores it.",
-                    options.stage.stack()
+                    "It asks for an API key (docs/how-to/identity.md). This makes the first one, and then \
+                     `millrace config key {name}` stores it:\n  aws lambda invoke --function-name {}-authorizer --region {} \
+                     --cli-binary-format raw-in-base64-out --payload '{{\"create_key\": {{\"name\": \"first\"}}}}' /dev/stdout",
+                    options.stage.stack(),
+                    account.region
                 ));
             }
             out.note(&format!("`millrace --profile {name} project list` calls it."));
@@ -442,7 +495,7 @@ mod tests {
     #[test]
     fn what_is_configured_stays_unless_it_is_given() {
         let samconfig = include_str!("../../../samconfig.toml");
-        let configured = configured(samconfig, Stage::Dev);
+        let configured = configured(samconfig, Stage::Dev, "parameter_overrides");
         assert!(configured.contains("LogLevel=\"") && configured.contains("LogRetentionDays=7"), "{configured}");
         let text =
             overrides("LogLevel=\"a b,c\" LogRetentionDays=7", &given(&["LogRetentionDays=30", "Model=x y"])).unwrap();
