@@ -73,8 +73,21 @@ console-test: $(CONSOLE) build-release chromium ## Check and test the web consol
 screenshots: $(CONSOLE) build-release chromium ## Make the pictures of the web console in docs/images
 	MILLRACE=$(CURDIR)/target/release/millrace $(NPM) run screenshots
 
-test: format lint unit webhook-payloads docs deny template actions clients site conformance eval console-test e2e ## Set up and run everything, as CI does
-	@echo "all checks passed"
+# Each part is `make PART`, too. The release build stands by itself for its time only: those after it need it.
+PARTS := format lint unit webhook-payloads docs deny template actions build-release clients site conformance eval console-test e2e
+
+test: ## Set up and run everything, as CI does, and tell how long each part took
+	@told=""; failed=""; \
+	for part in $(PARTS); do \
+		began=$$SECONDS; \
+		$(MAKE) --no-print-directory $$part || failed=$$part; \
+		told+=$$(printf '%-18s %5d s%s' "$$part" $$((SECONDS - began)) "$${failed:+  failed}")$$'\n'; \
+		printf '== %s: %d s\n' "$$part$${failed:+ failed}" $$((SECONDS - began)); \
+		[ -z "$$failed" ] || break; \
+	done; \
+	printf '\n%s%-18s %5d s\n' "$$told" together $$SECONDS; \
+	[ -z "$$failed" ] || { echo "make $$failed failed"; exit 1; }; \
+	echo "all checks passed"
 
 check: format lint unit ## The quick part of it, for every commit
 
@@ -147,10 +160,11 @@ conformance: build-release ## Score the local server against recordings of Step 
 eval: build-release $(EVAL) ## Drive the whole pipeline over problems of HumanEval, with a scripted model (PROBLEMS, at most 164)
 	$(VENV)/eval/bin/python tests/eval/eval.py --binary target/release/millrace --problems $(PROBLEMS)
 
-e2e: build-release $(TOOLS) $(STAND_IN)
+e2e: build-release $(TOOLS) $(STAND_IN) $(CLIENTS)
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/ministack.py cargo nextest run --locked --workspace -E 'binary(ministack)'
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_deployment.py
 	PATH="$(BIN):$$PATH" $(BIN)/python tests/aws/test_keys.py
+	$(BIN)/python tests/aws/test_deploy_command.py
 
 bench: rust $(TOOLS) ## Print figures of speed and cost, and write target/bench.json
 	cargo bench --locked -p millrace-simulation --bench cost

@@ -98,7 +98,9 @@ class Workflows(unittest.TestCase):
     def test_ci_is_make_test(self):
         matrix = WORKFLOWS["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["include"]
         run_by_ci = [target for each in matrix for target in each["targets"].split()]
-        self.assertEqual(sorted(run_by_ci), sorted(targets()["test"]))
+        parts = re.search(r"^PARTS := (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
+        # The others that need the release build make it.
+        self.assertEqual(sorted([*run_by_ci, "build-release"]), sorted(parts))
 
     def test_a_deployment_keeps_what_ran_and_goes_back_to_it(self):
         order = [step["run"] for step in WORKFLOWS["deploy.yml"]["jobs"]["deploy"]["steps"] if "run" in step]
