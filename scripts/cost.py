@@ -5,8 +5,9 @@
     cost.py --check FILE     fail unless the file has it
     cost.py --write FILE     put it into the file, in place of the one that is there
 
-Requests are those that tests/aws/count_requests.py counted at the deployed functions (scripts/project-requests.json); alarms, queues
-and functions are counted in template.yaml. Everything else is below, named.
+Requests are those that tests/aws/count_requests.py counted at the deployed functions (scripts/project-requests.json), a
+notification's those that shared/simulation/tests/notification_requests.rs counts (scripts/notification-requests.json); alarms,
+queues and functions are counted in template.yaml. Everything else is below, named.
 """
 
 import json
@@ -33,6 +34,8 @@ S3_PUT, S3_GET, S3_GB = 5e-6, 0.4e-6, 0.023
 SCHEDULE = 1e-6
 API_REQUEST = 1e-6
 LOG_GB, ALARM, DASHBOARD, METRIC = 0.50, 0.10, 3.00, 0.30
+# What leaves for the internet.
+EGRESS_GB = 0.09
 # Of a model like Claude Sonnet: a token that it reads, one that it writes.
 TOKEN_IN, TOKEN_OUT = 3e-6, 15e-6
 
@@ -45,12 +48,14 @@ WORK = {"engine": (0.5, 0.05), "pm": (1.0, 0.5), "dev": (2.0, 0.5), "qa": (1.0, 
 # Somebody looks at a project so often, each time 0.05 s of the api function with 512 MB and three read units. Five in a minute are
 # one write of the caller's count, and not all come in fives.
 LOOKS, LOOK_GB_SECONDS, LOOK_READS, LOOK_WRITES = 100, 0.5 * 0.05, 3, 0.25
-# The stream of the table wakes the websocket function for a batch a second, 0.05 s long with 256 MB, also where nobody watches; it
-# looks for who does.
-LIVE_BATCHES, LIVE_GB_SECONDS, LIVE_READS = 20, 0.25 * 0.05, 3
-# The notifier hears of so many changes of a project and its execution, at most a batch each, and looks whether somebody wants
-# to know: 0.03 s with 256 MB and half a read unit. Deliveries are not in it.
-HEARD, HEARD_GB_SECONDS, HEARD_READS = 10, 0.25 * 0.03, 0.5
+# The stream of the table wakes the websocket function for a batch a second, 0.05 s long with 256 MB, also where nobody watches. That
+# it looks for who does is among the requests that were counted.
+LIVE_BATCHES, LIVE_GB_SECONDS = 20, 0.25 * 0.05
+# The notifier takes 0.03 s with 256 MB for a batch of changes. It is woken at most once for each look that was counted, and
+# twice more for changes that are no event.
+HEARD_BESIDE, HEARD_GB_SECONDS = 2, 0.25 * 0.03
+# A delivery waits so long for its endpoint's answer, alone in its invocation.
+TELL_GB_SECONDS = 0.25 * 0.3
 LOG_BYTES = 100_000
 # The names of metrics, with their results and directions, that the functions log.
 METRICS = 13
@@ -88,18 +93,39 @@ def project():
     counted = json.loads((ROOT / "scripts/project-requests.json").read_text())
     asked, messages = counted["requests"], counted["messages"]
     written = asked["dynamodb write units"] + asked["dynamodb index write units"]
+    heard = asked["looks of notifier"] + HEARD_BESIDE
     worked = sum(number * WORK[queue][0] * WORK[queue][1] for queue, number in messages.items())
     handled = sum(messages.values())
     dollars = {
         "DynamoDB": (written + LOOKS * LOOK_WRITES) * WRITE_UNIT
-        + (asked["dynamodb read units"] + LOOKS * LOOK_READS + LIVE_BATCHES * LIVE_READS + HEARD * HEARD_READS) * READ_UNIT,
+        + (asked["dynamodb read units"] + LOOKS * LOOK_READS) * READ_UNIT,
         "SQS": (asked["sqs requests"] + 2 * handled) * SQS_REQUEST,
-        "Lambda": (handled + LOOKS + LIVE_BATCHES + HEARD) * LAMBDA_REQUEST
-        + (worked + LOOKS * LOOK_GB_SECONDS + LIVE_BATCHES * LIVE_GB_SECONDS + HEARD * HEARD_GB_SECONDS) * LAMBDA_GB_SECOND,
+        "Lambda": (handled + LOOKS + LIVE_BATCHES + heard) * LAMBDA_REQUEST
+        + (worked + LOOKS * LOOK_GB_SECONDS + LIVE_BATCHES * LIVE_GB_SECONDS + heard * HEARD_GB_SECONDS) * LAMBDA_GB_SECOND,
         "S3": asked["s3 put requests"] * S3_PUT + asked["s3 get requests"] * S3_GET,
         "API Gateway, timers, logs": LOOKS * API_REQUEST + asked["scheduler schedules"] * SCHEDULE + LOG_BYTES / 1e9 * LOG_GB,
     }
     return dollars, written * 1024 / 1e9, asked["s3 stored bytes"] / 1e9
+
+
+def notification():
+    """US dollars for a notification that its endpoint takes at once, beside the look for who wants it, and how many a subscription to
+    everything gets of a project."""
+    counted = json.loads((ROOT / "scripts/notification-requests.json").read_text())
+    made, told, units = counted["publish"], counted["deliver"], counted["record_units"]
+    # Made: the record in the table, among those of its status and among those that are due. Delivered: it changes, moves to
+    # another status (which removes one and puts one) and is due no more.
+    written = units * (made["writes"] * 3 + told["writes"] * 4)
+    messages = made["messages"] + told["messages"]
+    dollars = (
+        written * WRITE_UNIT
+        + told["reads"] * READ_UNIT
+        # Sent, received, deleted.
+        + messages * 3 * SQS_REQUEST
+        + messages * (LAMBDA_REQUEST + TELL_GB_SECONDS * LAMBDA_GB_SECOND)
+        + units * 1024 / 1e9 * EGRESS_GB
+    )
+    return dollars, json.loads((ROOT / "scripts/project-requests.json").read_text())["notifications"]
 
 
 def model():
@@ -131,6 +157,9 @@ def table():
     rows.append(("the model's tokens", [money(tokens * number * DAYS) for number in days]))
     both = [dollars + (tokens + waiting) * number * DAYS for dollars, number in zip(whole, days)]
     rows.append(("**together, in words**", [f"**{money(dollars)}**" for dollars in both]))
+    told, number_told = notification()
+    what = f"one subscription to everything, {number_told} notifications a project"
+    rows.append((what, [money(told * number_told * number * DAYS) for number in days]))
     lines = [f"| {what} | {' | '.join(values)} |" for what, values in rows]
     lines.insert(1, "| --- |" + " ---: |" * len(days))
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
-"""Counts what one project asks of AWS: every request of the deployed functions, by service and operation, with its units.
+"""Counts what one project asks of AWS: every request of the deployed functions, by service and operation, with its units; and how
+many notifications a subscription to everything gets of one.
 
     .venv/bin/python tests/aws/count_requests.py
 
@@ -12,6 +13,7 @@ import http.server
 import json
 import re
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -89,6 +91,12 @@ class Counter:
 
     def dynamodb(self, operation, request, answer):
         self.counts[f"dynamodb {operation}"] += 1
+        # What the readers of the table's stream look for, a batch each or more: who is to be told.
+        if operation == "Query":
+            asked = json.dumps(request.get("ExpressionAttributeValues", {}))
+            for name, partition in [("notifier", '"SUBSCRIPTIONS#'), ("live", '"LIVE#')]:
+                if partition in asked:
+                    self.counts[f"looks of {name}"] += 1
         if operation == "PutItem":
             self.write(request["Item"], 1)
         elif operation == "TransactWriteItems":
@@ -168,13 +176,28 @@ class Counted(unittest.TestCase):
         test_deployment.until("all messages are done", lambda: idle(stack), 120, 1)
         counter.on = False
         self.assertEqual(deployment.api.finished(project)["status"], "completed")
+
         told = {
             "project": test_deployment.PROJECT["template_id"],
             "requests": {name: counter.counts[name] for name in sorted(counter.counts)},
             "messages": dict(sorted(counter.queues.items())),
+            "notifications": self.notifications(deployment, stack),
         }
         WRITTEN.write_text(json.dumps(told, indent=1) + "\n")
         print(WRITTEN.read_text())
+
+    def notifications(self, deployment, stack):
+        """How many a subscription to everything gets of a project."""
+        target = {"type": "sns", "topic_arn": "arn:aws:sns:us-east-1:000000000000:told"}
+        status, made = deployment.api.call("POST", "/api/subscriptions", {"name": "all", "target": target})
+        self.assertEqual(status, 201, made)
+        self.assertEqual(deployment.api.finished(deployment.api.make())["status"], "completed")
+        test_deployment.until("all messages are done", lambda: deployment.idle(stack), 120, 1)
+        number = -1
+        # The stream is a second behind.
+        while number != (number := sum(sort.startswith("DELIVERY#") for _, sort in deployment.items(stack))):
+            time.sleep(5)
+        return number
 
 
 if __name__ == "__main__":
