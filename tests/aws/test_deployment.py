@@ -27,6 +27,8 @@ from ministack import REGION, ROOT, Ministack, free_port  # noqa: E402
 from websocket import WebSocket  # noqa: E402
 
 STACK = "millrace-test"
+# The bucket from which `sync` fetches.
+SOURCE = "millrace-test-tables"
 BUILD = ROOT / ".aws-sam" / "build"
 # Sample events that a function must refuse: malformed ones, and those that name a workflow which the stack does not have.
 REFUSED = {
@@ -174,7 +176,8 @@ class Deployment(unittest.TestCase):
         run(
             ["sam", "deploy", "--template-file", BUILD / "template.yaml", "--stack-name", STACK, "--resolve-s3"]
             + ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset"]
-            + ["--parameter-overrides", "Architecture=x86_64", "ApiAuthorization=NONE"],
+            + ["--parameter-overrides", "Architecture=x86_64", "ApiAuthorization=NONE"]
+            + [f"SyncSource=s3://{SOURCE}/tables/", f"IntegrationObjects=arn:aws:s3:::{SOURCE}/*"],
             cwd=BUILD,
             env=cls.environment,
         )
@@ -433,6 +436,146 @@ class Deployment(unittest.TestCase):
             self.assertGreater(len(versions), 1)
         watching = lambda: any(key[0].startswith(("CONNECTION#", "LIVE#")) for key in self.items())  # noqa: E731
         until("who is gone is forgotten", lambda: not watching())
+
+    def sync(self, given=None):
+        """Runs `sync` to its end; answers the execution."""
+        body = {"definition_id": "sync", "input_data": given or {}}
+        status, started = self.api.call("POST", "/workflows/trigger", body)
+        self.assertIn(status, [200, 201, 202], started)
+
+        def ended():
+            _, found = self.api.call("GET", f"/api/executions/{started['execution_id']}")
+            return found if found["status"] != "RUNNING" else None
+
+        return until("sync ends", ended)
+
+    def test_tables_are_synchronised_from_a_bucket(self):
+        self.s3.create_bucket(Bucket=SOURCE)
+
+        def put(table, sha256=None):
+            text = table if isinstance(table, bytes) else json.dumps(table).encode()
+            manifest = {"prices": {"path": "prices.json", "sha256": sha256 or hashlib.sha256(text).hexdigest()}}
+            self.s3.put_object(Bucket=SOURCE, Key="tables/prices.json", Body=text)
+            self.s3.put_object(Bucket=SOURCE, Key="tables/manifest.json", Body=json.dumps(manifest).encode())
+
+        def known():
+            """What is in use, and what is kept of it."""
+            items = {key: item["body"] for key, item in self.items().items() if key[0].startswith("SYNC#")}
+            return items, {key: tag for key, tag in self.objects().items() if key.startswith("sync/")}
+
+        def refused(error="Millrace.SyncFailed"):
+            before = known()
+            found = self.sync()
+            self.assertEqual((found["status"], found["error"]), ("FAILED", error), found)
+            self.assertEqual(known(), before, "nothing changes")
+            return found["cause"]
+
+        # Nothing is there: no manifest, and then a manifest without its file.
+        self.assertIn("manifest.json", refused())
+        self.assertEqual(known(), ({}, {}))
+        prices = {"prices": {"openai/of-the-bucket": {"input": 1.5, "output": 2.0}}}
+        put(prices)
+        self.s3.delete_object(Bucket=SOURCE, Key="tables/prices.json")
+        self.assertIn("prices.json", refused())
+
+        put(prices)
+        found = self.sync()
+        self.assertEqual((found["status"], found["output"]["results"][0]["result"]), ("SUCCEEDED", "taken"), found)
+        taken = known()
+        self.assertEqual(len(taken[1]), 1)
+        # What the manifest names as before is not fetched: it need not even be there.
+        self.s3.delete_object(Bucket=SOURCE, Key="tables/prices.json")
+        found = self.sync()
+        self.assertEqual((found["status"], found["output"]["results"][0]["result"]), ("SUCCEEDED", "unchanged"), found)
+        self.assertEqual(known(), taken)
+
+        # Documents that can't be used, and one that is another than the manifest says.
+        put({"prices": {"openai/of-the-bucket": {"input": -1.0, "output": 2.0}}})
+        refused()
+        put(b"no JSON at all")
+        refused()
+        put(prices | {"more": 1}, sha256="0" * 64)
+        self.assertIn("SHA-256", refused())
+        self.s3.put_object(Bucket=SOURCE, Key="tables/manifest.json", Body=b"[]")
+        self.assertIn("manifest.json", refused("Millrace.InvalidTable"))
+
+        put({"prices": {"openai/of-the-bucket": {"input": 2.5, "output": 2.0}}})
+        self.assertEqual(self.sync()["output"]["results"][0]["result"], "taken")
+        self.assertEqual(self.sync({"rollback": ["prices"]})["output"]["results"][0]["result"], "rolled_back")
+
+    def test_changes_that_nobody_was_told_of_are_told_again(self):
+        mappings = self.lambdas.list_event_source_mappings(FunctionName=f"{STACK}-notifier:live")["EventSourceMappings"]
+        mapping = next(one for one in mappings if "/stream/" in one["EventSourceArn"])
+        state = lambda: self.lambdas.get_event_source_mapping(UUID=mapping["UUID"])["State"]  # noqa: E731
+        target = {"type": "sns", "topic_arn": f"arn:aws:sns:{REGION}:000000000000:told"}
+        pattern = {"detail-type": [{"prefix": "project."}]}
+        status, made = self.api.call("POST", "/api/subscriptions", {"name": "retold", "target": target, "pattern": pattern})
+        self.assertEqual(status, 201, made)
+
+        def told():
+            _, page = self.api.call("GET", f"/api/subscriptions/{made['id']}/deliveries?limit=100")
+            return sorted(one["event_type"] for one in page["items"])
+
+        self.lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            until("the notifier hears nothing", lambda: state() == "Disabled")
+            project = self.api.make()
+            self.assertEqual(self.api.finished(project)["status"], "completed")
+            self.assertEqual(told(), [])
+
+            # What Lambda writes when it gives a batch up.
+            streams = boto3.client(
+                "dynamodbstreams",
+                endpoint_url=self.stack.endpoint,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+            stream = mapping["EventSourceArn"]
+            shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+            place = {"StreamArn": stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+            iterator, numbers = streams.get_shard_iterator(**place)["ShardIterator"], []
+            while page := streams.get_records(ShardIterator=iterator):
+                numbers += [
+                    record["dynamodb"]["SequenceNumber"]
+                    for record in page["Records"]
+                    if record["dynamodb"]["Keys"]["PK"]["S"] == f"PROJECT#{project}"
+                ]
+                iterator = page.get("NextShardIterator")
+                if not page["Records"]:
+                    break
+            body = {
+                "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 200},
+                "DDBStreamBatchInfo": {
+                    "shardId": shard,
+                    "startSequenceNumber": numbers[0],
+                    "endSequenceNumber": numbers[-1],
+                    "batchSize": len(numbers),
+                    "streamArn": stream,
+                },
+            }
+            dead = self.sqs.get_queue_url(QueueName=f"{STACK}-changes-dlq")["QueueUrl"]
+            self.sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(body))
+
+            self.assertIn("changes are still in the stream", self.script("retell.py", STACK, "--dry-run"))
+            self.assertEqual((told(), self.depth(dead)), ([], 1))
+            self.assertIn("1 messages, 0 of them stay", self.script("retell.py", STACK))
+            first = told()
+            self.assertLessEqual({"project.created", "project.completed"}, set(first))
+            self.assertEqual(self.depth(dead), 0)
+
+            # Again: nobody hears of it twice. What names nothing that is there stays.
+            self.sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(body))
+            self.script("retell.py", STACK)
+            self.assertEqual(told(), first)
+            self.sqs.send_message(QueueUrl=dead, MessageBody="{}")
+            with self.assertRaisesRegex(AssertionError, "1 messages, 1 of them stay"):
+                self.script("retell.py", STACK)
+            self.assertEqual(self.depth(dead), 1)
+            self.sqs.purge_queue(QueueUrl=dead)
+        finally:
+            self.lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            self.api.call("DELETE", f"/api/subscriptions/{made['id']}")
 
     def test_every_sample_event_is_handled(self):
         for path in sorted((ROOT / "events").glob("*/*.json")):

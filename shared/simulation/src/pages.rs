@@ -93,6 +93,8 @@ pub fn examples(page: &str) -> Result<Vec<Example>, String> {
                 examples
                     .push(Example::Answer(serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?));
             }
+            // What needs AWS.
+            other if other.ends_with("title=\"elsewhere\"") => {}
             other => return Err(format!("{other} is not run")),
         }
     }
