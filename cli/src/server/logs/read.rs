@@ -1,13 +1,14 @@
 //! Finds records in the files.
 //!
-//! A file is read a part at a time, and only lines that hold the text of the wanted id are looked at closely, so that the
-//! whole of what is kept by default is gone through in a fraction of a second. No index has to be kept right.
+//! A file is read whole, and only lines that hold the text of the wanted id are looked at. No index has to be kept right.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+use memchr::{memchr, memrchr};
 use millrace_app::logs::{LogAnswer, LogLevel, LogOrder, LogPage, LogQuery, LogRecord, LogSource, Logs};
 use millrace_app::ports::StoreError;
 use millrace_app::{Error, Timestamp};
@@ -116,6 +117,19 @@ fn bytes_of(file: &Segment, from: u64, to: u64) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// Where the lines of a file are in which the wanted id stands, from start to end.
+fn lines(bytes: &[u8], wanted: &Wanted) -> Vec<(usize, usize)> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(at) = bytes.get(from..).and_then(|rest| wanted.finder.find(rest)) {
+        let at = from + at;
+        let start = bytes.get(..at).and_then(|before| memrchr(b'\n', before)).map_or(0, |newline| newline + 1);
+        let end = bytes.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(bytes.len(), |newline| at + newline + 1);
+        found.push((start, end));
+        from = end;
+    }
+    found
+}
+
 fn forward<'a>(
     files: impl Iterator<Item = &'a Segment>,
     from: Place,
@@ -125,19 +139,18 @@ fn forward<'a>(
     let mut page = LogPage::default();
     let mut end = from;
     for file in files.filter(|file| file.began >= from.file) {
-        let mut byte = if file.began == from.file { from.byte } else { 0 };
-        for line in bytes_of(file, byte, u64::MAX)?.split_inclusive(|byte| *byte == b'\n') {
-            let place = Place { file: file.began, byte };
-            if let Some(record) = wanted.record(line, place) {
-                if page.items.len() == limit {
-                    let next = place.cursor(LogOrder::Oldest);
-                    return Ok(LogPage { next: Some(next.clone()), follow: Some(next), ..page });
-                }
-                page.items.push(record);
+        let skipped = if file.began == from.file { from.byte } else { 0 };
+        let bytes = bytes_of(file, skipped, u64::MAX)?;
+        for (start, end) in lines(&bytes, wanted) {
+            let place = Place { file: file.began, byte: skipped + start as u64 };
+            let Some(record) = bytes.get(start..end).and_then(|line| wanted.record(line, place)) else { continue };
+            if page.items.len() == limit {
+                let next = place.cursor(LogOrder::Oldest);
+                return Ok(LogPage { next: Some(next.clone()), follow: Some(next), ..page });
             }
-            byte += line.len() as u64;
+            page.items.push(record);
         }
-        end = Place { file: file.began, byte };
+        end = Place { file: file.began, byte: skipped + bytes.len() as u64 };
     }
     Ok(LogPage { follow: Some(end.cursor(LogOrder::Oldest)), ..page })
 }
@@ -151,17 +164,14 @@ fn backward<'a>(
     let mut page = LogPage::default();
     for file in files.filter(|file| file.began <= to.file) {
         let bytes = bytes_of(file, 0, if file.began == to.file { to.byte } else { u64::MAX })?;
-        let mut end = bytes.len() as u64;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n').rev() {
-            let place = Place { file: file.began, byte: end - line.len() as u64 };
-            if let Some(record) = wanted.record(line, place) {
-                if page.items.len() == limit {
-                    let next = Place { file: file.began, byte: end }.cursor(LogOrder::Newest);
-                    return Ok(LogPage { next: Some(next), ..page });
-                }
-                page.items.push(record);
+        for (start, end) in lines(&bytes, wanted).into_iter().rev() {
+            let place = Place { file: file.began, byte: start as u64 };
+            let Some(record) = bytes.get(start..end).and_then(|line| wanted.record(line, place)) else { continue };
+            if page.items.len() == limit {
+                let next = Place { file: file.began, byte: end as u64 }.cursor(LogOrder::Newest);
+                return Ok(LogPage { next: Some(next), ..page });
             }
-            end = place.byte;
+            page.items.push(record);
         }
     }
     Ok(page)
@@ -170,18 +180,18 @@ fn backward<'a>(
 /// Which lines are wanted.
 struct Wanted<'a> {
     query: &'a LogQuery,
-    finder: memchr::memmem::Finder<'a>,
+    finder: Finder<'a>,
     text: Option<String>,
 }
 
 impl<'a> Wanted<'a> {
     fn new(query: &'a LogQuery) -> Self {
         let text = query.text.as_ref().map(|text| text.to_lowercase());
-        Self { query, finder: memchr::memmem::Finder::new(query.subject.field().1), text }
+        Self { query, finder: Finder::new(query.subject.field().1), text }
     }
 
+    /// The record of a line in which the id stands, if it is one that is wanted.
     fn record(&self, line: &[u8], place: Place) -> Option<LogRecord> {
-        self.finder.find(line)?;
         let (name, id) = self.query.subject.field();
         let mut fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
         if fields.get(name)?.as_str()? != id {
