@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use millrace_app::ports::Queue;
 
 use crate::commands::{
-    completions, config, deploy, doctor, execution, function, graph, key, limit, project, queue, run, schedule,
+    completions, config, deploy, doctor, execution, function, graph, key, limit, project, queue, report, run, schedule,
     subscription, template, validate, webhook, workflow,
 };
 use crate::exit;
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Subscription(subscription::Action),
     #[command(subcommand)]
     Queue(queue::Action),
+    #[command(subcommand)]
+    Report(report::Action),
     #[command(subcommand)]
     Limit(limit::Action),
     #[command(subcommand)]

@@ -50,6 +50,11 @@ pub(crate) struct TestsFailed {
     pub(crate) ending: String,
 }
 
+/// What was named is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct MissingError(pub(crate) String);
+
 /// What was given is not valid; what is wrong with it was said.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -128,6 +133,8 @@ fn own_number(error: &anyhow::Error) -> u8 {
         4
     } else if error.is::<TestsFailed>() {
         5
+    } else if error.is::<MissingError>() {
+        8
     } else if error.is::<InvalidError>() {
         9
     } else {

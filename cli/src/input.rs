@@ -58,6 +58,11 @@ pub(crate) fn json(what: &str, given: &str) -> anyhow::Result<Value> {
     })
 }
 
+/// The value of a file with JSON, or with YAML where it is named so; `-` is standard input.
+pub(crate) fn document(name: &str) -> anyhow::Result<Value> {
+    if name == "-" { json("standard input", name) } else { json(name, &format!("@{name}")) }
+}
+
 /// Is a file YAML by its name?
 pub(crate) fn is_yaml(name: &str) -> bool {
     let extension = Path::new(name).extension();

@@ -66,6 +66,7 @@ fn dispatch(args: Args) -> anyhow::Result<()> {
         Command::Subscription(action) => commands::subscription::run(action, &session),
         Command::Webhook(action) => commands::webhook::run(action, &session),
         Command::Queue(action) => commands::queue::run(action, &session),
+        Command::Report(action) => commands::report::run(action, &session),
         Command::Limit(action) => commands::limit::run(action, &session),
         Command::Key(action) => commands::key::run(action, &session),
         Command::Validate(options) => commands::validate::run(&options, &session),

@@ -51,8 +51,8 @@ export class Api {
     return (await (await this.request.get(`${url()}${path}`)).json()) as Made;
   }
 
-  workflow(name: string, definition: object): Promise<Made> {
-    return this.post("/api/workflows", { name, definition, publish: true });
+  workflow(name: string, definition: object, more: object = {}): Promise<Made> {
+    return this.post("/api/workflows", { name, definition, publish: true, ...more });
   }
 
   /** Starts an execution, and waits for its end unless told otherwise. */

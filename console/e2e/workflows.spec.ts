@@ -62,6 +62,36 @@ test("an execution is started by a form of what the definition reads", async ({ 
   await expect(page.getByRole("textbox", { name: "Output of the execution" })).toContainText('"who": "Ada"');
 });
 
+test("a schema is saved with the definition, makes the form and refuses what does not fit", async ({ page, api }) => {
+  const definition = { StartAt: "Done", States: { Done: { Type: "Pass", End: true } } };
+  const workflow = await api.workflow(fresh("schema"), definition);
+  await page.goto(`/workflows/${workflow.id}`);
+  await page.getByRole("tab", { name: "Input" }).click();
+  await page.getByRole("button", { name: "Add a schema" }).click();
+  await write(page, "Schema of the input", '{ "type": "object", "properties": { "n": { "type": "whole" } } }');
+  await expect(page.getByText("/properties/n/type: must be")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Save" })).toBeDisabled();
+  await accessible(page);
+  const schema = { type: "object", required: ["customer"], properties: { customer: { type: "string", title: "Customer", minLength: 2 }, count: { type: "integer", default: 3 }, size: { enum: ["small", "large"] } } };
+  await write(page, "Schema of the input", JSON.stringify(schema, null, 2));
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("The workflow was saved as a new version.")).toBeVisible();
+  await page.getByRole("tab", { name: "Versions" }).click();
+  await expect(page.getByRole("heading", { name: "Schema of the input" })).toBeVisible();
+
+  await page.getByRole("button", { name: "Start execution" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel(/^count/)).toHaveValue("3");
+  await dialog.getByLabel("Customer").fill("A");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await expect(dialog.getByText("is too short; give at least 2 characters").first()).toBeVisible();
+  await accessible(page);
+  await dialog.getByLabel("Customer").fill("Ada");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await expect(page.getByText("Succeeded").first()).toBeVisible();
+  await expect(page.getByRole("textbox", { name: "Output of the execution" })).toContainText('"count": 3');
+});
+
 test("completion knows the language", async ({ page }) => {
   await page.goto("/workflows/new");
   await write(page, "Definition", "StartAt: A\nStates:\n  A:\n    Type: Wait\n    Next: B\n  B:\n    Type: ");

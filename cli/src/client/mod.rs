@@ -4,6 +4,7 @@
 //! route: the commands name them. Start reading at [`Api::send`].
 
 mod aws;
+mod live;
 mod problem;
 mod target;
 
@@ -17,6 +18,7 @@ use millrace_client::{HttpClient, HttpError, Limits, Request, Scope, encode, enc
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
+pub(crate) use live::{Changes, Heard};
 pub(crate) use millrace_client::Response;
 pub(crate) use problem::{ApiError, Kind};
 pub(crate) use target::{Auth, Found, Target, address, is_local, resolve};

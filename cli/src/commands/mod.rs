@@ -14,6 +14,7 @@ pub(crate) mod limit;
 mod listing;
 pub(crate) mod project;
 pub(crate) mod queue;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schedule;
 mod session;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::listing::show as show_page;
 use super::{Column, Paging, Session, Yes, list};
 use crate::client::{Api, Call, path};
-use crate::exit::{EndedError, Ending};
+use crate::exit::{EndedError, Ending, MissingError, UsageError};
 use crate::input;
 use crate::output::{Cell, Details, Table, at, clean, compact, count, items, text, time};
 
@@ -18,15 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(300);
 
 /// Have endpoints, topics and buses told of what happens.
+///
+/// A subscription is named by its name or id.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// List the subscriptions, by creation.
     #[command(after_help = "Examples:\n  millrace subscription list")]
     List,
     /// Show a subscription, and how its target is doing.
-    #[command(after_help = "Examples:\n  millrace subscription show sub_01k8zq3v5x9m2n4p6r8t0w1y3z")]
+    #[command(after_help = "Examples:\n  millrace subscription show failures")]
     Show {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
     },
     /// Subscribe to what happens. Prints the secret that signs what goes to an endpoint, once.
@@ -49,10 +51,10 @@ Examples:
     /// Change a subscription; what is not given stays.
     #[command(after_help = "\
 Examples:
-  millrace subscription update sub_01k8zq3v5x9m2n4p6r8t0w1y3z --enable
+  millrace subscription update failures --enable
   millrace subscription update sub_01k8zq3v5x9m2n4p6r8t0w1y3z --event 'execution.*'")]
     Update {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         /// Another name.
         #[arg(long)]
@@ -70,26 +72,26 @@ Examples:
         disable: bool,
     },
     /// Give a subscription a new secret, and print it once.
-    #[command(after_help = "Examples:\n  millrace subscription rotate sub_01k8zq3v5x9m2n4p6r8t0w1y3z --overlap 3600")]
+    #[command(after_help = "Examples:\n  millrace subscription rotate failures --overlap 3600")]
     Rotate {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         /// For so many seconds the secret before signs too; a day where nothing is said.
         #[arg(long, value_name = "SECONDS")]
         overlap: Option<u32>,
     },
     /// Send a test to a subscription's target, and say what came of it.
-    #[command(after_help = "Examples:\n  millrace subscription test sub_01k8zq3v5x9m2n4p6r8t0w1y3z")]
+    #[command(after_help = "Examples:\n  millrace subscription test failures")]
     Test {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
     },
     /// List a subscription's deliveries, newest first.
     #[command(after_help = "\
 Examples:
-  millrace subscription deliveries sub_01k8zq3v5x9m2n4p6r8t0w1y3z --status failed --all")]
+  millrace subscription deliveries failures --status failed --all")]
     Deliveries {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         /// Those of a status.
         #[arg(long, value_parser = ["pending", "delivered", "failed"])]
@@ -108,7 +110,7 @@ Examples:
         after_help = "Examples:\n  millrace subscription delivery sub_01k8zq3v5x9m2n4p6r8t0w1y3z dlv_01k8zq4f6x9m2n4p6r8t0w1y3z"
     )]
     Delivery {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         /// The delivery's id.
         delivery: String,
@@ -119,7 +121,7 @@ Examples:
   millrace subscription replay sub_01k8zq3v5x9m2n4p6r8t0w1y3z dlv_01k8zq4f6x9m2n4p6r8t0w1y3z
   millrace subscription replay sub_01k8zq3v5x9m2n4p6r8t0w1y3z --from 2026-01-31T00:00:00Z --status failed --dry-run")]
     Replay {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         /// The delivery's id; without it, those from a time on.
         #[arg(required_unless_present = "from", conflicts_with_all = ["from", "before", "status"])]
@@ -140,9 +142,9 @@ Examples:
         yes: Yes,
     },
     /// Delete a subscription.
-    #[command(after_help = "Examples:\n  millrace subscription delete sub_01k8zq3v5x9m2n4p6r8t0w1y3z --yes")]
+    #[command(after_help = "Examples:\n  millrace subscription delete failures --yes")]
     Delete {
-        /// The subscription's id.
+        /// The subscription's name or id.
         id: String,
         #[command(flatten)]
         yes: Yes,
@@ -213,6 +215,31 @@ fn route(id: &str, below: &[&str]) -> String {
     path(&[&["api", "subscriptions", id], below].concat())
 }
 
+/// The id of a subscription that is named by its name or id.
+fn find(api: &Api, named: String) -> anyhow::Result<String> {
+    if named.starts_with("sub_") {
+        return Ok(named);
+    }
+    let all = api.get("/api/subscriptions".to_owned())?;
+    let ids: Vec<&str> =
+        items(&all, "/items").iter().filter(|one| text(one, "/name") == named).map(|one| text(one, "/id")).collect();
+    match ids.as_slice() {
+        [id] => Ok((*id).to_owned()),
+        [] => {
+            let what = format!(
+                "there is no subscription {named:?}\nnext: `millrace subscription list` shows those that there are"
+            );
+            Err(MissingError(what).into())
+        }
+        several => Err(UsageError(format!(
+            "{} subscriptions have the name {named:?}; name one by its id: {}",
+            several.len(),
+            several.join(", ")
+        ))
+        .into()),
+    }
+}
+
 fn sentence(view: &Value) -> String {
     clean(&format!("{} ({}) is {}.", text(view, "/name"), text(view, "/id"), text(view, "/status")))
 }
@@ -221,7 +248,7 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
     let (api, out) = (session.api()?, &session.out);
     match action {
         Action::List => show_page(session, &api.get("/api/subscriptions".to_owned())?, COLUMNS),
-        Action::Show { id } => show(session, &api.get(route(&id, &[]))?),
+        Action::Show { id } => show(session, &api.get(route(&find(&api, id)?, &[]))?),
         Action::Create { name, target: to, says, disabled } => {
             let mut body = Map::new();
             body.insert("name".to_owned(), json!(name));
@@ -231,6 +258,7 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             issued(session, &api.json(Call::post("/api/subscriptions".to_owned(), Value::Object(body)))?)
         }
         Action::Update { id, name, target: to, says, enable, disable } => {
+            let id = find(&api, id)?;
             let mut body = Map::new();
             body.extend(name.map(|name| ("name".to_owned(), json!(name))));
             body.extend(to.map(|to| ("target".to_owned(), target(&to))));
@@ -240,17 +268,22 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             Ok(out.changed(&view, &id, &sentence(&view))?)
         }
         Action::Rotate { id, overlap } => {
+            let id = find(&api, id)?;
             let body = overlap.map_or_else(|| json!({}), |seconds| json!({ "overlap_seconds": seconds }));
             issued(session, &api.json(Call::post(route(&id, &["rotate"]), body))?)
         }
-        Action::Test { id } => test(session, &api, &id),
+        Action::Test { id } => test(session, &api, &find(&api, id)?),
         Action::Deliveries { id, status, from, before, paging } => {
+            let id = find(&api, id)?;
             let call = Call::get(route(&id, &["deliveries"]));
             let call = call.maybe("status", status).maybe("from", from).maybe("before", before);
             list(session, &api, &call, &paging, DELIVERIES)
         }
-        Action::Delivery { id, delivery } => show_delivery(session, &api.get(route(&id, &["deliveries", &delivery]))?),
+        Action::Delivery { id, delivery } => {
+            show_delivery(session, &api.get(route(&find(&api, id)?, &["deliveries", &delivery]))?)
+        }
         Action::Replay { id, delivery, from, before, status, dry_run, yes } => {
+            let id = find(&api, id)?;
             let mut body = Map::new();
             let given = [("delivery", delivery), ("from", from), ("before", before), ("status", status)];
             body.extend(given.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
@@ -262,6 +295,7 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             replay(session, &api, &id, body)
         }
         Action::Delete { id, yes } => {
+            let id = find(&api, id)?;
             let view = api.get(route(&id, &[]))?;
             input::confirm(yes.yes, &format!("Delete the subscription {} ({id})?", clean(text(&view, "/name"))))?;
             api.send(Call::delete(route(&id, &[])))?;

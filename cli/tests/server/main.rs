@@ -7,6 +7,7 @@ mod client;
 mod correlation;
 mod functions;
 mod import;
+mod inputs;
 mod keys;
 mod kills;
 mod live;

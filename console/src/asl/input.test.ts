@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromForm, inputSchema, toForm } from "./input";
+import { formOf, fromForm, inputSchema, toForm } from "./input";
 
 const names = (definition: object) => {
   const told = (schema: ReturnType<typeof inputSchema>): unknown =>
@@ -59,4 +59,37 @@ test("what is written in a field for anything is JSON where it can be", () => {
   if (schema === null) throw new Error("there are fields");
   expect(fromForm(schema, { a: "[1, 2]", b: { c: "plain text" }, more: "1" })).toEqual({ a: [1, 2], b: { c: "plain text" }, more: "1" });
   for (const value of [{ a: "42" }, { a: 42 }, { a: "x", b: { c: null } }, { a: { deep: true }, more: [] }, {}]) expect(fromForm(schema, toForm(schema, value))).toEqual(value);
+});
+
+test("a schema gives a form, and what a form can't show is JSON", () => {
+  const schema = {
+    type: "object",
+    required: ["customer"],
+    properties: {
+      customer: { $ref: "#/$defs/name", title: "Customer" },
+      size: { enum: ["small", 2] },
+      count: { type: ["integer", "null"], default: 1 },
+      lines: { type: "array", items: { type: "object", properties: { code: { type: "string" }, more: {} } } },
+      marks: { type: "array", items: { type: "number" }, description: "Marks." },
+      any: { oneOf: [{ type: "string" }, { type: "object" }] },
+    },
+    $defs: { name: { $ref: "#/$defs/text" }, text: { type: "string", maxLength: 40 } },
+  };
+  const form = formOf(schema);
+  expect(form).toMatchObject({
+    required: ["customer"],
+    properties: {
+      customer: { type: "string", title: "Customer", maxLength: 40 },
+      size: { enum: ["small", 2] },
+      count: { type: "integer", default: 1 },
+      lines: { type: "array", items: { properties: { code: { type: "string" }, more: { loose: true } } } },
+      marks: { loose: true, description: "Marks. A list, as JSON." },
+      any: { loose: true },
+    },
+  });
+  const input = { customer: "42", lines: [{ code: "1", more: [1] }], marks: [1], any: { a: "1" }, extra: true };
+  if (form === null) throw new Error("no form");
+  expect(toForm(form, input)).toMatchObject({ customer: "42", lines: [{ code: "1", more: "[1]" }], marks: "[1]", any: '{"a":"1"}' });
+  expect(fromForm(form, toForm(form, input))).toEqual(input);
+  for (const none of [{}, { type: "array" }, { type: "object" }, { $ref: "#" }, null]) expect(formOf(none)).toBeNull();
 });

@@ -1,5 +1,5 @@
-// What a definition reads of the input that an execution is started with: the fields of a form. It is read off the references, so it
-// is a proposal; the input itself may be anything.
+// The fields of a form for the input that an execution is started with: those of the workflow's schema, or else what the definition
+// refers to, which is a proposal.
 
 import type { Schema } from "../components/SchemaForm";
 
@@ -137,21 +137,72 @@ function schemaOf(known: Known): Schema {
   if (known.kind === "number" || known.kind === "boolean") return { type: known.kind };
   if (known.kind === "text") return { type: "string" };
   // Anything: as a text, or as JSON.
-  return { type: "string", description: known.kind === "array" ? "A list, as JSON." : "A text, or JSON: 42, true, [1, 2]." };
+  return loose(known.kind === "array" ? LIST : ANY);
 }
 
-/** Is it a field for anything, so that what is written in it may be JSON? */
-const isLoose = (schema: Schema): boolean => schema.type === "string" && schema.description !== undefined;
+const LIST = "A list, as JSON.";
+const ANY = "A text, or JSON: 42, true, [1, 2].";
+const loose = (description: string): Schema => ({ type: "string", description, loose: true });
+const SIMPLE = ["string", "integer", "number", "boolean"];
+/** Fields inside of fields. */
+const DEEPEST = 8;
+
+/** The fields of a form for a JSON Schema; null where it names none. What a form can't show becomes a field for JSON. */
+export function formOf(schema: unknown): Schema | null {
+  const form = partOf(schema, schema, 0);
+  return form.type === "object" && Object.keys(form.properties ?? {}).length > 0 ? form : null;
+}
+
+function partOf(given: unknown, root: unknown, depth: number): Schema {
+  const own = asObject(given) ?? {};
+  const target = typeof own.$ref === "string" ? asObject(at(root, own.$ref)) : null;
+  const part: Values = { ...target, ...own };
+  if (typeof part.$ref === "string" && target !== null && "$ref" in target && depth < DEEPEST) {
+    return partOf({ ...part, $ref: target.$ref }, root, depth + 1);
+  }
+  const kinds = (Array.isArray(part.type) ? part.type : [part.type]).filter((kind) => kind !== "null");
+  const kind: unknown = kinds.length === 1 ? kinds[0] : undefined;
+  const text = (name: string) => (typeof part[name] === "string" ? { [name]: part[name] } : {});
+  const words = { ...text("title"), ...text("description"), ...("default" in part ? { default: part.default } : {}), ...(Array.isArray(part.examples) ? { examples: part.examples } : {}) };
+  const choices = Array.isArray(part.enum) ? (part.enum as unknown[]) : "const" in part ? [part.const] : undefined;
+  if (choices !== undefined) return { type: "string", ...words, enum: choices };
+  const properties = asObject(part.properties);
+  if ((kind === "object" || (kind === undefined && kinds.length < 2)) && properties !== null && depth < DEEPEST) {
+    const fields = Object.entries(properties).map(([name, one]) => [name, partOf(one, root, depth + 1)] as const);
+    const required = Array.isArray(part.required) ? { required: part.required.map(String) } : {};
+    return { type: "object", ...words, properties: Object.fromEntries(fields), ...required };
+  }
+  if (typeof kind === "string" && SIMPLE.includes(kind)) {
+    const length = typeof part.maxLength === "number" ? { maxLength: part.maxLength } : {};
+    return { type: kind as Schema["type"], ...words, ...length };
+  }
+  const described = (hint: string): Schema => ({ ...words, ...loose(typeof part.description === "string" ? `${part.description} ${hint}` : hint), default: undefined });
+  if (kind !== "array") return described(ANY);
+  const items = partOf(part.items, root, depth + 1);
+  // A line of a list is a text or an object; lists of other things are written as JSON.
+  if (items.loose === true || (items.type !== "object" && (items.type !== "string" || items.enum !== undefined))) return described(LIST);
+  const count = (name: "minItems" | "maxItems") => (typeof part[name] === "number" ? { [name]: part[name] } : {});
+  return { type: "array", ...words, items, ...count("minItems"), ...count("maxItems") };
+}
+
+/** What a reference within a schema leads to. */
+function at(root: unknown, reference: string): unknown {
+  if (!reference.startsWith("#")) return undefined;
+  const names = reference.slice(1).split("/").slice(1).map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return names.reduce<unknown>((value, name) => (Array.isArray(value) ? (value as unknown[])[Number(name)] : asObject(value)?.[name]), root);
+}
 
 /** What a form's fields mean: texts of fields for anything are JSON where they can be. */
 export function fromForm(schema: Schema, value: unknown): unknown {
-  if (typeof value === "string" && isLoose(schema)) {
+  if (typeof value === "string" && schema.loose === true) {
     try {
       return JSON.parse(value) as unknown;
     } catch {
       return value;
     }
   }
+  const { items } = schema;
+  if (Array.isArray(value) && items !== undefined) return value.map((one) => fromForm(items, one));
   const object = asObject(value);
   if (object === null) return value;
   return Object.fromEntries(Object.entries(object).map(([name, one]) => [name, schema.properties?.[name] === undefined ? one : fromForm(schema.properties[name], one)]));
@@ -159,10 +210,12 @@ export function fromForm(schema: Schema, value: unknown): unknown {
 
 /** The fields of a form for a value, so that reading them gives the value again. */
 export function toForm(schema: Schema, value: unknown): unknown {
-  if (isLoose(schema) && value !== undefined) {
+  if (schema.loose === true && value !== undefined) {
     const says = (text: string): boolean => JSON.stringify(fromForm(schema, text)) === JSON.stringify(value);
     return typeof value === "string" && says(value) ? value : JSON.stringify(value);
   }
+  const { items } = schema;
+  if (Array.isArray(value) && items !== undefined) return value.map((one) => toForm(items, one));
   const object = asObject(value);
   if (object === null) return value;
   return Object.fromEntries(Object.entries(object).map(([name, one]) => [name, schema.properties?.[name] === undefined ? one : toForm(schema.properties[name], one)]));

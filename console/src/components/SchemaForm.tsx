@@ -1,4 +1,4 @@
-// A form from a JSON schema: the subset that project templates use for their parameters.
+// A form from a JSON schema: the subset that project templates use for their parameters, and the input of workflows.
 
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
@@ -23,6 +23,8 @@ export interface Schema {
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
+  /** A field for any value: what is written in it may be JSON. */
+  loose?: boolean;
 }
 
 export interface SchemaFormProps {

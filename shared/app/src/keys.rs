@@ -538,6 +538,12 @@ pub fn owner_reports(owner: &str) -> String {
     format!("OWNER#{}#REPORT", escaped(owner))
 }
 
+/// The index partition of the calls of models that an owner made by themselves, by the time of their answers.
+#[must_use]
+pub fn owner_model_calls(owner: &str) -> String {
+    format!("OWNER#{}#CALL", escaped(owner))
+}
+
 /// A table that is synchronised from elsewhere: which version is used, and those before.
 #[must_use]
 pub fn synced(table: &str) -> RecordKey {

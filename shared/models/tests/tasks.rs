@@ -253,7 +253,7 @@ async fn a_question_of_one_s_own_is_paid_once() {
     let call: SingleCall = serde_json::from_value(json!({ "prompt": "2+2?" })).unwrap();
     let question = call.check(&world.models).unwrap();
     for _ in 0..2 {
-        let scope = Scope::Single(AiTaskId::derived("key"));
+        let scope = Scope::Single { id: AiTaskId::derived("key"), owner: "local".to_owned() };
         let time = Duration::from_secs(20);
         let answer = ask(&world.ports, &world.models, scope, "invoke", time, &question).await.unwrap();
         assert_eq!(answer.result, "4");

@@ -38,7 +38,7 @@ trait Calls<P>: Send + Sync {
     fn invoke<'a>(
         &'a self,
         ports: &'a P,
-        id: AiTaskId,
+        scope: Scope,
         call: &'a SingleCall,
     ) -> Answer<'a, Result<SingleAnswer, Problem>>;
 
@@ -61,12 +61,11 @@ impl<P: Ports, M: ModelCaller + CallbackSender> Calls<P> for Service<M> {
     fn invoke<'a>(
         &'a self,
         ports: &'a P,
-        id: AiTaskId,
+        scope: Scope,
         call: &'a SingleCall,
     ) -> Answer<'a, Result<SingleAnswer, Problem>> {
         Box::pin(async move {
             let question = call.check(&self.models).map_err(Problem::invalid)?;
-            let scope = Scope::Single(id);
             models::ask(ports, &self.models, scope, "invoke", self.patience, &question).await.map_err(Problem::from)
         })
     }
@@ -210,7 +209,8 @@ pub(crate) async fn invoke_model<P: Ports>(
         Some(key) => AiTaskId::derived(&format!("invoke#{}#{key}", keys::escaped(&caller.owner))),
         None => AiTaskId::new(&app.ports),
     };
-    let answer = ai.0.invoke(&app.ports, id, &call).await?;
+    let scope = Scope::Single { id, owner: caller.workflow_owner() };
+    let answer = ai.0.invoke(&app.ports, scope, &call).await?;
     Ok(views::json(StatusCode::OK, AiAnswerView::from(answer)))
 }
 

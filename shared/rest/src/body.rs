@@ -251,6 +251,13 @@ impl Fields {
         self.problems.push(FieldProblem::new(pointer(&self.base, name), message));
     }
 
+    /// Problems of what is inside of a member, whose places begin there.
+    pub(crate) fn problems_of(&mut self, name: &str, problems: Vec<FieldProblem>) {
+        let base = pointer(&self.base, name);
+        let told = problems.into_iter().map(|one| FieldProblem { field: format!("{base}{}", one.field), ..one });
+        self.problems.extend(told);
+    }
+
     /// A text or null: `Some(None)` for null.
     pub(crate) fn nullable_text(&mut self, name: &'static str) -> Option<Option<String>> {
         match self.take_nullable(name)? {

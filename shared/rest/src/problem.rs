@@ -119,6 +119,12 @@ impl Problem {
         Error::Invalid(errors).into()
     }
 
+    /// An input that does not fit its workflow's schema, which is the member `base` of the body.
+    pub(crate) fn input_mismatch(base: &str, problems: Vec<FieldProblem>) -> Self {
+        let told = problems.into_iter().map(|one| FieldProblem { field: format!("{base}{}", one.field), ..one });
+        Self::invalid(told.collect())
+    }
+
     pub(crate) fn no_route(path: &str) -> Self {
         let path: String = path.chars().take(200).collect();
         Self::new(
@@ -343,11 +349,13 @@ impl From<WorkflowError> for Problem {
                 let wanted = "must be 1 to 80 characters, no white space and none of <>{}[]?*\"#%\\^|~`$&,;:/";
                 Self::invalid(vec![FieldProblem::new("/name", wanted)])
             }
+            Refused::InputMismatch(problems) => Self::input_mismatch("/input", problems),
             Refused::InvalidInput(_) => Self::invalid(vec![FieldProblem::new("/input", text)]),
             Refused::TooManyTags { .. } => Self::invalid(vec![FieldProblem::new("/tags", text)]),
-            Refused::NothingToChange => {
-                Self::invalid(vec![FieldProblem::new("", "name what is to change: definition, role_arn or publish")])
-            }
+            Refused::NothingToChange => Self::invalid(vec![FieldProblem::new(
+                "",
+                "name what is to change: definition, input_schema, role_arn or publish",
+            )]),
             Refused::InvalidToken(_) => Error::from(StoreError::InvalidCursor).into(),
             Refused::DoesNotExist(arn) => Error::NotFound { kind: "workflow", id: id(arn) }.into(),
             Refused::ExecutionDoesNotExist(arn) => Error::NotFound { kind: "execution", id: id(arn) }.into(),

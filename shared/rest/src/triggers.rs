@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use millrace_app::ports::Ports;
 use millrace_app::triggers::{self, Trigger};
+use millrace_app::workflows::WorkflowError;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -78,7 +79,11 @@ pub(crate) async fn trigger_workflow<P: Ports>(
     };
     fields.finish()?;
     let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
-    let started = triggers::trigger_workflow(&app.ports, &owner, &place, &app.config.builtins, trigger, None).await?;
+    let started = triggers::trigger_workflow(&app.ports, &owner, &place, &app.config.builtins, trigger, None);
+    let started = started.await.map_err(|error| match error {
+        WorkflowError::InputMismatch(problems) => Problem::input_mismatch("/input_data", problems),
+        other => other.into(),
+    })?;
     let location = app.config.link(&format!("/api/executions/{}", started.id));
     let body = TriggeredView { execution_id: started.id.into(), execution_arn: started.arn, name: started.name };
     let mut response = views::with_location(views::json(StatusCode::ACCEPTED, body), &location);

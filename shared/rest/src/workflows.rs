@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use millrace_app::executions::load_definition;
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
-    self, Configuration, CreateWorkflow, Listed, Resolved, StateMachineArn, Tag, UpdateWorkflow, Workflow, WorkflowType,
+    self, Configuration, CreateWorkflow, InputSchema, Listed, Resolved, StateMachineArn, Tag, UpdateWorkflow, Workflow,
+    WorkflowType,
 };
 use millrace_asl::export::{self, Graph, Statuses};
 use millrace_asl::validation::{self, Options};
@@ -41,6 +42,10 @@ pub(crate) struct CreateBody {
     #[serde(rename = "type")]
     #[schema(default = "STANDARD")]
     kind: Option<String>,
+    /// What the input of its executions must fit: JSON Schema 2020-12, at most 32 KiB. References lead into the schema
+    /// itself and in no circle. Without it any input does.
+    #[schema(value_type = Option<Object>)]
+    input_schema: Option<Value>,
     /// The role that service integrations act as.
     role_arn: Option<String>,
     /// Is it to be published as version 1?
@@ -62,6 +67,9 @@ pub(crate) struct UpdateBody {
     /// In the Amazon States Language: an object, or a string with JSON or YAML.
     #[schema(value_type = Value, required = false)]
     definition: Value,
+    /// What the input of executions must fit, as for a new workflow; null takes the schema away.
+    #[schema(value_type = Option<Object>)]
+    input_schema: Option<Value>,
     /// The role that service integrations act as.
     role_arn: Option<String>,
     /// Is what comes out to be published as the next version?
@@ -84,6 +92,23 @@ pub(crate) struct ValidateBody {
     #[serde(rename = "type")]
     #[schema(default = "STANDARD")]
     kind: Option<String>,
+    /// A schema for the input of executions; what is found in it is told with pointers below `/input_schema`.
+    #[schema(value_type = Option<Object>)]
+    input_schema: Option<Value>,
+}
+
+/// `input_schema`: `Some(None)` for null. What is wrong with it is told of `fields`.
+fn input_schema(fields: &mut Fields) -> Option<Option<InputSchema>> {
+    match fields.any("input_schema")? {
+        Value::Null => Some(None),
+        schema => match InputSchema::parse(&schema) {
+            Ok(schema) => Some(Some(schema)),
+            Err(problems) => {
+                fields.problems_of("input_schema", problems);
+                None
+            }
+        },
+    }
 }
 
 fn kind(fields: &mut Fields) -> WorkflowType {
@@ -140,9 +165,9 @@ async fn answer<P: Ports>(
     stored: u64,
 ) -> Result<Response, Problem> {
     let definition = workflows::definition_text(&app.ports, resolved.revision()).await?;
-    let role_arn = resolved.revision().configuration.role_arn.clone();
+    let configuration = resolved.revision().configuration.clone();
     let Resolved { workflow, version } = resolved;
-    let view = WorkflowView::of(workflow, version.map(|version| version.number), role_arn, definition);
+    let view = WorkflowView::of(workflow, version.map(|version| version.number), configuration, definition);
     let mut response = views::json(status, view);
     response.headers_mut().extend(views::etag(stored));
     Ok(response)
@@ -171,6 +196,7 @@ pub(crate) async fn create_workflow<P: Ports>(
     let kind = kind(&mut fields);
     let role_arn = role_arn(&mut fields)
         .unwrap_or_else(|| format!("arn:{}:iam::{}:role/millrace", place.partition, place.account));
+    let input_schema = input_schema(&mut fields).flatten();
     let publish = fields.boolean("publish").unwrap_or(true);
     let version_description = description(&mut fields);
     let tags: BTreeMap<String, String> = fields.texts("tags").unwrap_or_default();
@@ -181,7 +207,7 @@ pub(crate) async fn create_workflow<P: Ports>(
         name,
         definition,
         kind,
-        configuration: Configuration { role_arn, ..Configuration::default() },
+        configuration: Configuration { role_arn, input_schema, ..Configuration::default() },
         publish,
         version_description,
         tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect(),
@@ -275,6 +301,7 @@ pub(crate) async fn update_workflow<P: Ports>(
     let update = UpdateWorkflow {
         definition: fields.definition("definition"),
         role_arn: role_arn(&mut fields),
+        input_schema: input_schema(&mut fields),
         publish: fields.boolean("publish").unwrap_or(true),
         version_description: description(&mut fields),
         ..UpdateWorkflow::default()
@@ -334,9 +361,14 @@ pub(crate) async fn validate_workflow<P: Ports>(
         WorkflowType::Standard => validation::WorkflowType::Standard,
         WorkflowType::Express => validation::WorkflowType::Express,
     };
+    let schema = match fields.any("input_schema") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(schema) => InputSchema::parse(&schema).err().unwrap_or_default(),
+    };
     fields.finish()?;
     let options = Options { severity: millrace_asl::definition::Severity::Warning, ..Options::for_type(kind) };
-    Ok(views::json(StatusCode::OK, ValidationView::from(validation::validate(&definition, &options))))
+    let found = ValidationView::from(validation::validate(&definition, &options)).with_schema(schema);
+    Ok(views::json(StatusCode::OK, found))
 }
 
 /// Draw a workflow

@@ -141,8 +141,12 @@ async fn a_redrive_goes_on_in_the_failed_state() {
         let at = format!("seed {seed}");
         let id = start(&world.ports, &definition, &json!({ "fail": "Test.Broken" })).await;
         assert_eq!(world.end(&id).await, ExecutionStatus::Failed, "{at}");
-        let redrive =
-            RedriveExecution { input: Some(json!({ "x": 2 })), definition: None, token: Some("t".to_owned()) };
+        let redrive = RedriveExecution {
+            input: Some(json!({ "x": 2 })),
+            definition: None,
+            input_schema: None,
+            token: Some("t".to_owned()),
+        };
         while let Err(refused) = redrive_execution(&world.ports, &id, redrive.clone()).await {
             let RedriveError::App(error) = refused else { unreachable!("{at}: {refused:?}") };
             assert!(error.is_retryable(), "{at}: {error:?}");
@@ -164,6 +168,7 @@ fn fork(source: &ExecutionId, sequence: u64, name: &str, input: Option<Value>) -
         name: name.to_owned(),
         definition: None,
         input,
+        input_schema: None,
         workflow: Some(run(name)),
     }
 }

@@ -406,7 +406,7 @@ async fn stops_pauses_and_redrives_keep_the_count() {
                     let _ = pause_execution(&world.ports, &one).await;
                 }
                 _ => {
-                    let redrive = RedriveExecution { input: Some(json!({})), definition: None, token: None };
+                    let redrive = RedriveExecution { input: Some(json!({})), ..RedriveExecution::default() };
                     match redrive_execution(&world.ports, &one, redrive).await {
                         Ok(_) | Err(RedriveError::NotRedrivable(_)) => {}
                         Err(RedriveError::App(error)) => assert!(error.is_retryable(), "{error:?}"),
@@ -540,6 +540,7 @@ async fn a_fork_needs_room_at_once() {
         name: "fork".to_owned(),
         definition: None,
         input: None,
+        input_schema: None,
         workflow: Some(rough::run("fork")),
     };
     let refused = fork_execution(&world.ports, fork.clone()).await;

@@ -257,7 +257,7 @@ async fn a_budget_stops_the_call_that_could_break_it_and_raising_it_goes_on() {
     // A call's own budget, where no project is.
     let own = Caller {
         budget: Budget { usd: Some(0.5), ..Budget::default() },
-        ..caller(Scope::Single(AiTaskId::derived("x")))
+        ..caller(Scope::Single { id: AiTaskId::derived("x"), owner: "local".to_owned() })
     };
     let error = complete(&ports, &Scripted::default(), &own, &one).await.unwrap_err();
     assert!(error.to_string().contains("own budget"), "{error}");

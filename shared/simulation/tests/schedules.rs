@@ -9,7 +9,9 @@ use millrace_app::executions::{Patience, Search, search_executions, sweep};
 use millrace_app::ports::{Clock, Delivery, MessageQueues, Ports, Queue};
 use millrace_app::schedules::{CatchUp, NewSchedule, Overlap, Schedule, Target, Timing, create_schedule, get_schedule};
 use millrace_app::workers::{NoTasks, handle};
-use millrace_app::workflows::{Configuration, CreateWorkflow, Place, WorkflowType, create_workflow};
+use millrace_app::workflows::{
+    Configuration, CreateWorkflow, InputSchema, Place, UpdateWorkflow, WorkflowType, create_workflow, update_workflow,
+};
 use millrace_simulation::MemoryPorts;
 
 const OWNER: &str = "local";
@@ -189,4 +191,19 @@ async fn whoever_dies_between_the_write_and_the_timer_is_made_up_for() {
     ports.queues().delete(Queue::Scheduler, &look.receipt).await.unwrap();
     assert!(timers(&ports).await >= 1, "no timer is set");
     to_the_end(&ports).await;
+}
+
+#[tokio::test]
+async fn a_turn_whose_input_does_not_fit_fails_and_says_why() {
+    let ports = world().await;
+    let arn = schedule(&ports).await.target.workflow_arn;
+    let schema = InputSchema::parse(&serde_json::json!({ "required": ["day"] })).unwrap();
+    let update = UpdateWorkflow { input_schema: Some(Some(schema)), publish: true, ..UpdateWorkflow::default() };
+    update_workflow(&ports, &arn, update).await.unwrap();
+    ports.pass(MINUTE);
+    work(&ports).await;
+    let found = schedule(&ports).await;
+    assert_eq!((found.counts.failed, started(&ports).await), (1, 0));
+    let reason = found.runs[0].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("/day is missing"), "{reason}");
 }

@@ -17,7 +17,9 @@ use millrace_app::webhooks::{
     SignatureError, create_rule, list_events, receive, replay_event,
 };
 use millrace_app::workers::{NoTasks, handle};
-use millrace_app::workflows::{Configuration, CreateWorkflow, Place, WorkflowError, WorkflowType, create_workflow};
+use millrace_app::workflows::{
+    Configuration, CreateWorkflow, InputSchema, Place, WorkflowError, WorkflowType, create_workflow,
+};
 use millrace_simulation::{Call, Fate, MemoryPorts, Watched, Watcher};
 use serde_json::{Value, json};
 
@@ -29,12 +31,16 @@ fn place() -> Place {
 }
 
 async fn workflow(ports: &MemoryPorts, name: &str) {
+    workflow_for(ports, name, None).await;
+}
+
+async fn workflow_for(ports: &MemoryPorts, name: &str, input_schema: Option<InputSchema>) {
     let definition = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
     let create = CreateWorkflow {
         name: name.into(),
         definition: definition.into(),
         kind: WorkflowType::Standard,
-        configuration: Configuration::default(),
+        configuration: Configuration { input_schema, ..Configuration::default() },
         publish: false,
         version_description: None,
         tags: Vec::new(),
@@ -138,6 +144,33 @@ async fn a_delivery_starts_what_it_fits_once() {
     send(&ports, &receiver, "d2").await.unwrap();
     work(&ports).await;
     assert_eq!(executions(&ports).await, 2, "another delivery of the same body is another event");
+}
+
+#[tokio::test]
+async fn an_event_whose_input_does_not_fit_says_why() {
+    let (ports, receiver) = world().await;
+    let schema = InputSchema::parse(&json!({ "properties": { "paid": { "type": "string" } } })).unwrap();
+    workflow_for(&ports, "strict", Some(schema)).await;
+    create_rule(&ports, OWNER, &place(), rule(json!({ "source": ["payments"] }), "strict")).await.unwrap();
+    send(&ports, &receiver, "d1").await.unwrap();
+    work(&ports).await;
+    let page = list_events(&ports, OWNER, &EventFilter::default(), 10, None).await.unwrap();
+    let told = page.items[0].runs.iter().find_map(|run| match &run.outcome {
+        RuleOutcome::Failed { error } => Some(error.clone()),
+        RuleOutcome::Started { .. } => None,
+    });
+    assert_eq!(told.as_deref(), Some("Invalid State Machine Execution Input: '/paid is a number; give a string'"));
+    assert_eq!(executions(&ports).await, 1, "the other rule's workflow takes it");
+
+    let trigger = Trigger {
+        definition_id: "strict".to_owned(),
+        input_data: json!({ "paid": 1 }),
+        name: None,
+        initiated_by: None,
+    };
+    let refused = trigger_workflow(&ports, OWNER, &place(), &BuiltinIds::default(), trigger, Some("e1")).await;
+    assert!(matches!(refused, Err(WorkflowError::InputMismatch(_))), "{refused:?}");
+    assert_eq!(executions(&ports).await, 1);
 }
 
 #[tokio::test]

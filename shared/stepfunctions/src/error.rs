@@ -102,7 +102,7 @@ impl From<WorkflowError> for ApiError {
             WorkflowError::Conflict(_) => "ConflictException",
             WorkflowError::NotFound { .. } => "ResourceNotFound",
             WorkflowError::InvalidToken(_) => "InvalidToken",
-            WorkflowError::InvalidInput(_) => "InvalidExecutionInput",
+            WorkflowError::InvalidInput(_) | WorkflowError::InputMismatch(_) => "InvalidExecutionInput",
             WorkflowError::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             WorkflowError::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
             WorkflowError::NotRedrivable(_) => "ExecutionNotRedrivable",

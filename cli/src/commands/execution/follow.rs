@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::route;
-use crate::client::{Api, Call, is_local};
+use crate::client::{Api, Call, Changes, Heard, is_local};
 use crate::commands::{Session, patiently, when_interrupted};
 use crate::exit::{EndedError, Ending};
 use crate::output::{Progress, clean, compact, count, items, text, time};
@@ -16,6 +16,8 @@ const LONGEST_WAIT: u64 = 20;
 /// How often a server on this machine is asked; another one less often while nothing happens.
 const OFTEN: Duration = Duration::from_millis(150);
 const SELDOM: Duration = Duration::from_secs(2);
+/// How often it is asked where it tells of changes by itself, and how often it is tried to have it do so.
+const BY_ITSELF: Duration = Duration::from_secs(20);
 
 /// How an execution is followed.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,7 @@ pub(crate) fn follow(session: &Session, api: &Api, id: &str, how: &Following) ->
     }
     let often = if is_local(&api.target().base) { OFTEN } else { OFTEN * 4 };
     let mut pause = often;
+    let mut live = Live::default();
     loop {
         // The execution first: what ended it is among the events that are read afterwards.
         let say = |line: &str| progress.say(line);
@@ -128,8 +131,28 @@ pub(crate) fn follow(session: &Session, api: &Api, id: &str, how: &Following) ->
         }
         progress.status(&standing(&view));
         pause = if came { often } else { (pause * 2).min(SELDOM) };
-        let left = how.timeout.map_or(pause, |timeout| timeout.saturating_sub(began.elapsed()));
-        std::thread::sleep(pause.min(left));
+        let left = how.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(began.elapsed()));
+        live.pause(api, text(&view, "/id"), pause, left);
+    }
+}
+
+/// Waits between looks: until the server tells of a change where it does, else for a while.
+#[derive(Debug, Default)]
+struct Live {
+    changes: Option<Changes>,
+    tried: Option<Instant>,
+}
+
+impl Live {
+    fn pause(&mut self, api: &Api, id: &str, pause: Duration, left: Duration) {
+        if self.changes.is_none() && self.tried.is_none_or(|tried| tried.elapsed() > BY_ITSELF) {
+            self.changes = Changes::of(api.target(), &format!("execution/{id}"));
+            self.tried = Some(Instant::now());
+        }
+        let Some(changes) = &mut self.changes else { return std::thread::sleep(pause.min(left)) };
+        if changes.wait(BY_ITSELF.min(left)) == Heard::Gone {
+            self.changes = None;
+        }
     }
 }
 

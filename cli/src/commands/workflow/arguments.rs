@@ -18,12 +18,14 @@ pub(crate) enum Action {
     #[command(after_help = "\
 Examples:
   millrace workflow create orders orders.asl.yaml --tag team=shop
+  millrace workflow create orders orders.asl.yaml --input-schema order.schema.json
   cat orders.json | millrace workflow create orders -")]
     Create(Create),
     /// Change a workflow: its next version.
     #[command(after_help = "\
 Examples:
   millrace workflow update orders orders.asl.yaml --description 'retries longer'
+  millrace workflow update orders --input-schema order.schema.yaml
   millrace workflow update orders orders.asl.yaml --no-publish")]
     Update(Update),
     /// List the workflows, newest first.
@@ -66,6 +68,9 @@ Examples:
         /// What it is for.
         #[arg(long = "type", value_enum, default_value_t = Kind::Standard)]
         kind: Kind,
+        /// A schema for the input, to be checked with it: a file with JSON or YAML.
+        #[arg(long, value_name = "FILE")]
+        input_schema: Option<String>,
     },
     /// Show what differs between two versions, or between a workflow and a file.
     #[command(after_help = "\
@@ -120,6 +125,9 @@ pub(crate) struct Create {
     /// Its type.
     #[arg(long = "type", value_enum, default_value_t = Kind::Standard)]
     pub(super) kind: Kind,
+    /// What the input of executions must fit: a file with a JSON Schema in JSON or YAML.
+    #[arg(long, value_name = "FILE")]
+    pub(super) input_schema: Option<String>,
     /// A tag. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) tag: Vec<(String, String)>,
@@ -134,6 +142,12 @@ pub(crate) struct Update {
     pub(super) id: String,
     /// The definition: a file with JSON or YAML, or - for standard input. Without it, it stays.
     pub(super) file: Option<String>,
+    /// What the input of executions must fit: a file with a JSON Schema in JSON or YAML. Without it, that stays.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_input_schema")]
+    pub(super) input_schema: Option<String>,
+    /// Take any input from now on.
+    #[arg(long)]
+    pub(super) no_input_schema: bool,
     /// Change only the version with this ETag; without it, the one that is read just before.
     #[arg(long, value_name = "ETAG")]
     pub(super) if_match: Option<String>,

@@ -68,9 +68,12 @@ pub(crate) fn run(action: Action, session: &Session) -> anyhow::Result<()> {
             list(session, &session.api()?, &Call::get(route(&id, &["versions"])), &paging, VERSIONS)
         }
         Action::Alias(action) => alias::run(action, session),
-        Action::Validate { file, kind } => {
+        Action::Validate { file, kind, input_schema } => {
             let definition = input::file(&file)?;
-            let body = json!({ "definition": definition, "type": kind.name() });
+            let mut body = json!({ "definition": definition, "type": kind.name() });
+            if let (Some(body), Some(schema)) = (body.as_object_mut(), &input_schema) {
+                body.insert("input_schema".to_owned(), input::document(schema)?);
+            }
             let answer = session.api()?.json(Call::post("/api/workflows/validate".to_owned(), body))?;
             validated(session, &file, &definition, &answer)
         }
@@ -105,6 +108,9 @@ fn create(options: &Create, session: &Session) -> anyhow::Result<()> {
         body.insert("tags".to_owned(), Value::Object(tags.collect()));
     }
     options.publishing.put(&mut body);
+    if let Some(file) = &options.input_schema {
+        body.insert("input_schema".to_owned(), input::document(file)?);
+    }
     body.insert("definition".to_owned(), json!(definition));
     let view = session.api()?.json(Call::post("/api/workflows".to_owned(), Value::Object(body)))?;
     let sentence = format!("{} is made{}.", text(&view, "/name"), version_of(&view));
@@ -122,6 +128,11 @@ fn update(options: &Update, session: &Session) -> anyhow::Result<()> {
     let mut body = Map::new();
     if let Some(file) = &options.file {
         body.insert("definition".to_owned(), json!(input::file(file)?));
+    }
+    if let Some(file) = &options.input_schema {
+        body.insert("input_schema".to_owned(), input::document(file)?);
+    } else if options.no_input_schema {
+        body.insert("input_schema".to_owned(), Value::Null);
     }
     options.publishing.put(&mut body);
     let api = session.api()?;
@@ -155,8 +166,17 @@ fn show(session: &Session, view: &Value) -> anyhow::Result<()> {
         .field("Tags", tags.join(", "))
         .field("Created", time(view, "/created_at"))
         .field("Changed", time(view, "/updated_at"))
+        .field("Input", schema_text(view))
         .field("Definition", text(view, "/definition_text"));
     Ok(session.out.details(&details)?)
+}
+
+/// The schema of a workflow's input on several lines; empty where it has none.
+fn schema_text(view: &Value) -> String {
+    match at(view, "/input_schema") {
+        Value::Null => String::new(),
+        schema => format!("{schema:#}"),
+    }
 }
 
 /// What the server says of a definition, with its places in the file.
@@ -166,7 +186,11 @@ fn validated(session: &Session, file: &str, definition: &str, answer: &Value) ->
     } else {
         let places = validate::Places::of(definition);
         for one in items(answer, "/diagnostics") {
-            let place = validate::place(file, places.find(text(one, "/pointer")));
+            let pointer = text(one, "/pointer");
+            let place = match pointer.strip_prefix("/input_schema") {
+                Some(inside) => format!("the input's schema at {}", if inside.is_empty() { "its top" } else { inside }),
+                None => validate::place(file, places.find(pointer)),
+            };
             let line = format!(
                 "{place}: {}: {} {}",
                 text(one, "/severity").to_lowercase(),

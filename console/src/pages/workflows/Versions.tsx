@@ -16,8 +16,10 @@ const plain = (text: string) => {
   return value === undefined ? text : stringify(value, { lineWidth: 110, aliasDuplicateObjects: false });
 };
 
+const schemaText = (schema: unknown) => (schema === null || schema === undefined ? "" : `${JSON.stringify(schema, null, 2)}\n`);
+
 /** A workflow's versions, and what differs between two of them or the text in the editor. */
-export function Versions({ workflow, current }: { workflow: Schemas["Workflow"]; current: string }) {
+export function Versions({ workflow, current, schema }: { workflow: Schemas["Workflow"]; current: string; schema: string }) {
   const { id } = workflow;
   const versions = useLive(["workflow", id, "versions", workflow.revision], () => data(client.GET("/api/workflows/{id}/versions", { params: { path: { id }, query: { limit: 100 } } })), { active: () => false });
   const [from, setFrom] = useState<string | null>(null);
@@ -35,6 +37,8 @@ export function Versions({ workflow, current }: { workflow: Schemas["Workflow"];
   const options = items.map((one) => ({ value: String(one.version), label: `Version ${one.version}`, description: one.description ?? new Date(one.created_at).toLocaleString() }));
   const later = [{ value: "editor", label: "The editor", description: "" }, ...options];
   const right = to === "editor" ? current : now.data?.definition_text;
+  const oldSchema = schemaText(old.data?.input_schema);
+  const newSchema = to === "editor" ? schema : schemaText(now.data?.input_schema);
   const [newest] = items;
   return (
     <SpaceBetween size="m">
@@ -45,6 +49,12 @@ export function Versions({ workflow, current }: { workflow: Schemas["Workflow"];
       </SpaceBetween>
       {old.error !== null && <ProblemAlert error={old.error} />}
       {old.data === undefined || right === undefined ? <Loading what="definitions" /> : <Diff left={plain(old.data.definition_text)} right={plain(right)} language="yaml" label="Definition" />}
+      {old.data !== undefined && right !== undefined && oldSchema.trim() !== newSchema.trim() && (
+        <SpaceBetween size="xs">
+          <Box variant="h3">Schema of the input</Box>
+          <Diff left={oldSchema} right={newSchema} language="json" label="Schema of the input" />
+        </SpaceBetween>
+      )}
     </SpaceBetween>
   );
 }

@@ -21,9 +21,10 @@ import { useDraft } from "../../components/useDraft";
 import { useUnsaved } from "../../components/useUnsaved";
 import { useAction } from "../../shell/useNotices";
 import { completion, jumpTo, marks } from "./editing";
+import { InputSchema } from "./InputSchema";
 import { StartDialog } from "./StartDialog";
 import { TestState } from "./TestState";
-import { useDefinition, type Definition } from "./useDefinition";
+import { readSchema, useDefinition, type Definition } from "./useDefinition";
 import { Versions } from "./Versions";
 
 const LABEL = "Definition";
@@ -71,8 +72,22 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   const remote = useMemo(() => ({ text: saved === undefined ? FIRST : pretty(saved), revision: workflow?.revision ?? 0 }), [saved, workflow?.revision]);
   const draft = useDraft(`workflow/${workflow?.id ?? "new"}`, remote, { language: "yaml", what: "Revision", leaving: workflow === null && busy });
   const { text, setText, changed } = draft;
+  // The schema of the input is saved with the definition, and written beside it.
+  const savedSchema = schemaText(workflow);
+  const [base, setBase] = useState({ schema: savedSchema, revision: remote.revision });
+  const [schema, setSchema] = useState(savedSchema);
+  const schemaChanged = schema !== base.schema;
+  const takeSchema = () => {
+    setBase({ schema: savedSchema, revision: remote.revision });
+    setSchema(savedSchema);
+  };
+  const schemaContested = remote.revision > base.revision && schemaChanged && savedSchema !== base.schema;
+  if (remote.revision > base.revision && !schemaContested) {
+    setBase({ schema: savedSchema, revision: remote.revision });
+    if (!schemaChanged) setSchema(savedSchema);
+  }
   const [name, setName] = useState("");
-  const nameless = useUnsaved(name !== "" && !changed && !busy);
+  const nameless = useUnsaved((name !== "" || schemaChanged) && !changed && !busy);
   // The YAML from which the JSON in the editor was made: with its comments.
   const [pattern, setPattern] = useState<string | null>(null);
   const [selected, setSelected] = useState<string | null>(null);
@@ -80,7 +95,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   const [dialog, setDialog] = useState<"start" | "delete" | null>(null);
   const format = formatOf(text);
   const type = workflow?.type ?? "STANDARD";
-  const definition = useDefinition(text, type);
+  const definition = useDefinition(text, type, schema);
   const { findings, parsed } = definition;
   const extensions = useMemo(() => [marks(findings), completion(format)], [findings, format]);
   const silent = useMemo(() => format === "json" && pattern !== null && hasComments(pattern), [format, pattern]);
@@ -88,17 +103,18 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   const save = () =>
     run(async () => {
       if (workflow === null) {
-        const made = await data(client.POST("/api/workflows", { body: { name, definition: text, publish: true } }));
+        const made = await data(client.POST("/api/workflows", { body: { name, definition: text, input_schema: readSchema(schema) ?? null, publish: true } }));
         void navigate(`/workflows/${made.id}`);
         return;
       }
       const now = await data(
         client.PUT("/api/workflows/{id}", {
           params: { path: { id: workflow.id }, header: { "If-Match": `"${draft.revision}"` } },
-          body: { definition: text, publish: true },
+          body: { definition: text, input_schema: readSchema(schema) ?? null, publish: true },
         }),
       );
       draft.saved({ text, revision: now.revision });
+      setBase({ schema, revision: now.revision });
       await refresh("workflow", workflow.id);
     }, workflow === null ? "The workflow was created." : "The workflow was saved as a new version.");
 
@@ -124,8 +140,8 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
           <SpaceBetween direction="horizontal" size="xs">
             {workflow !== null && <LinkButton to={`/executions?workflow=${workflow.id}`}>Executions</LinkButton>}
             {workflow !== null && <Button onClick={() => { setDialog("delete"); }}>Delete</Button>}
-            {workflow !== null && <Button disabled={changed} disabledReason="Save first: an execution runs what is saved" onClick={() => { setDialog("start"); }}>Start execution</Button>}
-            <Button variant="primary" loading={busy} disabled={!definition.valid || draft.contested || (workflow === null ? name.trim() === "" : !changed)} onClick={() => void save()}>
+            {workflow !== null && <Button disabled={changed || schemaChanged} disabledReason="Save first: an execution runs what is saved" onClick={() => { setDialog("start"); }}>Start execution</Button>}
+            <Button variant="primary" loading={busy} disabled={!definition.valid || draft.contested || schemaContested || (workflow === null ? name.trim() === "" : !(changed || schemaChanged))} onClick={() => void save()}>
               {workflow === null ? "Create" : "Save"}
             </Button>
           </SpaceBetween>
@@ -181,8 +197,22 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
                   <StateGraph graph={definition.graph} selected={selected} onSelect={choose} height="540px" label="States of the definition" />
                 ),
             },
+            {
+              id: "input",
+              label: "Input",
+              content: (
+                <InputSchema
+                  text={schema}
+                  findings={definition.schemaFindings}
+                  onChange={setSchema}
+                  contested={schemaContested}
+                  onTake={takeSchema}
+                  onKeep={() => { setBase({ schema: savedSchema, revision: remote.revision }); }}
+                />
+              ),
+            },
             { id: "test", label: "Test a state", contentRenderStrategy: "lazy", content: <TestState definition={parsed.value} selected={selected} /> },
-            ...(workflow === null ? [] : [{ id: "versions", label: "Versions", content: <Versions workflow={workflow} current={text} /> }]),
+            ...(workflow === null ? [] : [{ id: "versions", label: "Versions", content: <Versions workflow={workflow} current={text} schema={schema} /> }]),
           ]}
         />
       </div>
@@ -202,6 +232,11 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
       )}
     </SpaceBetween>
   );
+}
+
+/** The schema of a workflow's input as it is edited; empty where there is none. */
+function schemaText(workflow: Schemas["Workflow"] | null): string {
+  return workflow?.input_schema == null ? "" : `${JSON.stringify(workflow.input_schema, null, 2)}\n`;
 }
 
 /** A definition that was stored on one line is easier to read on several. */

@@ -14,6 +14,7 @@ use super::{definitions, history, load};
 use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::ports::{Clock, ExecutionLog, Ports};
+use crate::workflows::{InputSchema, below};
 
 /// What a fork is made of.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct ForkExecution {
     pub definition: Option<DefinitionSource>,
     /// Another input of that state; the recorded one without it.
     pub input: Option<Value>,
+    /// What that must fit where it is the execution's own input: at its first state.
+    pub input_schema: Option<InputSchema>,
     /// The workflow whose execution it is.
     pub workflow: Option<WorkflowRun>,
 }
@@ -69,6 +72,11 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         None => (stood.header.definition.clone(), definitions::load(ports, &stood.header.definition).await?),
     };
     has_state(&stop, &machine)?;
+    if let (Some(schema), Some(input)) = (&fork.input_schema, &fork.input)
+        && begins_with(&machine, &stop.state, &stop.input, &first.input())
+    {
+        check_input(schema, input)?;
+    }
     let now = ports.clock().now();
     let recorded = &stood.snapshot.execution;
     let context = ExecutionContext {
@@ -115,6 +123,17 @@ pub async fn fork_execution<P: Ports>(ports: &P, fork: ForkExecution) -> Result<
         now,
     };
     begin(ports, beginning, decision, None).await
+}
+
+/// Is the input of a state that of its execution: at the first state, as it was first entered?
+pub(super) fn begins_with(machine: &StateMachine, state: &str, input: &Value, execution_input: &Value) -> bool {
+    machine.states(0).is_some_and(|states| states.start_at == state) && input == execution_input
+}
+
+/// A corrected input of an execution must fit the schema that its start had to fit.
+pub(super) fn check_input(schema: &InputSchema, input: &Value) -> Result<(), Error> {
+    let problems = schema.problems(input)?;
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(below("/input", problems))) }
 }
 
 /// A definition that goes on with recorded steps must have the state where they stand.

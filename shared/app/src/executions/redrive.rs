@@ -7,6 +7,7 @@ use millrace_asl::{Moment, Redrive, Rest, Timestamp, UnchangedChildren};
 use serde_json::Value;
 
 use super::advance::{self, After, Thread, seed, with_activities};
+use super::fork::{begins_with, check_input};
 use super::log::LogId;
 use super::record::{self, ExecutionStatus, Versioned};
 use super::{body, close, definitions, load, parts, sweep};
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::ids::ExecutionId;
 use crate::limits;
 use crate::ports::{Clock, Condition, Ports, RecordStore, StoreError, Write};
+use crate::workflows::InputSchema;
 
 /// How long after its end an execution can be redriven: 14 days, as in Step Functions.
 pub const REDRIVABLE_MILLIS: i64 = 14 * 24 * 3600 * 1000;
@@ -27,6 +29,8 @@ pub struct RedriveExecution {
     pub definition: Option<OtherDefinition>,
     /// The state's input in place of the one that it had.
     pub input: Option<Value>,
+    /// What that must fit where it is the execution's own input: at its first state.
+    pub input_schema: Option<InputSchema>,
 }
 
 /// A definition to go on with.
@@ -124,12 +128,18 @@ async fn decide<P: Ports>(
     let moment = Moment { now, seed: seed(ports) };
     let id = &thread.log.execution;
     let execution_input = match (&redrive.definition, record::load(ports, id).await?) {
-        (Some(_), Some(stored)) => {
+        (definition, Some(stored)) if definition.is_some() || redrive.input_schema.is_some() => {
             let first = stored.execution.first_entry;
             Some(body::input_of(body::decode(ports, &first, "an execution's first entry").await?))
         }
         _ => None,
     };
+    if let (Some(schema), Some(input), Some(was), Some(left)) =
+        (&redrive.input_schema, &redrive.input, &execution_input, &thread.snapshot.unfinished)
+        && begins_with(&machine, &left.attempt.state, &left.attempt.input, was)
+    {
+        check_input(schema, input)?;
+    }
     let state = thread.snapshot.unfinished.as_ref().map(|left| left.attempt.state.as_str()).unwrap_or_default();
     let unchanged = match &redrive.definition {
         Some(OtherDefinition { digest, .. }) if *digest != thread.header.definition => {

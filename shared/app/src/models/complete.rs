@@ -27,7 +27,12 @@ pub enum Scope {
     /// An execution that delivers no project.
     Execution(ExecutionId),
     /// A single call.
-    Single(AiTaskId),
+    Single {
+        /// Its id.
+        id: AiTaskId,
+        /// Who asks, and pays for it.
+        owner: String,
+    },
 }
 
 /// Who asks, and within which bounds.

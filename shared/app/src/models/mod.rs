@@ -27,5 +27,5 @@ pub use tasks::{
     MODEL_TASK, OUTCOME_TASK, create_ai_task, do_model_task, do_outcome_task, get_ai_task,
 };
 
-pub(crate) use saved::saved_calls;
+pub(crate) use saved::{saved_calls, single_calls};
 pub(crate) use usage::used;

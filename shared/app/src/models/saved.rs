@@ -10,7 +10,7 @@ use crate::digest::sha256_hex;
 use crate::error::Error;
 use crate::keys;
 use crate::ports::{
-    BlobStore, Clock, Condition, Order, Page, Ports, Query, Record, RecordKey, RecordStore, StoreError, Write,
+    BlobStore, Clock, Condition, Index, Order, Page, Ports, Query, Record, RecordKey, RecordStore, StoreError, Write,
 };
 use crate::projects::rfc3339;
 
@@ -55,7 +55,7 @@ impl Scope {
         match self {
             Self::Project(id) => keys::project_partition(id),
             Self::Execution(id) => keys::execution(id).partition,
-            Self::Single(id) => keys::ai_task(id).partition,
+            Self::Single { id, .. } => keys::ai_task(id).partition,
         }
     }
 
@@ -63,7 +63,7 @@ impl Scope {
     pub(super) fn expires(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Project(_) => None,
-            Self::Execution(_) | Self::Single(_) => Some(now.plus_millis(KEPT_MILLIS)),
+            Self::Execution(_) | Self::Single { .. } => Some(now.plus_millis(KEPT_MILLIS)),
         }
     }
 
@@ -76,9 +76,32 @@ impl Scope {
         match self {
             Self::Project(id) => keys::artifacts::model_answer(id, &digest),
             Self::Execution(id) => keys::payload(&format!("{id}/{digest}")),
-            Self::Single(id) => keys::payload(&format!("{id}/{digest}")),
+            Self::Single { id, .. } => keys::payload(&format!("{id}/{digest}")),
         }
     }
+}
+
+/// An owner's single calls that were answered in a time, the newest first. Calls of projects and executions are found with those.
+///
+/// # Errors
+/// [`Error::Store`]
+pub(crate) async fn single_calls<P: Ports>(
+    ports: &P,
+    owner: &str,
+    before: Timestamp,
+    limit: usize,
+    cursor: Option<String>,
+) -> Result<Page<CallCost>, Error> {
+    let query = Query {
+        index: Some(Index::Owner),
+        partition: keys::owner_model_calls(owner),
+        sort_prefix: String::new(),
+        sort_to: Some(keys::by_time(before, "")),
+        order: Order::Descending,
+        limit,
+        cursor,
+    };
+    costs(ports.records().query(&query).await?)
 }
 
 /// What a saved call used.
@@ -113,7 +136,10 @@ pub(crate) async fn saved_calls<P: Ports>(
         limit,
         cursor,
     };
-    let page = ports.records().query(&query).await?;
+    costs(ports.records().query(&query).await?)
+}
+
+fn costs(page: Page<Record>) -> Result<Page<CallCost>, Error> {
     let read = |record: Record| {
         let Body { call, .. } = Body::deserialize(&record.body).map_err(|error| {
             Error::Store(StoreError::corrupt(format!("{}/{}", record.key.partition, record.key.sort), error))
@@ -166,7 +192,13 @@ pub(super) async fn save<P: Ports>(
         key: scope.call(key),
         version: 0,
         body: serde_json::to_value(&body).map_err(Error::internal)?,
-        listings: Vec::new(),
+        listings: match scope {
+            // No other listing leads to it.
+            Scope::Single { id, owner } => {
+                vec![keys::listing(Index::Owner, keys::owner_model_calls(owner), call.at, &format!("{id}#{key}"))]
+            }
+            Scope::Project(_) | Scope::Execution(_) => Vec::new(),
+        },
         expires_at: scope.expires(ports.clock().now()),
     };
     let (mut conflicts, mut failures) = (0, 0);

@@ -119,6 +119,7 @@ fn existing(workflow: Workflow, create: &CreateWorkflow, definition: &str) -> Re
         && had.logging == wants.logging
         && had.tracing == wants.tracing
         && had.encryption == wants.encryption
+        && had.input_schema == wants.input_schema
         && workflow.published == create.publish
         && workflow.version_description == create.version_description;
     if !same {

@@ -2,7 +2,7 @@
 
 use millrace_asl::validation::{Diagnostic, invalid_definition};
 
-use crate::error::Error;
+use crate::error::{Error, FieldProblem};
 use crate::ports::StoreError;
 
 /// Why a use case refused. The texts are for the caller.
@@ -71,6 +71,9 @@ pub enum WorkflowError {
     /// The input is no JSON.
     #[error("Invalid State Machine Execution Input: '{0}'")]
     InvalidInput(String),
+    /// The input does not fit the workflow's schema: JSON pointers into it, and what would be right.
+    #[error("Invalid State Machine Execution Input: '{}'", in_one_line(.0))]
+    InputMismatch(Vec<FieldProblem>),
     /// There is another execution of that name.
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(String),
@@ -89,4 +92,11 @@ impl From<StoreError> for WorkflowError {
     fn from(error: StoreError) -> Self {
         Self::App(error.into())
     }
+}
+
+/// Problems of an input, the whole of it as `$`.
+fn in_one_line(problems: &[FieldProblem]) -> String {
+    let place = |field: &str| if field.is_empty() { "$".to_owned() } else { field.to_owned() };
+    let told: Vec<String> = problems.iter().map(|one| format!("{} {}", place(&one.field), one.message)).collect();
+    told.join("; ")
 }

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::arn::StateMachineArn;
 use super::error::WorkflowError;
+use super::input_schema::InputSchema;
 use super::limits::check_name;
 use super::model::{Qualifier, WorkflowType};
-use super::resolve::describe_workflow;
+use super::resolve::{describe_workflow, revision_of};
 use super::start::StartedWorkflow;
 use crate::error::{Error, FieldProblem};
 use crate::executions::{DefinitionSource, ForkExecution, Forked, Started, WorkflowRun, fork_execution, load_record};
@@ -49,7 +50,7 @@ pub async fn fork<P: Ports>(
     if of.kind == WorkflowType::Express {
         return Err(WorkflowError::TypeNotSupported);
     }
-    let (definition, revision) = correction(ports, &of, changes.definition).await?;
+    let Corrected { definition, revision, input_schema } = correction(ports, &of, &changes).await?;
     let through = if definition.is_some() { Qualifier::None } else { of.through.clone() };
     let arn = of.execution_arn.rsplit_once(':').map_or(of.execution_arn.as_str(), |(place, _)| place);
     let run = WorkflowRun {
@@ -69,6 +70,7 @@ pub async fn fork<P: Ports>(
         name: name.to_owned(),
         definition,
         input: changes.input,
+        input_schema,
         workflow: Some(run.clone()),
     };
     let name = name.to_owned();
@@ -89,16 +91,30 @@ async fn run_of<P: Ports>(ports: &P, id: &ExecutionId) -> Result<WorkflowRun, Wo
     Ok(*run)
 }
 
-/// Where a correction's definition comes from, and of which revision it is.
-async fn correction<P: Ports>(
-    ports: &P,
-    run: &WorkflowRun,
-    correction: Option<Correction>,
-) -> Result<(Option<DefinitionSource>, Option<String>), WorkflowError> {
-    let number = match correction {
-        None => return Ok((None, None)),
-        Some(Correction::Definition(text)) => return Ok((Some(DefinitionSource::Text(text)), None)),
-        Some(Correction::Version(number)) => number,
+/// What recorded steps go on with.
+struct Corrected {
+    /// Where another definition comes from.
+    definition: Option<DefinitionSource>,
+    /// The key of its revision, where it is one of the workflow.
+    revision: Option<String>,
+    /// What the input of an execution must fit, where an input is given.
+    input_schema: Option<InputSchema>,
+}
+
+async fn correction<P: Ports>(ports: &P, run: &WorkflowRun, changes: &Changes) -> Result<Corrected, WorkflowError> {
+    let number = match &changes.definition {
+        Some(Correction::Version(number)) => *number,
+        other => {
+            let definition = match other {
+                Some(Correction::Definition(text)) => Some(DefinitionSource::Text(text.clone())),
+                _ => None,
+            };
+            let input_schema = match &changes.input {
+                Some(_) => revision_of(ports, run).await?.configuration.input_schema,
+                None => None,
+            };
+            return Ok(Corrected { definition, revision: None, input_schema });
+        }
     };
     let arn = StateMachineArn::parse(&format!("{}:{number}", run.state_machine_arn))?;
     let missing = || {
@@ -110,5 +126,9 @@ async fn correction<P: Ports>(
         other => other,
     })?;
     let revision = resolved.revision();
-    Ok((Some(DefinitionSource::Stored(revision.definition.clone())), Some(revision.key.clone())))
+    Ok(Corrected {
+        definition: Some(DefinitionSource::Stored(revision.definition.clone())),
+        revision: Some(revision.key.clone()),
+        input_schema: revision.configuration.input_schema.clone(),
+    })
 }

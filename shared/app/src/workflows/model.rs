@@ -3,6 +3,7 @@
 use millrace_asl::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::input_schema::InputSchema;
 use crate::ids::WorkflowId;
 
 /// How a workflow's executions run.
@@ -118,6 +119,9 @@ pub struct Configuration {
     /// Which key encrypts.
     #[serde(default)]
     pub encryption: Encryption,
+    /// What the input of an execution must fit; anything without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<InputSchema>,
 }
 
 /// A definition with its configuration. It never changes.

@@ -8,7 +8,7 @@ use super::create::check_definition;
 use super::error::WorkflowError;
 use super::executions::load_execution;
 use super::model::WorkflowType;
-use super::resolve::resolve;
+use super::resolve::{resolve, revision_of};
 use crate::executions::{OtherDefinition, RedriveError, RedriveExecution, redrive_execution};
 use crate::ports::Ports;
 
@@ -39,7 +39,8 @@ pub enum RedriveDefinition {
 ///
 /// # Errors
 /// [`WorkflowError::NotRedrivable`], [`WorkflowError::ExecutionDoesNotExist`], [`WorkflowError::InvalidArn`],
-/// [`WorkflowError::Invalid`] where `definition` belongs to another workflow, [`WorkflowError::InvalidDefinition`].
+/// [`WorkflowError::Invalid`] where `definition` belongs to another workflow, [`WorkflowError::InvalidDefinition`];
+/// [`Error::Invalid`](crate::Error::Invalid) for an input of the first state that does not fit the workflow's schema.
 pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> Result<Timestamp, WorkflowError> {
     let arn = redrive.execution;
     if ExecutionArn::parse_standard(&arn)?.is_of_map_run() {
@@ -48,6 +49,7 @@ pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> 
         ));
     }
     let execution = load_execution(ports, &arn).await?.execution;
+    let mut input_schema = None;
     let definition = match &redrive.definition {
         Some(RedriveDefinition::Text(text)) => {
             let digest = check_definition(ports, text, WorkflowType::Standard).await?;
@@ -59,11 +61,16 @@ pub async fn redrive_workflow<P: Ports>(ports: &P, redrive: RedriveWorkflow) -> 
                 return Err(WorkflowError::Invalid("A redrive stays with its own state machine".to_owned()));
             }
             let (_, revision, _) = resolve(ports, target).await?;
+            input_schema = revision.configuration.input_schema;
             Some(OtherDefinition { digest: revision.definition, revision: Some(revision.key) })
         }
         None => None,
     };
-    let redrive = RedriveExecution { token: redrive.token, definition, input: redrive.input };
+    let stays = definition.as_ref().is_none_or(|other| other.revision.is_none());
+    if let (true, true, Some(run)) = (stays, redrive.input.is_some(), &execution.workflow) {
+        input_schema = revision_of(ports, run).await?.configuration.input_schema;
+    }
+    let redrive = RedriveExecution { token: redrive.token, definition, input: redrive.input, input_schema };
     redrive_execution(ports, &execution.id, redrive).await.map_err(|error| match error {
         RedriveError::NotRedrivable(why) => WorkflowError::NotRedrivable(why),
         RedriveError::App(error) => error.into(),

@@ -10,7 +10,7 @@ use super::model::WorkflowType;
 use super::resolve::resolve;
 use super::store;
 use crate::executions::{
-    Attributes, DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, check_attributes,
+    Attributes, DefinitionSource, ExecutionStatus, StartExecution, Started, WorkflowRun, check_attributes, load_record,
     start_or_find, wait_for,
 };
 use crate::ids::ExecutionId;
@@ -59,7 +59,7 @@ pub struct StartedWorkflow {
 ///
 /// # Errors
 /// [`WorkflowError::InvalidName`], [`WorkflowError::DoesNotExist`], [`WorkflowError::Deleting`],
-/// [`WorkflowError::TypeNotSupported`], [`WorkflowError::ExecutionAlreadyExists`]
+/// [`WorkflowError::TypeNotSupported`], [`WorkflowError::InputMismatch`], [`WorkflowError::ExecutionAlreadyExists`]
 pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result<StartedWorkflow, WorkflowError> {
     if let Some(name) = &start.name {
         check_name(name)?;
@@ -76,6 +76,13 @@ pub async fn start_workflow<P: Ports>(ports: &P, start: StartWorkflow) -> Result
         WorkflowType::Express => format!("{prefix}:express:{}:{name}:{}", workflow.name, store::uuid(ports)),
     };
     let id = ExecutionId::derived(&execution_arn);
+    if let Some(schema) = &revision.configuration.input_schema {
+        let problems = schema.problems(&start.input)?;
+        // One that was started before is answered all the same: the schema may have come after it.
+        if !problems.is_empty() && load_record(ports, &id).await?.is_none() {
+            return Err(WorkflowError::InputMismatch(problems));
+        }
+    }
     let run = WorkflowRun {
         execution_arn,
         state_machine_arn: workflow.arn,

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::create::check_definition;
 use super::error::WorkflowError;
+use super::input_schema::InputSchema;
 use super::limits::check_logging;
 use super::model::{Encryption, Logging, Revision, Version};
 use super::{store, versions};
@@ -24,6 +25,8 @@ pub struct UpdateWorkflow {
     pub tracing: Option<bool>,
     /// Which key encrypts.
     pub encryption: Option<Encryption>,
+    /// What the input of executions must fit; `Some(None)`: anything.
+    pub input_schema: Option<Option<InputSchema>>,
     /// Publish what comes out as a version?
     pub publish: bool,
     /// What that version is described as.
@@ -62,12 +65,22 @@ pub async fn update_workflow_at<P: Ports>(
 ) -> Result<Updated, WorkflowError> {
     let stored = store::load_active(ports, arn).await?;
     store::check_version(stored.version, expected)?;
-    let UpdateWorkflow { definition, role_arn, logging, tracing, encryption, publish, version_description } = update;
+    let UpdateWorkflow {
+        definition,
+        role_arn,
+        logging,
+        tracing,
+        encryption,
+        input_schema,
+        publish,
+        version_description,
+    } = update;
     let changes_nothing = definition.is_none()
         && role_arn.is_none()
         && logging.is_none()
         && tracing.is_none()
         && encryption.is_none()
+        && input_schema.is_none()
         && !publish;
     if changes_nothing {
         return Err(WorkflowError::NothingToChange);
@@ -100,6 +113,7 @@ pub async fn update_workflow_at<P: Ports>(
         set.logging = logging.clone().unwrap_or_else(|| set.logging.clone());
         set.tracing = tracing.unwrap_or(set.tracing);
         set.encryption = encryption.clone().unwrap_or_else(|| set.encryption.clone());
+        set.input_schema = input_schema.clone().unwrap_or_else(|| set.input_schema.clone());
         let is_new = revision != workflow.revision;
         let mut writes = Vec::new();
         if is_new {

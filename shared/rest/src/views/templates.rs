@@ -40,7 +40,7 @@ pub(crate) struct TemplateView {
     languages: Vec<String>,
     /// Programs that the test commands need.
     tools: Vec<String>,
-    /// How to test, build, run and deploy the made project.
+    /// How to test, build, run and deploy the made project. `<name>` stands for what follows from its parameters.
     commands: CommandsView,
     /// A JSON Schema of the parameters.
     #[schema(value_type = Object)]
@@ -58,12 +58,48 @@ impl From<&Template> for TemplateView {
             languages: template.languages.clone(),
             tools: template.tools.clone(),
             commands: CommandsView {
-                test: template.commands.test.clone(),
-                build: template.commands.build.clone(),
-                run: template.commands.run.clone(),
-                deploy: template.commands.deploy.clone(),
+                test: shown(&template.commands.test),
+                build: shown(&template.commands.build),
+                run: shown(&template.commands.run),
+                deploy: shown(&template.commands.deploy),
             },
             parameters: template.parameters.clone(),
+        }
+    }
+}
+
+/// Commands of projects that are not made yet: their places as `<name>`.
+fn shown(commands: &[String]) -> Vec<String> {
+    commands.iter().map(|command| places(command)).collect()
+}
+
+fn places(command: &str) -> String {
+    let mut text = String::with_capacity(command.len());
+    let mut rest = command;
+    while let Some((before, (place, after))) =
+        rest.split_once("{{").and_then(|(before, place)| Some((before, place.split_once("}}")?)))
+    {
+        let name = place.split('|').next().unwrap_or_default().trim();
+        text.push_str(&format!("{before}<{name}>"));
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_shown_by_their_names() {
+        for (command, expected) in [
+            ("python3 -m {{ package }} --help", "python3 -m <package> --help"),
+            ("{{a|snake}} {{ b }}", "<a> <b>"),
+            ("make {{ x", "make {{ x"),
+            ("make", "make"),
+        ] {
+            assert_eq!(places(command), expected);
         }
     }
 }

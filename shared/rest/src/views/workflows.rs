@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use millrace_app::workflows::{Alias, Tag, Version, Workflow};
+use millrace_app::FieldProblem;
+use millrace_app::workflows::{Alias, Configuration, Tag, Version, Workflow};
 use millrace_asl::StateMachine;
 use millrace_asl::definition::Severity;
 use millrace_asl::validation::{Diagnostic, Validation};
@@ -24,6 +25,9 @@ pub(crate) struct WorkflowView {
     definition: Value,
     /// The definition's text as it was given.
     definition_text: String,
+    /// What the input of its executions must fit, JSON Schema 2020-12; null: anything does.
+    #[schema(value_type = Option<Object>, required = true)]
+    input_schema: Option<Value>,
     /// The role that service integrations act as.
     role_arn: String,
     /// Its tags.
@@ -32,10 +36,18 @@ pub(crate) struct WorkflowView {
 
 impl WorkflowView {
     /// A workflow with one of its definitions.
-    pub(crate) fn of(workflow: Workflow, version: Option<u64>, role_arn: String, definition: String) -> Self {
+    pub(crate) fn of(workflow: Workflow, version: Option<u64>, beside: Configuration, definition: String) -> Self {
         let tags = workflow.tags.iter().map(|Tag { key, value }| (key.clone(), value.clone())).collect();
         let value = StateMachine::read(&definition).unwrap_or_default();
-        Self { version, definition: value, definition_text: definition, role_arn, tags, summary: workflow.into() }
+        Self {
+            version,
+            definition: value,
+            definition_text: definition,
+            input_schema: beside.input_schema.map(|schema| schema.value()),
+            role_arn: beside.role_arn,
+            tags,
+            summary: workflow.into(),
+        }
     }
 }
 
@@ -173,7 +185,7 @@ pub(crate) struct DiagnosticView {
     code: String,
     /// In words.
     message: String,
-    /// A JSON pointer into the definition.
+    /// A JSON pointer into the definition; below `/input_schema` into the schema of the input.
     #[schema(required = true)]
     pointer: Option<String>,
 }
@@ -192,5 +204,19 @@ impl From<Validation> for ValidationView {
     fn from(found: Validation) -> Self {
         let valid = found.is_valid();
         Self { valid, diagnostics: found.diagnostics.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl ValidationView {
+    /// The same with what was found in the schema of the input.
+    pub(crate) fn with_schema(mut self, problems: Vec<FieldProblem>) -> Self {
+        self.valid &= problems.is_empty();
+        self.diagnostics.extend(problems.into_iter().map(|one| DiagnosticView {
+            severity: "ERROR",
+            code: "INVALID_INPUT_SCHEMA".to_owned(),
+            message: one.message,
+            pointer: Some(format!("/input_schema{}", one.field)),
+        }));
+        self
     }
 }

@@ -17,6 +17,7 @@ mod functions;
 mod how_to;
 mod http;
 mod import;
+mod input_schema;
 mod keys;
 mod lifecycle;
 mod listing;

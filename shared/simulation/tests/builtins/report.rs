@@ -1,4 +1,5 @@
 use millrace_app::builtins::report::{get_report, list_reports};
+use millrace_app::ids::AiTaskId;
 use millrace_app::models::{
     AgentRole, Asked, Caller, ChatAnswer, ChatRequest, Finish, ModelCaller, ModelError, ModelRef, Price, Scope,
     TokenUsage, complete,
@@ -44,18 +45,21 @@ async fn project(ports: &MemoryPorts, owner: &str, name: &str, words: &[&str]) {
     let new = NewProject { template_id: Some("static-site".into()), parameters, start: false, ..NewProject::default() };
     let id = create_project(ports, owner, new, None).await.unwrap().project.value.id;
     for word in words {
-        let caller = Caller {
-            scope: Scope::Project(id.clone()),
-            task: "t".into(),
-            role: AgentRole::Dev,
-            model: None,
-            variant: 0,
-            budget: Budget::default(),
-            time: Duration::from_secs(600),
-        };
-        let request = ChatRequest::new(*word, 10);
-        complete(ports, &Model, &caller, &request).await.unwrap();
+        ask(ports, Scope::Project(id.clone()), word).await;
     }
+}
+
+async fn ask(ports: &MemoryPorts, scope: Scope, word: &str) {
+    let caller = Caller {
+        scope,
+        task: "t".into(),
+        role: AgentRole::Dev,
+        model: None,
+        variant: 0,
+        budget: Budget::default(),
+        time: Duration::from_secs(600),
+    };
+    complete(ports, &Model, &caller, &ChatRequest::new(word, 10)).await.unwrap();
 }
 
 async fn webhook(ports: &MemoryPorts, owner: &str, id: &str) {
@@ -95,6 +99,16 @@ async fn a_report_tells_what_its_owner_s_day_was_and_nothing_of_others() {
     start(&ports, OTHER, "theirs", &fail("Secret.Name"), json!({})).await;
     project(&ports, OWNER, "mine", &["a", "b"]).await;
     project(&ports, OTHER, "theirs", &["a"]).await;
+    for (owner, question) in [(OWNER, "c"), (OTHER, "d"), (OTHER, "e")] {
+        let id = AiTaskId::derived(question);
+        ask(&ports, Scope::Single { id, owner: owner.to_owned() }, question).await;
+    }
+    // As a queued question does: its execution asks, and is found as all executions are.
+    let asks = json!({ "StartAt": "W", "States": {
+        "W": { "Type": "Wait", "Seconds": 31_536_000, "Next": "A" },
+        "A": { "Type": "Task", "Resource": "millrace:model", "End": true } } });
+    let queued = start(&ports, OWNER, "queued", &asks, json!({})).await;
+    ask(&ports, Scope::Execution(queued), "f").await;
     webhook(&ports, OWNER, "1").await;
     webhook(&ports, OWNER, "2").await;
     webhook(&ports, OTHER, "3").await;
@@ -102,7 +116,7 @@ async fn a_report_tells_what_its_owner_s_day_was_and_nothing_of_others() {
     let told = output(&ports, &worker, OWNER, Builtin::DailyReport, json!({})).await;
     assert_eq!(told["executions"]["SUCCEEDED"], 3);
     assert_eq!(told["executions"]["FAILED"], 2);
-    assert_eq!(told["cost"]["calls"], 2);
+    assert_eq!(told["cost"]["calls"], 4);
 
     let listed = list_reports(&ports, OWNER, 10, None).await.unwrap().items;
     assert_eq!(listed.len(), 1);
@@ -119,12 +133,14 @@ async fn a_report_tells_what_its_owner_s_day_was_and_nothing_of_others() {
     let json: Value = serde_json::from_slice(&blob("json").await).unwrap();
     let markdown = String::from_utf8(blob("markdown").await).unwrap();
     assert_eq!(json["errors"]["Orders.Refused"]["count"], 2);
-    let mine = &json["cost"]["by_project"][0];
+    let mine = &json["cost"]["by_project"][1];
     assert_eq!((&mine["project"], &mine["model"], &mine["calls"]), (&json!("mine"), &json!("openai/m"), &json!(2)));
-    assert!((json["cost"]["total"]["usd"].as_f64().unwrap() - 6.0).abs() < 1e-9);
-    assert_eq!(json["cost"]["by_model"]["openai/m"]["input_tokens"], 6);
+    assert!((json["cost"]["total"]["usd"].as_f64().unwrap() - 12.0).abs() < 1e-9);
+    let own = &json["cost"]["by_project"][0];
+    assert_eq!((&own["project"], &own["calls"]), (&json!("(no project)"), &json!(2)));
+    assert_eq!(json["cost"]["by_model"]["openai/m"]["input_tokens"], 12);
     assert_eq!(json["webhooks"]["payments"]["received"], 2);
-    assert_eq!(json["workflows"]["(no workflow)"]["started"], 5);
+    assert_eq!(json["workflows"]["(no workflow)"]["started"], 6);
     let text = format!("{json}{markdown}");
     for hidden in ["Early", "Secret.Name", "theirs", "hunter2"] {
         assert!(!text.contains(hidden), "{hidden}: {markdown}");

@@ -32,6 +32,7 @@ pub(crate) async fn create<P: Ports>(call: &Call<'_, P>) -> Answered {
         logging: logging(&mut fields)?.unwrap_or_default(),
         tracing: tracing(&mut fields)?.unwrap_or_default(),
         encryption: encryption(&mut fields)?.unwrap_or_default(),
+        input_schema: None,
     };
     let publish = fields.flag("publish")?.unwrap_or_default();
     let version_description = fields.text("versionDescription", DESCRIPTION)?;
@@ -93,6 +94,7 @@ pub(crate) async fn update<P: Ports>(call: &Call<'_, P>) -> Answered {
         logging: logging(&mut fields)?,
         tracing: tracing(&mut fields)?,
         encryption: encryption(&mut fields)?,
+        input_schema: None,
         publish: fields.flag("publish")?.unwrap_or_default(),
         version_description: fields.text("versionDescription", DESCRIPTION)?,
     };

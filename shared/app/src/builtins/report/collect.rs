@@ -167,6 +167,31 @@ pub(super) async fn projects<P: Ports>(
     }
 }
 
+/// What the owner asked models by themselves (`POST /api/ai/invoke`) in the period. Queued questions are executions.
+pub(super) async fn calls<P: Ports>(
+    ports: &P,
+    owner: &str,
+    period: &Period,
+    tally: &mut Tally,
+    mut cursor: Option<String>,
+) -> Result<Option<String>, Error> {
+    let mut patience = Patience::new(ports);
+    loop {
+        let page = models::single_calls(ports, owner, period.until, PAGE, cursor).await?;
+        let inside = page.items.iter().take_while(|call| call.at >= period.since);
+        let mut counted = 0;
+        for call in inside {
+            tally.cost.add(None, &call.model.to_string(), Used::of_call(call.usage, call.usd));
+            counted += 1;
+        }
+        // They are read newest first: what follows is older.
+        cursor = page.next.filter(|_| counted == page.items.len());
+        if cursor.is_none() || patience.is_over(ports, page.items.len().max(1)) {
+            return Ok(cursor);
+        }
+    }
+}
+
 /// The events that webhooks brought in the period.
 pub(super) async fn webhooks<P: Ports>(
     ports: &P,

@@ -30,6 +30,7 @@ pub(super) enum Step {
     Begin,
     Executions,
     Projects,
+    Calls,
     Webhooks,
     Schedules,
     Write,
@@ -41,6 +42,7 @@ impl Step {
             "begin" => Self::Begin,
             "executions" => Self::Executions,
             "projects" => Self::Projects,
+            "calls" => Self::Calls,
             "webhooks" => Self::Webhooks,
             "schedules" => Self::Schedules,
             "write" => Self::Write,
@@ -97,6 +99,7 @@ pub(super) async fn execute<P: Ports>(ports: &P, step: Step, task: &Task) -> Res
     let next = match step {
         Step::Executions => collect::executions(ports, &task.owner, period, tally, cursor).await?,
         Step::Projects => collect::projects(ports, &task.owner, period, tally, cursor).await?,
+        Step::Calls => collect::calls(ports, &task.owner, period, tally, cursor).await?,
         Step::Webhooks => collect::webhooks(ports, &task.owner, period, tally, cursor).await?,
         Step::Schedules => collect::schedules(ports, &task.owner, period, tally, cursor).await?,
         Step::Begin | Step::Write => None,
