@@ -113,7 +113,7 @@ fn activity(text: &str) -> bool {
 
 /// The steps of the workflows that come with Millrace; `workflows/` has their definitions.
 const BUILT_IN: [(&str, &[&str]); 3] = [
-    ("report", &["begin", "executions", "projects", "webhooks", "schedules", "write"]),
+    ("report", &["begin", "executions", "projects", "calls", "webhooks", "schedules", "write"]),
     ("cleanup", &["begin", "clean", "report"]),
     ("sync", &["begin", "apply", "finish"]),
 ];
