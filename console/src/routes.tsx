@@ -1,11 +1,21 @@
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+import { loadChunk } from "./api/chunks";
+import { Loading } from "./components/PageParts";
+import { part } from "./components/Part";
 import { Failed } from "./shell/Failed";
 import { Shell } from "./shell/Shell";
 
 type PageModule = { default: React.ComponentType };
 const page = (path: string, load: () => Promise<PageModule>): RouteObject => ({
   path,
-  lazy: async () => ({ Component: (await load()).default }),
+  // While a page is on its way the one before stays. One that can't be loaded says so where it would be.
+  lazy: async () => {
+    try {
+      return { Component: (await loadChunk(load)).default };
+    } catch (error) {
+      return { Component: part(load, "This page", () => <Loading what="the page" />, error) };
+    }
+  },
 });
 
 export const router = createBrowserRouter([
@@ -32,6 +42,8 @@ export const router = createBrowserRouter([
       page("schedules/:name", () => import("./pages/schedules/SchedulePage")),
       page("webhooks", () => import("./pages/webhooks/WebhooksPage")),
       page("webhooks/:id", () => import("./pages/webhooks/WebhookEventPage")),
+      page("subscriptions", () => import("./pages/subscriptions/SubscriptionsPage")),
+      page("subscriptions/:id", () => import("./pages/subscriptions/SubscriptionPage")),
       page("queues", () => import("./pages/queues/QueuesPage")),
       page("queues/:name", () => import("./pages/queues/QueuePage")),
       page("settings", () => import("./pages/settings/SettingsPage")),

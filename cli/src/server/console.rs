@@ -25,8 +25,18 @@ use axum::response::{IntoResponse, Response};
 const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
 /// The first parts of the addresses of the console's pages. The API has no `GET` there.
-pub(crate) const PAGES: &[&str] =
-    &["projects", "workflows", "executions", "functions", "queues", "schedules", "webhooks", "settings", "sign-in"];
+pub(crate) const PAGES: &[&str] = &[
+    "projects",
+    "workflows",
+    "executions",
+    "functions",
+    "queues",
+    "schedules",
+    "webhooks",
+    "subscriptions",
+    "settings",
+    "sign-in",
+];
 
 /// The console loads what this server has and nothing else. Its components set styles of their own.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \

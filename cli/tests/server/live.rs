@@ -95,6 +95,32 @@ fn stop(server: &Server, id: &str) {
 }
 
 #[test]
+fn schedules_and_functions_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut client = Client::open(&server);
+    client.subscribe(&json!([{ "topic": "schedules" }, { "topic": "functions" }]));
+    assert_eq!(client.hear().unwrap(), json!({ "type": "changed", "topic": "schedules" }));
+    assert_eq!(client.hear().unwrap(), json!({ "type": "changed", "topic": "functions" }));
+    start(&server, "nightly", 0, &[]);
+    let schedule = json!({ "name": "nightly", "workflow": "nightly", "expression": "rate(1 day)" });
+    let (status, body) = server.call("POST", "/api/schedules", &[], Some(&schedule));
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    assert_eq!(client.hear().unwrap(), json!({ "type": "changed", "topic": "schedules" }));
+    let function = json!({ "function_name": "hello", "code": "export const handler = () => 1;" });
+    let (status, body) = server.call("POST", "/api/functions/projects/shop", &[], Some(&function));
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    loop {
+        // A schedule may be written more than once when it is made.
+        let told = client.hear().unwrap();
+        if told["topic"] == "functions" {
+            break;
+        }
+        assert_eq!(told["topic"], "schedules");
+    }
+}
+
+#[test]
 fn a_change_is_told_and_what_was_missed_after_a_reconnect() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);

@@ -12,6 +12,7 @@ mod keys;
 mod kills;
 mod live;
 mod logs;
+mod map_runs;
 mod notifications;
 mod program;
 mod secrets;

@@ -1,5 +1,6 @@
 // What a page shows stays current through this file alone. Where the server says what changes (socket.ts), it is read again when
-// it has, and seldom otherwise. Where it does not, it is asked again, soon while things change, later while they don't.
+// it has, and seldom otherwise. Where it does not, it is asked again while the page is seen, soon while things change, later
+// while they don't.
 
 import { keepPreviousData, useQuery, useQueryClient, type QueryKey, type UseQueryResult } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
@@ -10,6 +11,16 @@ const SOONEST = 1_000;
 const LATEST = 15_000;
 /** While the server says what changes: for what a broken connection may have kept from us. */
 const UNASKED = 60_000;
+
+/** How often pages ask for what the server does not tell of, in milliseconds: at first, and while nothing changes. */
+export const PACES = {
+  /** What moves by itself: queues, what a limit holds back, deliveries. */
+  moving: { soonest: 2_000, latest: 15_000 },
+  /** What people change, seldom: workflows, keys, rules, subscriptions. */
+  seldom: { soonest: 10_000, latest: 60_000 },
+} as const;
+/** The server tells what becomes of functions, but not how often they are called; in milliseconds. */
+export const CALLS_EVERY = 15_000;
 
 const socket = new LiveSocket(
   () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/live`),
@@ -67,8 +78,12 @@ export interface LiveOptions<T> {
   soonest?: number;
   /** Shows what it was under the key before, until it is read under another: for another version of the same thing. */
   keep?: boolean;
+  /** The longest time between two requests while the server does not say what changes. */
+  latest?: number;
   /** Under which name the server says that it has changed. */
   topic?: string;
+  /** The longest time between two requests while the server does say it, for parts of which it says nothing. */
+  unasked?: number;
 }
 
 /** Reads something and keeps it current. */
@@ -84,6 +99,9 @@ export function useLive<T>(key: QueryKey, read: () => Promise<T>, options: LiveO
     queryFn: read,
     enabled,
     ...(options.keep === true ? { placeholderData: keepPreviousData as never } : {}),
+    // A page that nobody sees asks for nothing; it asks at once when it is seen again.
+    refetchIntervalInBackground: false,
+    refetchOnWindowFocus: true,
     refetchInterval: (query) => {
       // Whoever signs in has everything read again.
       if (isRefused()) return false;
@@ -92,14 +110,14 @@ export function useLive<T>(key: QueryKey, read: () => Promise<T>, options: LiveO
       if (error === null && data !== undefined && options.active?.(data) === false) return false;
       if (isTold && error === null) {
         pace.current.wait = soonest;
-        return UNASKED;
+        return options.unasked ?? UNASKED;
       }
       // Structural sharing keeps the object while nothing changes.
       const seen = error === null ? identity(data) : `error ${errorUpdateCount}`;
       const now = `${seen} ${error === null ? dataUpdatedAt : errorUpdateCount}`;
       if (now !== pace.current.seen) {
         const changed = pace.current.seen.split(" ")[0] !== String(seen).split(" ")[0];
-        pace.current.wait = changed ? soonest : Math.min(LATEST, pace.current.wait * 1.4);
+        pace.current.wait = changed ? soonest : Math.min(options.latest ?? LATEST, pace.current.wait * 1.4);
         pace.current.seen = now;
       }
       return pace.current.wait;

@@ -1,7 +1,7 @@
 // Listings come in pages behind opaque cursors.
 
 import { useState } from "react";
-import { useLive } from "./live";
+import { useLive, type LiveOptions } from "./live";
 
 interface Page<T> {
   items: T[];
@@ -34,11 +34,11 @@ export interface Paged<T> {
   previous: () => void;
 }
 
-/** One page of a listing, kept current (`topic` as in `useLive`), with the way to the others. Give the component a `key` to begin anew. */
+/** One page of a listing, kept current (`options` as in `useLive`), with the way to the others. Give the component a `key` to begin anew. */
 export function usePages<T>(
   key: readonly unknown[],
   read: (cursor: string | undefined) => Promise<Page<T>>,
-  topic?: string,
+  options: Pick<LiveOptions<Page<T>>, "topic" | "soonest" | "latest" | "unasked" | "active" | "enabled"> = {},
 ): Paged<T> {
   const filter = JSON.stringify(key);
   const [place, setPlace] = useState<{ filter: string; cursors: string[] }>({ filter, cursors: [] });
@@ -47,7 +47,7 @@ export function usePages<T>(
   const cursor = cursors.at(-1);
   const query = useLive([...key, cursor], () => read(cursor), {
     soonest: 2_000,
-    ...(topic === undefined ? {} : { topic }),
+    ...options,
   });
   const after = query.data?.next_cursor ?? null;
   return {

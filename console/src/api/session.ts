@@ -1,5 +1,7 @@
 // What proves who calls: an API key, or a token of the server's issuer. It lives as long as the tab.
 
+import { loadChunk } from "./chunks";
+
 const KEY = "millrace.key";
 const RENEWAL = "millrace.renewal";
 /** A token is renewed when it ends within so many milliseconds. */
@@ -23,7 +25,7 @@ export async function validKey(): Promise<string | null> {
   if (kept !== null) {
     const { expires_at, refresh_token } = JSON.parse(kept) as Renewal;
     if (refresh_token && Date.parse(expires_at) - Date.now() < EARLY) {
-      renewing ??= import("./oidc").then(({ renew }) => renew(refresh_token)).finally(() => (renewing = null));
+      renewing ??= loadChunk(() => import("./oidc")).then(({ renew }) => renew(refresh_token)).finally(() => (renewing = null));
       await renewing;
     }
   }

@@ -1,19 +1,11 @@
 // Text with colours, to read or to write: CodeMirror, loaded when a page first shows code.
 
-import { lazy, Suspense } from "react";
 import type { CodeMirrorProps } from "./CodeMirror";
-
-const CodeMirror = lazy(() => import("./CodeMirror"));
-const MergeView = lazy(() => import("./MergeView"));
+import type { MergeViewProps } from "./MergeView";
+import { part } from "./Part";
 
 /** Code to read or to write. */
-export function Code(props: CodeMirrorProps) {
-  return (
-    <Suspense fallback={<pre className="code-fallback">{props.value}</pre>}>
-      <CodeMirror {...props} />
-    </Suspense>
-  );
-}
+export const Code = part<CodeMirrorProps>(() => import("./CodeMirror"), "The editor", ({ value }) => <pre className="code-fallback">{value}</pre>);
 
 /** A JSON value to read. */
 export function Json({ value, label, height }: { value: unknown; label: string; height?: string }) {
@@ -21,10 +13,4 @@ export function Json({ value, label, height }: { value: unknown; label: string; 
 }
 
 /** Two texts beside each other, with what differs. */
-export function Diff(props: { left: string; right: string; language: string; label: string }) {
-  return (
-    <Suspense fallback={<pre className="code-fallback">{props.right}</pre>}>
-      <MergeView {...props} />
-    </Suspense>
-  );
-}
+export const Diff = part<MergeViewProps>(() => import("./MergeView"), "The comparison", ({ right }) => <pre className="code-fallback">{right}</pre>);

@@ -5,8 +5,15 @@ import { useEffect, useRef } from "react";
 import { useDark } from "../shell/theme";
 import { appearance, grammar, reading } from "./codemirror";
 
+export interface MergeViewProps {
+  left: string;
+  right: string;
+  language: string;
+  label: string;
+}
+
 /** Two texts beside each other; what is the same is folded. */
-export default function MergeView({ left, right, language, label }: { left: string; right: string; language: string; label: string }) {
+export default function MergeView({ left, right, language, label }: MergeViewProps) {
   const dark = useDark();
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {

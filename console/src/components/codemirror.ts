@@ -60,8 +60,10 @@ export const writing: Extension = [
   keymap.of([...closeBracketsKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
 ];
 
-/** The grammar of a language by the name that the server gives it; none for others. */
-export async function grammar(language: string): Promise<Extension> {
+/** The grammar of a language by the name that the server gives it; none for others, and where it can't be loaded. */
+export const grammar = (language: string): Promise<Extension> => loadGrammar(language).catch(() => []);
+
+async function loadGrammar(language: string): Promise<Extension> {
   switch (language) {
     case "json":
       return (await import("@codemirror/lang-json")).json();

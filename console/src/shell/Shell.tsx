@@ -1,16 +1,20 @@
 import AppLayout from "@cloudscape-design/components/app-layout";
-import Flashbar from "@cloudscape-design/components/flashbar";
 import SideNavigation, { type SideNavigationProps } from "@cloudscape-design/components/side-navigation";
 import Spinner from "@cloudscape-design/components/spinner";
 import TopNavigation from "@cloudscape-design/components/top-navigation";
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { Outlet, useLocation, useNavigate, useNavigation } from "react-router";
 import { currentKey, isRefused, signOut, subscribe } from "../api/session";
+import { part } from "../components/Part";
 import { NoticesProvider, useNoticeList } from "./notices";
 import { setTheme, theme, type Theme } from "./theme";
 
-const SignIn = lazy(() => import("./SignIn"));
+const SignIn = part(() => import("./SignIn"), "The sign-in");
+const flashbar = () => import("@cloudscape-design/components/flashbar");
+const Flashbar = part(flashbar, "The notices");
+/** A notice may be that the server is away, so what shows it is there before, in milliseconds after the first page. */
+const NOTICES_AFTER = 2_000;
 
 const ITEMS: SideNavigationProps.Item[] = [
   { type: "link", text: "Projects", href: "/projects" },
@@ -19,6 +23,7 @@ const ITEMS: SideNavigationProps.Item[] = [
   { type: "link", text: "Functions", href: "/functions" },
   { type: "link", text: "Schedules", href: "/schedules" },
   { type: "link", text: "Webhooks", href: "/webhooks" },
+  { type: "link", text: "Subscriptions", href: "/subscriptions" },
   { type: "link", text: "Queues", href: "/queues" },
   { type: "divider" },
   { type: "link", text: "Settings", href: "/settings" },
@@ -54,6 +59,12 @@ export function Shell() {
     queries.removeQueries({ type: "inactive" });
     void queries.resetQueries();
   }, [leaving, navigate, queries]);
+  useEffect(() => {
+    const waits = setTimeout(() => void flashbar().catch(() => undefined), NOTICES_AFTER);
+    return () => {
+      clearTimeout(waits);
+    };
+  }, []);
   const active = `/${location.pathname.split("/")[1] ?? ""}`;
 
   return (
@@ -85,11 +96,7 @@ export function Shell() {
           ]}
         />
       </div>
-      {refused && (
-        <Suspense fallback={null}>
-          <SignIn />
-        </Suspense>
-      )}
+      {refused && <SignIn />}
       {/* It stays as it is under the sign-in: somebody may be writing. */}
       <div className={refused ? "concealed" : undefined} inert={refused}>
         <AppLayout

@@ -312,6 +312,42 @@ pub(crate) async fn get_execution<P: Ports>(
     Ok(views::json(StatusCode::OK, views::ExecutionView::from(view)))
 }
 
+/// Which part of a history is asked for.
+pub(crate) struct HistoryQuery {
+    reverse: bool,
+    limit: usize,
+    /// A cursor is the id of the page's first event: what happens meanwhile shifts nothing.
+    from: Option<u64>,
+}
+
+impl HistoryQuery {
+    pub(crate) fn read(mut query: QueryParams) -> Result<Self, Problem> {
+        let reverse = query.read("reverse", |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("must be true or false".to_owned()),
+        });
+        let paging = query.paging();
+        query.finish()?;
+        let from = match &paging.cursor {
+            None => None,
+            Some(cursor) => Some(cursor.parse().map_err(|_| Error::from(StoreError::InvalidCursor))?),
+        };
+        Ok(Self { reverse: reverse.unwrap_or_default(), limit: paging.size()?, from })
+    }
+
+    pub(crate) fn answer(&self, mut items: Vec<engine::HistoryItem>) -> Response {
+        if self.reverse {
+            items.reverse();
+        }
+        let from_here = |id: u64| self.from.is_none_or(|from| if self.reverse { id <= from } else { id >= from });
+        let mut rest = items.into_iter().filter(|item| from_here(item.id));
+        let items: Vec<_> = rest.by_ref().take(self.limit).collect();
+        let next = rest.next().map(|item| item.id.to_string());
+        views::json(StatusCode::OK, HistoryPage::of(Page { items, next }, EventItemView::from))
+    }
+}
+
 /// Read an execution's history
 #[utoipa::path(
     get, path = "/api/executions/{id}/history", tag = "executions",
@@ -327,32 +363,11 @@ pub(crate) async fn get_execution_history<P: Ports>(
     State(app): State<App<P>>,
     caller: Caller,
     path: PathParams,
-    mut query: QueryParams,
+    query: QueryParams,
 ) -> Result<Response, Problem> {
-    let reverse = query.read("reverse", |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("must be true or false".to_owned()),
-    });
-    let paging = query.paging();
-    query.finish()?;
-    let reverse = reverse.unwrap_or_default();
-    let limit = paging.size()?;
-    // A cursor is the id of the page's first event: what happens meanwhile shifts nothing.
-    let from: Option<u64> = match &paging.cursor {
-        None => None,
-        Some(cursor) => Some(cursor.parse().map_err(|_| Error::from(StoreError::InvalidCursor))?),
-    };
+    let wanted = HistoryQuery::read(query)?;
     let view = found(&app, &caller, &path, None).await?;
-    let mut items = engine::history(&app.ports, &view.execution.id).await?;
-    if reverse {
-        items.reverse();
-    }
-    let from_here = |id: u64| from.is_none_or(|from| if reverse { id <= from } else { id >= from });
-    let mut rest = items.into_iter().filter(|item| from_here(item.id));
-    let items: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest.next().map(|item| item.id.to_string());
-    Ok(views::json(StatusCode::OK, HistoryPage::of(Page { items, next }, EventItemView::from)))
+    Ok(wanted.answer(engine::history(&app.ports, &view.execution.id).await?))
 }
 
 /// Draw an execution: its states with their statuses

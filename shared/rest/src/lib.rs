@@ -22,6 +22,7 @@ mod import;
 mod keys;
 mod limits;
 mod logs;
+mod map_runs;
 mod openapi;
 mod params;
 mod problem;

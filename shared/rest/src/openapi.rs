@@ -19,8 +19,8 @@ use crate::problem::ProblemBody;
 use crate::webhooks::{events, receive, rules};
 use crate::{
     App, AuthMode, RestConfig, ai, artifacts, bulk, control, error_pages, executions, frame, health, keys, limits,
-    logs, projects, queues, reports, schedules, sign_in, subscriptions, tasks, templates, triggers, versions, views,
-    workflows,
+    logs, map_runs, projects, queues, reports, schedules, sign_in, subscriptions, tasks, templates, triggers, versions,
+    views, workflows,
 };
 
 /// A handler for these ports, and this runtime where it needs one.
@@ -122,6 +122,11 @@ routes! {
     logs::{ get_execution_logs, __path_get_execution_logs } Read;
     logs::{ get_project_logs, __path_get_project_logs } Read;
     executions::{ stop_execution, __path_stop_execution } Run;
+    map_runs::{ list_map_runs, __path_list_map_runs } Read;
+    map_runs::{ get_map_run, __path_get_map_run } Read;
+    map_runs::{ list_map_run_executions, __path_list_map_run_executions } Read;
+    map_runs::{ get_map_run_execution, __path_get_map_run_execution } Read;
+    map_runs::{ get_map_run_history, __path_get_map_run_history } Read;
     control::{ redrive_execution, __path_redrive_execution } Run;
     control::{ fork_execution, __path_fork_execution } Run;
     control::{ pause_execution, __path_pause_execution } Run;

@@ -9,7 +9,7 @@ import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive } from "../../api/live";
+import { PACES, useLive } from "../../api/live";
 import { everything, usePages } from "../../api/paging";
 import { duration, Empty, Link, ProblemAlert, Time, useTitle } from "../../components/PageParts";
 import { Pager } from "../../components/Pager";
@@ -48,6 +48,7 @@ export default function ExecutionsPage() {
   };
   const workflows = useLive(["workflows", "all"], () =>
     everything((cursor) => data(client.GET("/api/workflows", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))),
+    PACES.seldom,
   );
   const query = {
     ...(workflow === null ? {} : { workflow }),
@@ -58,7 +59,7 @@ export default function ExecutionsPage() {
   };
   const paged = usePages<Item>(["executions", query], (cursor) =>
     data(client.GET("/api/executions", { params: { query: { limit: 50, ...query, ...(cursor === undefined ? {} : { cursor }) } }, querySerializer: { array: { style: "form", explode: true } } })),
-    "executions",
+    { topic: "executions" },
   );
   const names = new Map(workflows.data?.map((one) => [one.id, one.name]));
   const workflowOptions = [{ value: "", label: "Any workflow" }, ...(workflows.data ?? []).map((one) => ({ value: one.id, label: one.name }))];

@@ -12,7 +12,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { CALLS_EVERY, useLive, useRefresh } from "../../api/live";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
@@ -72,7 +72,7 @@ function Create({ project }: { project: string }) {
 function Existing({ project, name }: { project: string; name: string }) {
   useTitle(name);
   const path = { params: { path: { projectId: project, name } } };
-  const query = useLive(["function", project, name], () => data(client.GET("/api/functions/{projectId}/{name}", path)), { soonest: 3_000 });
+  const query = useLive(["function", project, name], () => data(client.GET("/api/functions/{projectId}/{name}", path)), { soonest: 3_000, topic: "functions", unasked: CALLS_EVERY });
   const version = query.data?.version;
   // One key for all versions: what is being written must not go while another one is read.
   const source = useLive(["function", project, name, "code"], () => data(client.GET("/api/functions/code/{projectId}/{name}", path)), { enabled: version !== undefined, active: (code) => code.version !== version });

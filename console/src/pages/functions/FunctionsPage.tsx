@@ -6,7 +6,7 @@ import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive } from "../../api/live";
+import { CALLS_EVERY, useLive } from "../../api/live";
 import { usePages } from "../../api/paging";
 import { bytes, Empty, Link, LinkButton, ProblemAlert, Time, useTitle } from "../../components/PageParts";
 import { Pager } from "../../components/Pager";
@@ -22,6 +22,7 @@ export default function FunctionsPage() {
   const projects = useLive(["projects", "names"], () => data(client.GET("/api/projects", { params: { query: { limit: 100 } } })), { active: () => false });
   const paged = usePages<Schemas["Function"]>(["functions", project], (cursor) =>
     data(client.GET("/api/functions/projects/{projectId}", { params: { path: { projectId: project }, query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })),
+    { topic: "functions", unasked: CALLS_EVERY },
   );
   const choose = (next: string) => {
     const trimmed = next.trim();

@@ -9,7 +9,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import ProgressBar from "@cloudscape-design/components/progress-bar";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Tabs from "@cloudscape-design/components/tabs";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { useNavigate, useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { sameOrigin } from "../../api/files";
@@ -18,6 +18,7 @@ import { everything } from "../../api/paging";
 import { taskGraph } from "../../asl/graph";
 import { Confirm } from "../../components/Confirm";
 import { duration, Empty, Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
+import { part } from "../../components/Part";
 import { StateGraph } from "../../components/StateGraph";
 import { Status } from "../../components/Status";
 import { useAction } from "../../shell/useNotices";
@@ -25,10 +26,11 @@ import { ApprovalBox } from "./ApprovalBox";
 import { ModifyDialog } from "./ModifyDialog";
 import { isAtRest, pipeline, taskStatuses, type Project, type ProjectEvent } from "./project";
 
-const Files = lazy(() => import("./FilesTab"));
-const Changes = lazy(() => import("./ChangesTab"));
-const Reports = lazy(() => import("./ReportsTab"));
-const Logs = lazy(() => import("../../components/Logs"));
+const loading = () => <Loading what="this part" />;
+const Files = part(() => import("./FilesTab"), "This tab", loading);
+const Changes = part(() => import("./ChangesTab"), "This tab", loading);
+const Reports = part(() => import("./ReportsTab"), "This tab", loading);
+const Logs = part(() => import("../../components/Logs"), "The logs", loading);
 
 export default function ProjectPage() {
   const { id = "" } = useParams();
@@ -77,19 +79,15 @@ export default function ProjectPage() {
         tabs={[
           { id: "overview", label: "Overview", content: <Overview project={project} cost={cost.data} deployment={newest} /> },
           { id: "plan", label: "Plan", content: <PlanTab project={project} plan={plan.data} error={plan.error} events={events.data ?? []} /> },
-          { id: "files", label: "Files", content: <Part><Files key={version} id={id} /></Part> },
-          { id: "changes", label: "Changes", content: <Part><Changes deployments={deployments.data?.items ?? []} /></Part> },
-          { id: "tests", label: "Test reports", content: <Part><Reports key={version} id={id} /></Part> },
+          { id: "files", label: "Files", content: <Files key={version} id={id} /> },
+          { id: "changes", label: "Changes", content: <Changes deployments={deployments.data?.items ?? []} /> },
+          { id: "tests", label: "Test reports", content: <Reports key={version} id={id} /> },
           { id: "events", label: "Events", content: <Events events={events.data} error={events.error} /> },
-          { id: "logs", label: "Logs", content: tab === "logs" ? <Part><Logs key={id} of="projects" id={id} running={!isAtRest(project.status)} /></Part> : null },
+          { id: "logs", label: "Logs", content: tab === "logs" ? <Logs key={id} of="projects" id={id} running={!isAtRest(project.status)} /> : null },
         ]}
       />
     </SpaceBetween>
   );
-}
-
-function Part({ children }: { children: React.ReactNode }) {
-  return <Suspense fallback={<Loading what="this part" />}>{children}</Suspense>;
 }
 
 function Heading({ project, newest }: { project: Project; newest: Schemas["Deployment"] | undefined }) {

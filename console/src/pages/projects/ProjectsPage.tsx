@@ -22,7 +22,7 @@ export default function ProjectsPage() {
   const paged = usePages<Item>(
     ["projects", status],
     (cursor) => data(client.GET("/api/projects", { params: { query: { ...(status === null ? {} : { status }), ...(cursor === undefined ? {} : { cursor }) } } })),
-    "projects",
+    { topic: "projects" },
   );
   const options = [{ label: "Any status", value: "" }, ...PROJECT_STATUSES.map((value) => ({ value, label: value.replaceAll("_", " ") }))];
   return (

@@ -8,7 +8,7 @@ import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { useParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { PACES, useLive, useRefresh } from "../../api/live";
 import { usePages } from "../../api/paging";
 import { Confirm } from "../../components/Confirm";
 import { duration, Empty, Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
@@ -28,9 +28,10 @@ export default function QueuePage() {
   const [chosen, setChosen] = useState<Letter[]>([]);
   const [asked, setAsked] = useState<Asked | null>(null);
   const [shown, setShown] = useState<Letter | null>(null);
-  const query = useLive(["queues"], () => data(client.GET("/api/queues")), { soonest: 2_000 });
+  const query = useLive(["queues"], () => data(client.GET("/api/queues")), PACES.moving);
   const paged = usePages<Letter>(["dead-letters", name], (cursor) =>
     data(client.GET("/api/queues/{name}/dead-letters", { params: { path: { name }, query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })),
+    PACES.moving,
   );
   if (query.data === undefined) return query.error ? <ProblemAlert error={query.error} action={<Link to="/queues">To the queues</Link>} /> : <Loading what="the queue" />;
   const queue = query.data.items.find((one) => one.name === name);

@@ -3,7 +3,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive } from "../../api/live";
+import { PACES, useLive } from "../../api/live";
 import { duration, Empty, Link, ProblemAlert, useTitle } from "../../components/PageParts";
 
 type Queue = Schemas["Queue"];
@@ -19,7 +19,7 @@ export const oldest = (queue: Queue): string => (queue.oldest_age_seconds === nu
 
 export default function QueuesPage() {
   useTitle("Queues");
-  const query = useLive(["queues"], () => data(client.GET("/api/queues")), { soonest: 2_000 });
+  const query = useLive(["queues"], () => data(client.GET("/api/queues")), PACES.moving);
   return (
     <SpaceBetween size="m">
       <ProblemAlert error={query.error} />

@@ -28,7 +28,7 @@ export default function SchedulePage() {
   const { busy, run } = useAction();
   const [dialog, setDialog] = useState<"change" | "delete" | null>(null);
   const path = { params: { path: { name } } };
-  const query = useLive(["schedule", name], () => data(client.GET("/api/schedules/{name}", path)), { soonest: 2_000 });
+  const query = useLive(["schedule", name], () => data(client.GET("/api/schedules/{name}", path)), { soonest: 2_000, topic: "schedules" });
   const next = useLive(["schedule", name, "next", query.data?.version, query.data?.next_at], () => data(client.GET("/api/schedules/{name}/next", { params: { path: { name }, query: { count: 5 } } })), { enabled: query.data !== undefined, active: () => false });
   const schedule = query.data;
   if (schedule === undefined) return query.error ? <ProblemAlert error={query.error} action={<Link to="/schedules">To the schedules</Link>} /> : <Loading what="the schedule" />;

@@ -21,7 +21,7 @@ export function ScheduleStatus({ schedule }: { schedule: Schedule }) {
 export default function SchedulesPage() {
   useTitle("Schedules");
   const [creating, setCreating] = useState(false);
-  const paged = usePages<Schedule>(["schedules"], (cursor) => data(client.GET("/api/schedules", { params: { query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })));
+  const paged = usePages<Schedule>(["schedules"], (cursor) => data(client.GET("/api/schedules", { params: { query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })), { topic: "schedules" });
   const create = <Button onClick={() => { setCreating(true); }}>Create schedule</Button>;
   return (
     <SpaceBetween size="m">

@@ -10,7 +10,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { PACES, useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
 import { Confirm } from "../../components/Confirm";
 import { Empty, ProblemAlert, Time } from "../../components/PageParts";
@@ -27,7 +27,7 @@ export function Keys() {
   const refresh = useRefresh();
   const [dialog, setDialog] = useState<{ kind: "create" } | { kind: "rotate" | "revoke"; key: Key } | null>(null);
   const [issued, setIssued] = useState<{ name: string; key: string } | null>(null);
-  const keys = useLive(["keys"], () => everything((cursor) => data(client.GET("/api/keys", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))), { soonest: 5_000 });
+  const keys = useLive(["keys"], () => everything((cursor) => data(client.GET("/api/keys", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))), PACES.seldom);
   const close = () => {
     setDialog(null);
   };

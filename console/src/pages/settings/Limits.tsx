@@ -6,7 +6,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { PACES, useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
 import { Confirm } from "../../components/Confirm";
 import { Empty, ProblemAlert } from "../../components/PageParts";
@@ -28,7 +28,7 @@ export function Limits() {
   const refresh = useRefresh();
   const { busy, run } = useAction();
   const [editing, setEditing] = useState<Limit | "new" | null>(null);
-  const limits = useLive(["limits"], () => everything((cursor) => data(client.GET("/api/limits", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))), { soonest: 3_000 });
+  const limits = useLive(["limits"], () => everything((cursor) => data(client.GET("/api/limits", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))), PACES.moving);
   return (
     <>
       {limits.error !== null && <ProblemAlert error={limits.error} />}

@@ -5,7 +5,7 @@ import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive } from "../../api/live";
+import { PACES, useLive } from "../../api/live";
 import { duration, Loading, ProblemAlert, useTitle } from "../../components/PageParts";
 import { Keys } from "./Keys";
 import { Limits } from "./Limits";
@@ -23,7 +23,7 @@ export default function SettingsPage() {
 }
 
 function ServerHealth() {
-  const health = useLive(["health"], () => data(client.GET("/health")), { soonest: 5_000 });
+  const health = useLive(["health"], () => data(client.GET("/health")), PACES.seldom);
   const check = (label: string, one: Schemas["HealthCheck"]) => ({
     label,
     value: <StatusIndicator type={one.status === "ok" ? "success" : "error"}>{one.status === "ok" ? `Answers in ${duration(one.latency_ms)}` : "Does not answer"}</StatusIndicator>,

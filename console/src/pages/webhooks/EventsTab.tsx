@@ -37,7 +37,7 @@ export function EventsTab() {
   const query = { ...(source === "" ? {} : { source }), ...(status === "" ? {} : { status }) };
   const paged = usePages<Event>(["webhook-events", query], (cursor) =>
     data(client.GET("/api/webhooks/events", { params: { query: { limit: 50, ...query, ...(cursor === undefined ? {} : { cursor }) } } })),
-    "webhooks",
+    { topic: "webhooks" },
   );
   const options = [{ value: "", label: "Any status" }, ...STATUSES.map((value) => ({ value, label: value }))];
   const replay = () =>

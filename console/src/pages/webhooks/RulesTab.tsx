@@ -11,7 +11,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useState } from "react";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { PACES, useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
 import { Code, Json } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
@@ -26,7 +26,7 @@ export function RulesTab() {
   const refresh = useRefresh();
   const { busy, run } = useAction();
   const [dialog, setDialog] = useState<{ kind: "edit"; rule: Rule | null } | { kind: "delete"; rule: Rule } | null>(null);
-  const rules = useLive(["webhook-rules"], () => data(client.GET("/api/webhooks/rules")), { soonest: 5_000 });
+  const rules = useLive(["webhook-rules"], () => data(client.GET("/api/webhooks/rules")), PACES.seldom);
   const close = () => { setDialog(null); };
   const switchRule = (rule: Rule) =>
     run(async () => {

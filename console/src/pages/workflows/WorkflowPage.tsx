@@ -11,16 +11,17 @@ import Tabs from "@cloudscape-design/components/tabs";
 import { useMemo, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
-import { useLive, useRefresh } from "../../api/live";
+import { PACES, useLive, useRefresh } from "../../api/live";
 import { hasComments, toJson, toYaml } from "../../asl/convert";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Empty, Link, LinkButton, Loading, ProblemAlert, useTitle } from "../../components/PageParts";
+import { marks } from "../../components/marks";
 import { StateGraph } from "../../components/StateGraph";
 import { useDraft } from "../../components/useDraft";
 import { useUnsaved } from "../../components/useUnsaved";
 import { useAction } from "../../shell/useNotices";
-import { completion, jumpTo, marks } from "./editing";
+import { completion, jumpTo } from "./editing";
 import { InputSchema } from "./InputSchema";
 import { StartDialog } from "./StartDialog";
 import { TestState } from "./TestState";
@@ -56,7 +57,7 @@ export default function WorkflowPage() {
 }
 
 function Existing({ id }: { id: string }) {
-  const query = useLive(["workflow", id], () => data(client.GET("/api/workflows/{id}", { params: { path: { id } } })), { soonest: 5_000 });
+  const query = useLive(["workflow", id], () => data(client.GET("/api/workflows/{id}", { params: { path: { id } } })), PACES.seldom);
   if (query.data === undefined) {
     return query.error ? <ProblemAlert error={query.error} action={<Link to="/workflows">To the workflows</Link>} /> : <Loading what="the workflow" />;
   }

@@ -2,6 +2,7 @@ import Header from "@cloudscape-design/components/header";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import { client, data, type Schemas } from "../../api/client";
+import { PACES } from "../../api/live";
 import { usePages } from "../../api/paging";
 import { Empty, Link, LinkButton, ProblemAlert, Time, useTitle } from "../../components/PageParts";
 import { Pager } from "../../components/Pager";
@@ -9,7 +10,7 @@ import { Status } from "../../components/Status";
 
 export default function WorkflowsPage() {
   useTitle("Workflows");
-  const paged = usePages<Schemas["WorkflowSummary"]>(["workflows"], (cursor) => data(client.GET("/api/workflows", { params: { query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })));
+  const paged = usePages<Schemas["WorkflowSummary"]>(["workflows"], (cursor) => data(client.GET("/api/workflows", { params: { query: { limit: 50, ...(cursor === undefined ? {} : { cursor }) } } })), PACES.seldom);
   return (
     <SpaceBetween size="m">
       <ProblemAlert error={paged.error} />

@@ -1,30 +1,10 @@
 // What the definition's editor has beside CodeMirror's own: marks of what is wrong, and completion.
 
 import { autocompletion, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
-import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { type Extension } from "@codemirror/state";
-import { EditorView, ViewPlugin } from "@codemirror/view";
+import { EditorView } from "@codemirror/view";
 import { parseText } from "../../asl/place";
 import { contextAt, VALUES } from "../../asl/vocabulary";
-import type { Finding } from "./useDefinition";
-
-/** Marks findings; `jump` is where the cursor goes. */
-export function marks(findings: readonly Finding[]): Extension {
-  return [
-    lintGutter(),
-    ViewPlugin.define((view) => {
-      // A plugin may not change the editor while it is being set up.
-      queueMicrotask(() => {
-        const end = view.state.doc.length;
-        const diagnostics = findings
-          .map(({ from, to, severity, message }) => ({ from: Math.min(from, end), to: Math.min(to, end), severity, message }))
-          .sort((a, b) => a.from - b.from);
-        view.dispatch(setDiagnostics(view.state, diagnostics));
-      });
-      return {};
-    }),
-  ];
-}
 
 /** Puts the cursor where the last-drawn editor with this label has a finding. */
 export function jumpTo(label: string, position: number) {

@@ -33,5 +33,6 @@ pub use runtime::{
     CompileError, FunctionError, FunctionRuntime, Language, LogLine, Outcome as RuntimeOutcome, RuntimeCall,
 };
 pub use service::{Functions, Settings};
+pub(crate) use store::owner_of_function;
 pub use task::{FUNCTION_OUTPUT, FUNCTION_TASKS, function_of};
 pub use update::{FunctionChanges, update_function};

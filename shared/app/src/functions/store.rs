@@ -50,6 +50,11 @@ pub(super) async fn find<P: Ports>(ports: &P, id: &FunctionId) -> Result<Option<
     Ok(Some(Stored { value: decode(record)?, version }))
 }
 
+/// Whose a function is.
+pub(crate) async fn owner_of_function<P: Ports>(ports: &P, id: &FunctionId) -> Result<Option<String>, Error> {
+    Ok(find(ports, id).await?.map(|stored| stored.value.owner))
+}
+
 /// The error for a function that is not there, or not the caller's.
 pub(super) fn not_found(name: &FunctionName) -> Error {
     let id = format!("{}/{}", name.project, name.name);

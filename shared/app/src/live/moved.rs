@@ -23,7 +23,8 @@ impl Concern {
             Subject::Execution(id) => (Some(Topic::Execution(id.clone())), Some(Topic::Executions)),
             Subject::Project(id) => (Some(Topic::Project(id.clone())), Some(Topic::Projects)),
             Subject::WebhookEvent(_) => (None, Some(Topic::Webhooks)),
-            Subject::Schedule(_) | Subject::Function(_) => (None, None),
+            Subject::Schedule(_) => (None, Some(Topic::Schedules)),
+            Subject::Function(_) => (None, Some(Topic::Functions)),
         };
         // A log that grows changes no listing.
         Self { thing, listing: listing.filter(|_| moved.part == Part::Record) }
@@ -59,7 +60,8 @@ impl Concern {
             Subject::Execution(id) => standing::owner_of_execution(ports, id).await?,
             Subject::Project(id) => standing::owner_of_project(ports, id).await?,
             Subject::WebhookEvent(id) => crate::webhooks::owner_of_event(ports, id).await?,
-            Subject::Schedule(_) | Subject::Function(_) => None,
+            Subject::Schedule(id) => crate::schedules::owner_of_schedule(ports, id).await?,
+            Subject::Function(id) => crate::functions::owner_of_function(ports, id).await?,
         };
         let is_theirs = |caller: &LiveCaller| {
             // What is gone was perhaps theirs.

@@ -30,7 +30,7 @@ pub(super) async fn is_theirs<P: Ports>(ports: &P, caller: &LiveCaller, topic: &
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         },
-        Topic::Executions | Topic::Projects | Topic::Webhooks => Ok(true),
+        Topic::Executions | Topic::Projects | Topic::Webhooks | Topic::Schedules | Topic::Functions => Ok(true),
     }
 }
 
@@ -62,7 +62,7 @@ async fn standing<P: Ports>(ports: &P, topic: &Topic) -> Result<Option<Standing>
                 Standing { version: stored.version, is_exact }
             }))
         }
-        Topic::Executions | Topic::Projects | Topic::Webhooks => Ok(None),
+        Topic::Executions | Topic::Projects | Topic::Webhooks | Topic::Schedules | Topic::Functions => Ok(None),
     }
 }
 

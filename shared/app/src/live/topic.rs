@@ -20,11 +20,15 @@ pub enum Topic {
     Projects,
     /// `webhooks`: events that webhooks delivered.
     Webhooks,
+    /// `schedules`: schedules, with their turns.
+    Schedules,
+    /// `functions`: functions, without what their calls are counted as.
+    Functions,
 }
 
 /// A text that names no topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be execution/<id>, project/<id>, executions, projects or webhooks")]
+#[error("must be execution/<id>, project/<id>, executions, projects, webhooks, schedules or functions")]
 pub struct TopicError;
 
 impl FromStr for Topic {
@@ -39,6 +43,8 @@ impl FromStr for Topic {
                 "executions" => Ok(Self::Executions),
                 "projects" => Ok(Self::Projects),
                 "webhooks" => Ok(Self::Webhooks),
+                "schedules" => Ok(Self::Schedules),
+                "functions" => Ok(Self::Functions),
                 _ => Err(TopicError),
             },
         }
@@ -53,6 +59,8 @@ impl fmt::Display for Topic {
             Self::Executions => formatter.write_str("executions"),
             Self::Projects => formatter.write_str("projects"),
             Self::Webhooks => formatter.write_str("webhooks"),
+            Self::Schedules => formatter.write_str("schedules"),
+            Self::Functions => formatter.write_str("functions"),
         }
     }
 }
@@ -85,7 +93,7 @@ impl Topic {
     /// Is it a listing of the caller's, not a thing by its id?
     #[must_use]
     pub const fn is_listing(&self) -> bool {
-        matches!(self, Self::Executions | Self::Projects | Self::Webhooks)
+        matches!(self, Self::Executions | Self::Projects | Self::Webhooks | Self::Schedules | Self::Functions)
     }
 
     /// The audience to which a caller comes with it.
@@ -112,6 +120,8 @@ mod tests {
             Topic::Executions,
             Topic::Projects,
             Topic::Webhooks,
+            Topic::Schedules,
+            Topic::Functions,
         ] {
             assert_eq!(topic.to_string().parse(), Ok(topic));
         }

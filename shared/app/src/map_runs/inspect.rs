@@ -43,6 +43,26 @@ pub struct MapRunView {
     pub redriven_at: Option<Timestamp>,
 }
 
+impl MapRunView {
+    /// Its name: the UUID at the end of its ARN.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.arn.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The label of its Map state: what the definition gives, or what stands for it.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.state_machine_arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The ARN of the execution of it that has this name.
+    #[must_use]
+    pub fn arn_of_execution(&self, name: &str) -> String {
+        format!("{}:{name}", self.state_machine_arn.replacen(":stateMachine:", ":execution:", 1))
+    }
+}
+
 /// How many of something are how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MapRunCounts {
@@ -99,6 +119,24 @@ impl MapRunCounts {
 pub async fn describe_map_run<P: Ports>(ports: &P, arn: &str) -> Result<Option<MapRunView>, Error> {
     let Some(name) = name::of_run(arn) else { return Ok(None) };
     match record::by_name(ports, name).await?.filter(|(record, _)| record.arn == arn) {
+        Some((record, _)) => view(ports, record, true).await,
+        None => Ok(None),
+    }
+}
+
+/// Looks at a map run of an execution by its name, the UUID at the end of its ARN. `None` when the execution has none of that
+/// name.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn find_map_run<P: Ports>(
+    ports: &P,
+    execution: &ExecutionId,
+    name: &str,
+) -> Result<Option<MapRunView>, Error> {
+    let Ok(name) = name.parse() else { return Ok(None) };
+    let is_it = |record: &RunRecord| record.name == name && record.execution == *execution;
+    match record::by_name(ports, name).await?.filter(|(record, _)| is_it(record)) {
         Some((record, _)) => view(ports, record, true).await,
         None => Ok(None),
     }

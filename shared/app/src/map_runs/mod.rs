@@ -19,7 +19,9 @@ pub use children::{
     MapExecution, MapExecutionFilter, describe_map_execution, list_map_executions, map_execution_history,
     stop_map_execution,
 };
-pub use inspect::{MapRunCounts, MapRunView, UpdateMapRun, describe_map_run, list_map_runs, update_map_run};
+pub use inspect::{
+    MapRunCounts, MapRunView, UpdateMapRun, describe_map_run, find_map_run, list_map_runs, update_map_run,
+};
 pub use read::execute;
 pub(crate) use record::{note_begin, note_end};
 pub(crate) use work::{join, perform, work_at};

@@ -22,4 +22,4 @@ pub use model::{
 pub use read::{MOST_PREVIEWED, get_schedule, list_schedules, preview};
 pub use run::run_now;
 pub(crate) use run::{ATTRIBUTE, name_of, wake};
-pub(crate) use store::sweep;
+pub(crate) use store::{owner_of_schedule, sweep};

@@ -31,6 +31,11 @@ pub(super) async fn find<P: Ports>(ports: &P, id: &ScheduleId) -> Result<Option<
     ports.records().get(&keys::schedule(id)).await?.map(decode).transpose()
 }
 
+/// Whose a schedule is.
+pub(crate) async fn owner_of_schedule<P: Ports>(ports: &P, id: &ScheduleId) -> Result<Option<String>, Error> {
+    Ok(find(ports, id).await?.map(|stored| stored.value.owner))
+}
+
 /// The error for a schedule that is not there, or not the caller's.
 pub(super) fn not_found(name: &str) -> Error {
     Error::NotFound { kind: "schedule", id: name.chars().take(200).collect() }

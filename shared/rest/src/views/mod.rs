@@ -5,6 +5,7 @@ mod artifacts;
 mod executions;
 mod functions;
 mod keys;
+mod map_runs;
 mod projects;
 mod subscriptions;
 mod templates;
@@ -27,6 +28,7 @@ pub(crate) use artifacts::{CostView, DeploymentView, EventView, FileView, PlanVi
 pub(crate) use executions::{EventItemView, ExecutionSummary, ExecutionView, GraphView};
 pub(crate) use functions::{CodeView, FunctionView, FunctionsHealthView, InvocationView, RegisteredView};
 pub(crate) use keys::{CallerView, IssuedKeyView, KeyView};
+pub(crate) use map_runs::{MapRunExecutionSummary, MapRunExecutionView, MapRunSummary, MapRunView};
 pub(crate) use projects::{ModificationView, ProjectSummary, ProjectView, StatusView};
 pub(crate) use subscriptions::{
     DeliveryDetailsView, DeliveryView, IssuedSubscriptionView, ReplayedDeliveriesView, SubscriptionDetailsView,
@@ -113,6 +115,10 @@ pages! {
     ReportPage of ReportSummaryView as "ReportPage";
     /// A page of deliveries, newest first.
     DeliveryPage of DeliveryView as "DeliveryPage";
+    /// A page of map runs, newest first.
+    MapRunPage of MapRunSummary as "MapRunPage";
+    /// A page of executions of a map run, newest first.
+    MapRunExecutionPage of MapRunExecutionSummary as "MapRunExecutionPage";
     /// A page of a history.
     HistoryPage of EventItemView as "HistoryPage";
     /// A page of events in order of time.
