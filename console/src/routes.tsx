@@ -35,6 +35,7 @@ export const router = createBrowserRouter([
       page("executions", () => import("./pages/executions/ExecutionsPage")),
       page("executions/compare", () => import("./pages/executions/ComparePage")),
       page("executions/:id", () => import("./pages/executions/ExecutionPage")),
+      page("executions/:id/map-runs/:run/:name", () => import("./pages/executions/MapRunExecutionPage")),
       page("functions", () => import("./pages/functions/FunctionsPage")),
       page("functions/new", () => import("./pages/functions/FunctionPage")),
       page("functions/:project/:name", () => import("./pages/functions/FunctionPage")),

@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import type { HistoryEvent } from "../asl/history";
-import { client, data } from "./client";
+import { client, data, type Schemas } from "./client";
 import { useLive } from "./live";
 
 const PAGE = 100;
@@ -18,10 +18,24 @@ interface Known {
   complete: boolean;
 }
 
+interface Query {
+  limit: number;
+  cursor?: string;
+}
+
 /** The events of an execution. Pages show as they come. */
 export function useHistory(id: string, running: boolean) {
+  return useEvents(["history", id], (query) => data(client.GET("/api/executions/{id}/history", { params: { path: { id }, query } })), running, id);
+}
+
+/** The events of an execution of a map run, which is the map run's of the execution `id`. */
+export function useMapRunHistory(id: string, run: string, name: string, running: boolean) {
+  const path = { id, run, name };
+  return useEvents(["history", id, run, name], (query) => data(client.GET("/api/executions/{id}/map-runs/{run}/executions/{name}/history", { params: { path, query } })), running, id);
+}
+
+function useEvents(key: readonly string[], read: (query: Query) => Promise<Schemas["HistoryPage"]>, running: boolean, execution: string) {
   const queries = useQueryClient();
-  const key = ["history", id];
   return useLive<Known>(
     key,
     async () => {
@@ -29,7 +43,7 @@ export function useHistory(id: string, running: boolean) {
       let shown = 0;
       for (;;) {
         const query = { limit: PAGE, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) };
-        const page = await data(client.GET("/api/executions/{id}/history", { params: { path: { id }, query } }));
+        const page = await read(query);
         const seen = known.before + page.items.length;
         const same = seen === known.events.length;
         const events = same ? known.events : [...known.events.slice(0, known.before), ...page.items];
@@ -43,6 +57,6 @@ export function useHistory(id: string, running: boolean) {
         }
       }
     },
-    { active: (known) => running || !known.complete, topic: `execution/${id}` },
+    { active: (known) => running || !known.complete, topic: `execution/${execution}` },
   );
 }

@@ -83,6 +83,18 @@ export function withStatuses(graph: Graph, statuses: ReadonlyMap<string, { statu
   return { ...graph, states: graph.states.map((state) => ({ ...state, ...statuses.get(state.name), branches: state.branches.map((branch) => withStatuses(branch, statuses)) })) };
 }
 
+/** The part of a graph, a branch or an item processor, that has these states; the smallest of them. */
+export function partWith(graph: Graph, names: ReadonlySet<string>): Graph | null {
+  for (const { branches } of graph.states) {
+    for (const branch of branches) {
+      const found = partWith(branch, names);
+      if (found !== null) return found;
+    }
+  }
+  const known = new Set(allStates(graph).map(({ name }) => name));
+  return names.size > 0 && [...names].every((name) => known.has(name)) ? graph : null;
+}
+
 /** Every state of a graph, also those of branches. */
 export function allStates(graph: Graph): GraphState[] {
   return graph.states.flatMap((state) => [state, ...state.branches.flatMap(allStates)]);

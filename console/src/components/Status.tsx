@@ -19,6 +19,7 @@ const KINDS: Record<string, StatusIndicatorProps.Type> = {
   cancelled: "stopped",
   paused: "warning",
   awaiting_approval: "warning",
+  PENDING_REDRIVE: "pending",
   ACTIVE: "success",
   DELETING: "stopped",
 };

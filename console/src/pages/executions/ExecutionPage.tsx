@@ -8,16 +8,18 @@ import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Tabs from "@cloudscape-design/components/tabs";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { useHistory } from "../../api/history";
 import { useLive, useRefresh } from "../../api/live";
 import { allStates, withStatuses, type Graph } from "../../asl/graph";
 import { fold, statuses, type HistoryEvent, type Span } from "../../asl/history";
+import { mapRunStates } from "../../asl/mapRuns";
 import { Json } from "../../components/Code";
 import { EventList } from "../../components/EventList";
 import { duration, Empty, Link, Loading, ProblemAlert, Time, useTitle } from "../../components/PageParts";
+import { part } from "../../components/Part";
 import { StateGraph } from "../../components/StateGraph";
 import { Status } from "../../components/Status";
 import { Timeline } from "../../components/Timeline";
@@ -26,9 +28,10 @@ import { exportGraph } from "./exportGraph";
 import { ForkDialog, RedriveDialog, StopDialog } from "./ControlDialogs";
 
 /** Loaded when somebody looks at logs. */
-const Logs = lazy(() => import("../../components/Logs"));
+const Logs = part(() => import("../../components/Logs"), "The logs", () => <Loading what="the logs" />);
 
 const NONE: HistoryEvent[] = [];
+const MapRuns = part(() => import("./MapRuns"), "The map runs", () => <Loading what="the map runs" />);
 
 export default function ExecutionPage() {
   const { id = "" } = useParams();
@@ -54,6 +57,7 @@ export default function ExecutionPage() {
   }, [running, refetch]);
   const events = history.data?.events ?? NONE;
   const folded = useMemo(() => fold(events), [events]);
+  const mapRuns = useMemo(() => mapRunStates(events, folded), [events, folded]);
   const now = useNow(running);
   const complete = history.data?.complete === true;
   // The graph says what the timeline says, as soon as all events are there.
@@ -63,7 +67,10 @@ export default function ExecutionPage() {
   const event = chosen === null ? null : Number(chosen);
   const span = event === null ? null : (folded.spanOf.get(event) ?? null);
   const choose = (next: number) => {
-    setSearch({ event: String(next) }, { replace: true });
+    setSearch((before) => {
+      before.set("event", String(next));
+      return before;
+    }, { replace: true });
   };
   const chooseState = (state: string) => {
     if (span?.state === state) return;
@@ -115,6 +122,7 @@ export default function ExecutionPage() {
           </Container>
         </SpaceBetween>
       </div>
+      {mapRuns.size > 0 && <MapRuns id={id} states={mapRuns} />}
       <Details execution={execution} span={span} event={events.find((one) => one.id === event) ?? null} />
       <LogsOf key={id} id={id} running={running} />
     </SpaceBetween>
@@ -134,13 +142,13 @@ function LogsOf({ id, running }: { id: string; running: boolean }) {
         setOpen(detail.expanded);
       }}
     >
-      {open && <Suspense fallback={<Loading what="the logs" />}><Logs of="executions" id={id} running={running} /></Suspense>}
+      {open && <Logs of="executions" id={id} running={running} />}
     </ExpandableSection>
   );
 }
 
 /** The moment, while something runs. */
-function useNow(running: boolean): number {
+export function useNow(running: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
     if (!running) return;
@@ -227,7 +235,7 @@ function Heading({ execution, events, event }: { execution: Schemas["Execution"]
   );
 }
 
-function Details({ execution, span, event }: { execution: Schemas["Execution"]; span: Span | null; event: HistoryEvent | null }) {
+export function Details({ execution, span, event }: { execution: Pick<Schemas["Execution"], "status" | "input" | "output">; span: Span | null; event: HistoryEvent | null }) {
   const [tab, setTab] = useState("input");
   if (span === null) {
     return (
