@@ -81,6 +81,7 @@ export default function ExecutionsPage() {
         loadingText="Loading executions"
         trackBy="id"
         enableKeyboardNavigation
+        wrapLines
         selectionType="multi"
         selectedItems={chosen}
         onSelectionChange={({ detail }) => {
@@ -170,11 +171,12 @@ export default function ExecutionsPage() {
           )
         }
         columnDefinitions={[
-          { id: "name", header: "Name", isRowHeader: true, cell: (item) => <Link to={`/executions/${item.id}`}>{item.name}</Link> },
-          { id: "status", header: "Status", cell: (item) => <Status value={item.status} /> },
+          { id: "name", header: "Name", isRowHeader: true, minWidth: 170, cell: (item) => <span className="reason"><Link to={`/executions/${item.id}`}>{item.name}</Link></span> },
+          { id: "status", header: "Status", minWidth: 130, cell: (item) => <Status value={item.status} /> },
           {
             id: "workflow",
             header: "Workflow",
+            minWidth: 140,
             cell: (item) =>
               item.workflow_id ? (
                 <Link to={`/workflows/${item.workflow_id}`}>{names.get(item.workflow_id) ?? item.workflow_arn?.split(":").at(-1)}</Link>
@@ -187,14 +189,15 @@ export default function ExecutionsPage() {
           {
             id: "attributes",
             header: "Attributes",
+            minWidth: 140,
             cell: (item) => {
               const entries = Object.entries(item.attributes);
               return entries.length === 0 ? "–" : <Box variant="code">{entries.map(([name, value]) => `${name}=${value}`).join(" ")}</Box>;
             },
           },
-          { id: "error", header: "Error", cell: (item) => item.error ?? "–" },
-          { id: "started", header: "Started", cell: (item) => <Time at={item.started_at} /> },
-          { id: "took", header: "Took", cell: (item) => (item.stopped_at ? duration(Date.parse(item.stopped_at) - Date.parse(item.started_at)) : "–") },
+          { id: "error", header: "Error", minWidth: 130, cell: (item) => <span className="reason">{item.error ?? "–"}</span> },
+          { id: "started", header: "Started", minWidth: 120, cell: (item) => <Time at={item.started_at} /> },
+          { id: "took", header: "Took", minWidth: 90, cell: (item) => (item.stopped_at ? duration(Date.parse(item.stopped_at) - Date.parse(item.started_at)) : "–") },
         ]}
       />
     </SpaceBetween>

@@ -94,7 +94,7 @@ export function Deliveries({ id }: { id: string }) {
         }
         columnDefinitions={[
           { id: "event", header: "Event", isRowHeader: true, minWidth: 170, cell: (item) => <Button variant="inline-link" ariaLabel={`Show ${item.event_type} ${item.id}`} onClick={() => { set("delivery", item.id); }}>{item.event_type}</Button> },
-          { id: "status", header: "Status", minWidth: 110, cell: (item) => <DeliveryStatus delivery={item} /> },
+          { id: "status", header: "Status", minWidth: 130, cell: (item) => <DeliveryStatus delivery={item} /> },
           { id: "attempts", header: "Attempts", minWidth: 90, cell: (item) => item.attempts },
           { id: "created", header: "Happened", minWidth: 180, cell: (item) => <Time at={item.created_at} /> },
           { id: "next", header: "Next or last attempt", minWidth: 180, cell: (item) => <Time at={item.ended_at ?? item.next_at} /> },

@@ -53,6 +53,7 @@ export function RulesTab() {
           {
             id: "actions",
             header: "Actions",
+            minWidth: 130,
             cell: (item) => (
               <SpaceBetween direction="horizontal" size="xs">
                 <Button variant="inline-link" ariaLabel={`Change ${item.name}`} onClick={() => { setDialog({ kind: "edit", rule: item }); }}>Change</Button>
