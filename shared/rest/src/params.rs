@@ -157,7 +157,7 @@ impl IfMatch {
         match self {
             Self::Any => Ok(None),
             Self::OneOf(versions) if versions.len() == 1 => Ok(versions.first().copied()),
-            several => several.expected(what, stored.await?),
+            several @ Self::OneOf(_) => several.expected(what, stored.await?),
         }
     }
 }
