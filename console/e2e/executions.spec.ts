@@ -6,7 +6,7 @@ test("graph, timeline and events are in step", async ({ page, api }) => {
   await page.goto(`/executions/${execution.id}`);
   await page.getByRole("group", { name: /^Refuse, Fail, failed/ }).click();
   await expect(page.getByRole("heading", { name: "Refuse" })).toBeVisible();
-  await expect(page.getByRole("listbox", { name: "Timeline" }).getByRole("option", { selected: true })).toHaveAccessibleName(/Tell\/1 Refuse, failed/);
+  await expect(page.getByRole("listbox", { name: "Timeline" }).getByRole("option", { selected: true })).toHaveAccessibleName(/Tell\/1 Refuse ?, failed/);
   await expect(page.getByRole("listbox", { name: /^Events/ }).getByRole("option", { selected: true })).toContainText("FailStateEntered");
   await expect(page.getByRole("group", { name: /^Tell, Parallel, failed, and the failure was caught/ })).toBeVisible();
 

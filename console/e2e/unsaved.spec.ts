@@ -158,6 +158,9 @@ test.describe("with keys", () => {
       const other = (await (await page.request.post("/api/keys", { headers, data: { name: "mine", role: "admin" } })).json()) as { id: string; key: string };
       const workflow = (await (await page.request.post("/api/workflows", { headers, data: { name: "order", definition: ORDER, publish: true } })).json()) as { id: string };
       await page.goto(`/workflows/${workflow.id}`);
+      await page.getByLabel("API key").fill("schlüssel-🎉");
+      await page.keyboard.press("Enter");
+      await expect(page.getByText("This is no key")).toBeVisible();
       await page.getByLabel("API key").fill(other.key);
       await page.keyboard.press("Enter");
       await expect(page.getByText("The definition is valid")).toBeVisible();
@@ -196,8 +199,10 @@ test.describe("with keys", () => {
         expect(download.suggestedFilename()).toBe(`seven.${ending}`);
         expect(readFileSync(await download.path(), "utf8")).toContain(begin);
       }
+      await page.evaluate(() => { sessionStorage.setItem("millrace.input.x", "a secret"); });
       await page.getByRole("button", { name: "Sign out" }).first().click();
       await expect(page.getByLabel("API key")).toBeVisible();
+      expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
       await page.close();
     } finally {
       await server.stop();

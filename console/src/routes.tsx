@@ -23,7 +23,7 @@ export const router = createBrowserRouter([
     path: "/",
     Component: Shell,
     ErrorBoundary: Failed,
-    HydrateFallback: () => null,
+    HydrateFallback: () => <p className="first-load" role="status">Loading the console…</p>,
     children: [
       { index: true, element: <Navigate to="/projects" replace /> },
       page("projects", () => import("./pages/projects/ProjectsPage")),

@@ -57,7 +57,7 @@ export async function stepFunctions<T>(operation: string, body: object): Promise
   const answer = (await response.json()) as T & { __type?: string; message?: string };
   if (!response.ok) {
     heed(response.status, answer.__type ?? "unknown", key);
-    const title = answer.__type ?? `HTTP ${response.status}`;
+    const title = answer.__type?.replace(/^.*#/, "") ?? `HTTP ${response.status}`;
     throw new ApiError({ code: title, status: response.status, title, detail: answer.message ?? "", errors: [] });
   }
   return answer;

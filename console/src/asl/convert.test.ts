@@ -79,4 +79,29 @@ describe("from YAML to JSON and back", () => {
     expect(hasComments(YAML)).toBe(true);
     expect(hasComments("a: 'is # none'\nb: x#y\nc: |\n  # neither\n")).toBe(false);
   });
+
+  it("reads what the server reads, and writes what it reads so", () => {
+    const read = (text: string): unknown => (parseText(`a: ${text}`).value as { a: unknown }).a;
+    for (const [text, value] of [
+      ["no", false], ["On", true], ["nO", false], ["y", true], ["NULL", null], ["1_000", 1_000], ["-1_0", -10], ["0b1_1", 3], ["-0x1F", -31], ["0o17", 15],
+      ["0777", 777], ["1:30", "1:30"], ["2001-01-01", "2001-01-01"], ["0_7", "0_7"], ["1_000.5", "1_000.5"], ["'no'", "no"], ["1__0", "1__0"],
+    ] as const) {
+      expect(read(text), text).toBe(value);
+      expect(parseText(toYaml({ a: value }, null)).value, text).toEqual({ a: value });
+    }
+    expect(toYaml({ a: "no", b: "1_000" }, null)).toBe('a: "no"\nb: "1_000"\n');
+    expect(toYaml({ a: "other" }, "a: no # why\n")).toBe("a: other # why\n");
+    // Names are texts.
+    expect(parseText("no: 1\n0x1F: 2\nyes: {y: 3}").value).toEqual({ no: 1, "0x1F": 2, yes: { y: 3 } });
+  });
+
+  it("tells one fault of a text that is no JSON", () => {
+    const { errors } = parseText('{"StartAt": "A", "States": {"A": {"Type: "Parallel",\n"End": true}}}');
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.message).toMatch(/^This is not JSON: /);
+    expect(errors[0]?.message).not.toMatch(/position|line/);
+    expect(errors[0]?.from).toBeGreaterThan(35);
+    expect(parseText("{a: 1, b: [x, y]}").errors).toEqual([]);
+    expect(parseText("a: 1\na: 2\n").errors[0]?.message).toBe("Map keys must be unique");
+  });
 });

@@ -1,8 +1,9 @@
 // A definition from YAML to JSON and back. JSON has no comments: on the way back the YAML from which it came is the pattern, so
 // that what was not changed stays as it was written.
 
-import { isAlias, isMap, isPair, isScalar, isSeq, Lexer, parseDocument, stringify, type Document, type Node, type Pair } from "yaml";
-import { parseText } from "./place";
+import { isAlias, isMap, isPair, isScalar, isSeq, Lexer, stringify, type Document, type Node, type Pair } from "yaml";
+import { documentOf, parseText } from "./place";
+import { YAML } from "./scalars";
 
 const WIDTH = { lineWidth: 110 };
 
@@ -20,12 +21,12 @@ export const toJson = (value: unknown): string => `${JSON.stringify(value, null,
 
 /** A definition as YAML: as `pattern`, a YAML text, has it, with what `value` says otherwise. */
 export function toYaml(value: unknown, pattern: string | null): string {
-  const plain = () => stringify(value, WIDTH);
+  const plain = () => stringify(value, { ...YAML, ...WIDTH, aliasDuplicateObjects: false });
   if (pattern === null) return plain();
   const before = parseText(pattern);
   if (before.errors.length > 0) return plain();
   if (same(before.value, value)) return pattern;
-  const document = parseDocument(pattern, { merge: true });
+  const document = documentOf(pattern);
   document.contents = written(document, document.contents, value) as typeof document.contents;
   const text = document.toString(WIDTH);
   // What several places share may not be what each of them says now.

@@ -1,6 +1,7 @@
 // Where in a text a JSON pointer leads, for definitions written as YAML or JSON (which YAML includes).
 
-import { LineCounter, isMap, isPair, isScalar, isSeq, parseDocument, type Document, type Node } from "yaml";
+import { LineCounter, isMap, isPair, isScalar, isSeq, parseDocument, visit, type Document, type Node } from "yaml";
+import { YAML } from "./scalars";
 
 export interface Parsed {
   /** The value; undefined when the text is no YAML. */
@@ -13,15 +14,42 @@ export interface Parsed {
   pointerAt: (position: number) => string[];
 }
 
+/** A YAML text. Names are texts, whatever they look like. */
+export function documentOf(source: string): Document.Parsed {
+  const document = parseDocument(source, { ...YAML, lineCounter: new LineCounter() });
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) && typeof key.value !== "string" && key.value !== null && key.source !== undefined) key.value = key.source;
+    },
+  });
+  return document;
+}
+
+/** What is wrong with a text that is to be JSON: the first thing alone, all others follow from it. Null where it is YAML too. */
+function jsonError(source: string): Parsed["errors"][number] | null {
+  try {
+    JSON.parse(source);
+    return null;
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    const message = `This is not JSON: ${said.replace(/,? (?:\.\.\.|").*is not valid JSON$/s, "").replace(/ (?:in JSON )?at (?:position|line) .*$/s, "").replace(/^JSON\.parse: /, "")}`;
+    const from = Math.min(Number(/position (\d+)/.exec(said)?.[1] ?? source.length), Math.max(0, source.length - 1));
+    return { from, to: from + 1, message };
+  }
+}
+
 /** Reads a definition. */
 export function parseText(source: string): Parsed {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, merge: true });
-  const errors = document.errors.map((error) => ({
+  const document = documentOf(source);
+  let errors = document.errors.map((error) => ({
     from: error.pos[0],
     to: Math.max(error.pos[1], error.pos[0] + 1),
-    message: error.message.split("\n")[0] ?? error.message,
+    // The place is told apart from the words.
+    message: (error.message.split("\n")[0] ?? error.message).replace(/ at line \d+, column \d+:?$/, ""),
   }));
+  // Of a text that begins as JSON, YAML's words would be of no help.
+  const json = errors.length > 0 && /^\s*[{[]/.test(source) ? jsonError(source) : null;
+  if (json !== null) errors = [json];
   let value: unknown;
   if (errors.length === 0) {
     try {

@@ -89,6 +89,8 @@ function RoutedEdge({ id, data, label, markerEnd }: EdgeProps<Edge<{ points: Poi
   return <BaseEdge id={id} path={line} label={label} labelX={middle.x} labelY={middle.y} labelShowBg labelBgPadding={[3, 2]} {...(markerEnd === undefined ? {} : { markerEnd })} />;
 }
 
+// What React Flow says of graphs that can be changed does not hold here.
+const WORDS_OF_FLOW = { "node.a11yDescription.default": "Press Enter or Space to choose it.", "node.a11yDescription.keyboardDisabled": "Press Enter or Space to choose it." };
 const KINDS = { state: StateNode, start: StartNode };
 const EDGES = { routed: RoutedEdge };
 
@@ -154,6 +156,7 @@ export function StateGraph({ graph, selected = null, onSelect, height = "420px",
         nodes={nodes}
         edges={edges}
         nodeTypes={KINDS}
+        ariaLabelConfig={WORDS_OF_FLOW}
         edgeTypes={EDGES}
         colorMode={dark ? "dark" : "light"}
         fitView

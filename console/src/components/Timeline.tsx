@@ -49,6 +49,7 @@ export function Timeline({ folded, now, selected, onSelect, height = 320 }: {
             const row = rows[item.index];
             if (row === undefined) return null;
             const { span } = row;
+            const last = span.thread.split(WITHIN).at(-1) ?? "";
             const took = (span.end ?? now) - span.start;
             return (
               <div
@@ -56,7 +57,6 @@ export function Timeline({ folded, now, selected, onSelect, height = 320 }: {
                 id={`bar-${span.key}`}
                 role="option"
                 aria-selected={item.index === place}
-                aria-label={`${span.thread} ${span.state}, ${span.status.toLowerCase()}, ${duration(took)}`}
                 className={`row ${item.index === place ? "chosen" : ""}`}
                 style={{ transform: `translateY(${item.start}px)`, height: ROW }}
                 onClick={() => {
@@ -64,8 +64,10 @@ export function Timeline({ folded, now, selected, onSelect, height = 320 }: {
                 }}
               >
                 <span className="row-name" style={{ paddingInlineStart: 8 + span.depth * 12 }} title={`${span.thread} ${span.state}`}>
-                  {span.depth > 0 && <span className="row-thread">{span.thread.split(WITHIN).at(-1)} </span>}
+                  {span.depth > 0 && <span className="unseen">{span.thread.slice(0, span.thread.length - last.length)}</span>}
+                  {span.depth > 0 && <span className="row-thread">{last} </span>}
                   {span.state}
+                  <span className="unseen">, {span.status.toLowerCase().replaceAll("_", " ")}, </span>
                 </span>
                 <span className="row-track">
                   <span className={`bar status-${span.status}`} style={{ left: `${row.left * 100}%`, width: `max(3px, ${row.width * 100}%)` }} />

@@ -55,7 +55,8 @@ export function Shell() {
     if (!leaving) return;
     signOut();
     void navigate("/projects", { replace: true, state: null });
-    // Nothing of what was read stays for the next one.
+    // Nothing of what was read or written stays for the next one.
+    sessionStorage.clear();
     queries.removeQueries({ type: "inactive" });
     void queries.resetQueries();
   }, [leaving, navigate, queries]);

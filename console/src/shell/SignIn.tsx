@@ -14,6 +14,9 @@ import { goToIssuer, possible, ways } from "../api/oidc";
 import { asProblem } from "../api/problem";
 import { currentKey, signIn } from "../api/session";
 
+/** Can it be sent in a header? */
+const sendable = (key: string): boolean => /^[\x21-\x7e]+$/.test(key);
+
 /** Asks who calls: with the server's issuer, where it has one, or with a key. */
 export default function SignIn() {
   const queries = useQueryClient();
@@ -24,7 +27,7 @@ export default function SignIn() {
   const [tried] = useState(currentKey() !== null);
   const submit = () => {
     const trimmed = key.trim();
-    if (trimmed === "") {
+    if (!sendable(trimmed)) {
       setMissing(true);
       return;
     }
@@ -32,7 +35,7 @@ export default function SignIn() {
     // The page below keeps what it shows, and what is being written in it.
     void queries.invalidateQueries();
   };
-  const error = missing && key.trim() === "" ? "Enter a key." : tried && key === "" ? "The server refused the key that was used. Enter another." : "";
+  const error = missing && !sendable(key.trim()) ? (key.trim() === "" ? "Enter a key." : "This is no key: keys have no spaces, and no characters beyond ASCII.") : tried && key === "" ? "The server refused the key that was used. Enter another." : "";
   const issuer = data?.oidc ?? null;
   const place = useRef<HTMLDialogElement>(null);
   // Over everything, also over dialogs; nothing else can be reached meanwhile.

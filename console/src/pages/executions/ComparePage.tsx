@@ -1,6 +1,7 @@
 import Badge from "@cloudscape-design/components/badge";
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
+import Pagination from "@cloudscape-design/components/pagination";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Table from "@cloudscape-design/components/table";
 import Toggle from "@cloudscape-design/components/toggle";
@@ -15,6 +16,7 @@ import { duration, Empty, Link, Loading, ProblemAlert, useTitle } from "../../co
 import { Status } from "../../components/Status";
 
 const NONE: never[] = [];
+const PAGE = 50;
 const text = (value: unknown) => (value === undefined ? "" : JSON.stringify(value, null, 2));
 const key = (one: Difference) => `${one.left?.thread ?? one.right?.thread ?? ""} ${one.state} ${one.visit}`;
 
@@ -34,10 +36,13 @@ export default function ComparePage() {
   const right = useSide(search.get("right") ?? "");
   const [differing, setDiffering] = useState(true);
   const [chosen, setChosen] = useState<string | null>(null);
+  const [page, setPage] = useState(1);
   const rows = useMemo(() => compare(left.folded, right.folded), [left.folded, right.folded]);
   if (left.error ?? right.error) return <ProblemAlert error={left.error ?? right.error} action={<Link to="/executions">Choose two others</Link>} />;
   if (left.execution === undefined || right.execution === undefined) return <Loading what="both executions" />;
   const shown = differing ? rows.filter((row) => !row.same) : rows;
+  const pages = Math.max(1, Math.ceil(shown.length / PAGE));
+  const current = Math.min(page, pages);
   const row = rows.find((one) => key(one) === chosen) ?? shown[0];
   return (
     <SpaceBetween size="l">
@@ -54,7 +59,8 @@ export default function ComparePage() {
         <Diff left={text(left.execution.input)} right={text(right.execution.input)} language="json" label="Input" />
       </Container>
       <Table<Difference>
-        items={shown}
+        items={shown.slice((current - 1) * PAGE, current * PAGE)}
+        pagination={pages > 1 && <Pagination currentPageIndex={current} pagesCount={pages} ariaLabels={{ paginationLabel: "Pages of visits", nextPageLabel: "Later visits", previousPageLabel: "Earlier visits", pageLabel: (number) => `Page ${number}` }} onChange={({ detail }) => { setPage(detail.currentPageIndex); }} />}
         trackBy={key}
         selectionType="single"
         selectedItems={row === undefined ? [] : [row]}

@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Checkbox from "@cloudscape-design/components/checkbox";
 import FormField from "@cloudscape-design/components/form-field";
 import Input from "@cloudscape-design/components/input";
@@ -9,6 +10,7 @@ import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
 import { forkPoints, pointOf } from "../../asl/fork";
 import type { HistoryEvent } from "../../asl/history";
+import { whyNotJson } from "../../asl/json";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 
@@ -64,12 +66,12 @@ export function RedriveDialog({ execution, onClose }: { execution: Execution; on
     await refresh("history", execution.id);
   };
   return (
-    <Confirm title="Redrive the execution?" action="Redrive" onClose={onClose} onConfirm={redrive}>
+    <Confirm title="Redrive the execution?" action="Redrive" disabled={withInput && whyNotJson(input) !== ""} onClose={onClose} onConfirm={redrive}>
       <SpaceBetween size="m">
         <div>It goes on from the state in which it failed; what succeeded is kept.</div>
         {execution.workflow_id !== null && <FormField label="Definition"><VersionSelect workflow={execution.workflow_id} version={version} onChange={setVersion} /></FormField>}
         <Checkbox checked={withInput} onChange={({ detail }) => { setWithInput(detail.checked); }}>Give the failed state another input</Checkbox>
-        {withInput && <Code value={input} language="json" label="Input" height="200px" onChange={setInput} />}
+        {withInput && <FormField label="Input" errorText={whyNotJson(input)} stretch><Code value={input} language="json" label="Input" height="200px" onChange={setInput} /></FormField>}
       </SpaceBetween>
     </Confirm>
   );
@@ -101,8 +103,9 @@ export function ForkDialog({ execution, events, event, onClose }: { execution: E
     void navigate(`/executions/${made.id}`);
   };
   return (
-    <Confirm title="Fork the execution" action="Fork" disabled={name === ""} onClose={onClose} onConfirm={fork}>
+    <Confirm title="Fork the execution" action="Fork" disabled={name === "" || places.length === 0 || (withInput && whyNotJson(input) !== "")} onClose={onClose} onConfirm={fork}>
       <SpaceBetween size="m">
+        {places.length === 0 && <Alert type="info">It went from its start to its end at once: there is no place between at which it stood. Start another execution of its workflow instead.</Alert>}
         <div>A new execution begins where this one stood, with its history up to there. This one stays as it is.</div>
         <FormField
           label="From"
@@ -113,7 +116,7 @@ export function ForkDialog({ execution, events, event, onClose }: { execution: E
         <FormField label="Name of the new execution"><Input value={name} onChange={({ detail }) => { setName(detail.value); }} /></FormField>
         <FormField label="Definition"><VersionSelect workflow={execution.workflow_id} version={version} onChange={setVersion} /></FormField>
         <Checkbox checked={withInput} onChange={({ detail }) => { setWithInput(detail.checked); }}>Give the state where it stood another input</Checkbox>
-        {withInput && <Code value={input} language="json" label="Input" height="200px" onChange={setInput} />}
+        {withInput && <FormField label="Input" errorText={whyNotJson(input)} stretch><Code value={input} language="json" label="Input" height="200px" onChange={setInput} /></FormField>}
       </SpaceBetween>
     </Confirm>
   );

@@ -114,7 +114,7 @@ export default function ExecutionPage() {
         </Container>
         <SpaceBetween size="l">
           <Container header={<Header variant="h2" counter={`(${folded.spans.length})`} description="Each bar is a visit of a state.">Timeline</Header>}>
-            {folded.spans.length === 0 ? <Loading what="events" /> : <Timeline folded={folded} now={now} selected={span} onSelect={(one) => { choose(one.key); }} height={190} />}
+            {folded.spans.length === 0 ? <Loading what="events" /> : <Timeline folded={folded} now={execution.stopped_at ? Date.parse(execution.stopped_at) : now} selected={span} onSelect={(one) => { choose(one.key); }} height={190} />}
           </Container>
           <Container header={<Header variant="h2" counter={`(${events.length}${history.data?.complete === false ? " and more coming" : ""})`}>Events</Header>}>
             {history.error !== null && <ProblemAlert error={history.error} />}
@@ -236,7 +236,8 @@ function Heading({ execution, events, event }: { execution: Schemas["Execution"]
 }
 
 export function Details({ execution, span, event }: { execution: Pick<Schemas["Execution"], "status" | "input" | "output">; span: Span | null; event: HistoryEvent | null }) {
-  const [tab, setTab] = useState("input");
+  const [search, setSearch] = useSearchParams();
+  const tab = search.get("show") ?? "input";
   if (span === null) {
     return (
       <Container header={<Header variant="h2" description="Choose a state, a bar or an event to see what went in and out of it.">Execution</Header>}>
@@ -267,7 +268,11 @@ export function Details({ execution, span, event }: { execution: Pick<Schemas["E
           activeTabId={tab}
           ariaLabel="What the state took and gave"
           onChange={({ detail }) => {
-            setTab(detail.activeTabId);
+            setSearch((before) => {
+              const next = new URLSearchParams(before);
+              next.set("show", detail.activeTabId);
+              return next;
+            }, { replace: true });
           }}
           tabs={[
             { id: "input", label: "Input", content: <Json value={span.input} label="Input of the state" /> },

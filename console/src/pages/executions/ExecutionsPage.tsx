@@ -1,3 +1,4 @@
+import Alert from "@cloudscape-design/components/alert";
 import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import DateRangePicker, { type DateRangePickerProps } from "@cloudscape-design/components/date-range-picker";
@@ -34,7 +35,14 @@ export default function ExecutionsPage() {
   useTitle("Executions");
   const navigate = useNavigate();
   const [search, setSearch] = useSearchParams();
-  const [attribute, setAttribute] = useState(search.get("attribute") ?? "");
+  const asked = search.get("attribute") ?? "";
+  const [attribute, setAttribute] = useState(asked);
+  const [shown, setShown] = useState(asked);
+  // The field says what the address says, also after a way back.
+  if (asked !== shown) {
+    setShown(asked);
+    setAttribute(asked);
+  }
   const [chosen, setChosen] = useState<Item[]>([]);
   const get = (name: string) => search.get(name);
   const [workflow, status, from, before, attributes] = [get("workflow"), get("status"), get("from"), get("before"), attributesOf(get("attribute") ?? "") ?? []];
@@ -74,6 +82,7 @@ export default function ExecutionsPage() {
   return (
     <SpaceBetween size="m">
       <ProblemAlert error={paged.error} />
+      {malformed && <Alert type="warning" header="Attributes are searched for as name=value">Several stand beside each other: customer=7 region=eu. What is written now is not asked for.</Alert>}
       <Table<Item>
         variant="full-page"
         items={paged.items}
@@ -85,7 +94,8 @@ export default function ExecutionsPage() {
         selectionType="multi"
         selectedItems={chosen}
         onSelectionChange={({ detail }) => {
-          setChosen(detail.selectedItems.slice(-2));
+          // All at once: the newest two. One more: the last two that were chosen.
+          setChosen(detail.selectedItems.length > chosen.length + 1 ? detail.selectedItems.slice(0, 2) : detail.selectedItems.slice(-2));
         }}
         ariaLabels={{
           tableLabel: "Executions",

@@ -9,6 +9,7 @@ import { useState } from "react";
 import { client, type Schemas } from "../../api/client";
 import { useRefresh } from "../../api/live";
 import { ApiError, asProblem } from "../../api/problem";
+import { whyNotJson } from "../../asl/json";
 import { Code, Json } from "../../components/Code";
 import { duration } from "../../components/PageParts";
 import { Status } from "../../components/Status";
@@ -23,12 +24,7 @@ export function Invoke({ project, name, unsaved }: { project: string; name: stri
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  let wrong = "";
-  try {
-    JSON.parse(event);
-  } catch (problem) {
-    wrong = problem instanceof Error ? problem.message : "This is no JSON.";
-  }
+  const wrong = whyNotJson(event);
   const invoke = async () => {
     setBusy(true);
     setError(null);

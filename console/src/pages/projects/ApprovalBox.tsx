@@ -6,6 +6,7 @@ import Textarea from "@cloudscape-design/components/textarea";
 import { useState } from "react";
 import { client, type Schemas } from "../../api/client";
 import { useRefresh } from "../../api/live";
+import { whyNotJson } from "../../asl/json";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import type { Project } from "./project";
@@ -60,8 +61,8 @@ export function ApprovalBox({ project, plan }: { project: Project; plan: Schemas
         </Confirm>
       )}
       {dialog === "edit" && (
-        <Confirm title="Edit the plan" action="Approve the edited plan" size="large" onClose={close} onConfirm={() => decide({ decision: "edit", plan: JSON.parse(text) as Record<string, unknown> })}>
-          <Code value={text} language="json" label="Plan" height="420px" onChange={setText} />
+        <Confirm title="Edit the plan" action="Approve the edited plan" size="large" disabled={whyNotJson(text) !== ""} onClose={close} onConfirm={() => decide({ decision: "edit", plan: JSON.parse(text) as Record<string, unknown> })}>
+          <FormField label="Plan" errorText={whyNotJson(text)} stretch><Code value={text} language="json" label="Plan" height="420px" onChange={setText} /></FormField>
         </Confirm>
       )}
       {dialog === "reject" && (

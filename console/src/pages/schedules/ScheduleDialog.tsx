@@ -10,6 +10,7 @@ import { client, data, type Schemas } from "../../api/client";
 import { useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
 import { asProblem } from "../../api/problem";
+import { whyNotJson } from "../../asl/json";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Time } from "../../components/PageParts";
@@ -59,7 +60,7 @@ export function ScheduleDialog({ schedule, onClose }: { schedule: Schedule | nul
     <Confirm
       title={schedule === null ? "Create schedule" : `Change ${schedule.name}`}
       action={schedule === null ? "Create" : "Save"}
-      disabled={workflow === "" || expression === "" || (schedule === null && name === "")}
+      disabled={workflow === "" || expression === "" || (withInput && whyNotJson(input) !== "") || (schedule === null && name === "")}
       onClose={onClose}
       onConfirm={save}
     >
@@ -74,7 +75,7 @@ export function ScheduleDialog({ schedule, onClose }: { schedule: Schedule | nul
         <FormField label="When the one before still runs"><Select options={OVERLAP} selectedOption={OVERLAP.find((one) => one.value === overlap) ?? null} onChange={({ detail }) => { setOverlap(detail.selectedOption.value ?? overlap); }} /></FormField>
         <FormField label="Times that were missed"><Select options={CATCH_UP} selectedOption={CATCH_UP.find((one) => one.value === catchUp) ?? null} onChange={({ detail }) => { setCatchUp(detail.selectedOption.value ?? catchUp); }} /></FormField>
         <Checkbox checked={withInput} description="Otherwise it says which schedule it was, and when." onChange={({ detail }) => { setWithInput(detail.checked); }}>Give an input of its own</Checkbox>
-        {withInput && <Code value={input} language="json" label="Input" height="140px" onChange={setInput} />}
+        {withInput && <FormField label="Input" errorText={whyNotJson(input)} stretch><Code value={input} language="json" label="Input" height="140px" onChange={setInput} /></FormField>}
       </SpaceBetween>
     </Confirm>
   );

@@ -49,7 +49,7 @@ export function Keys() {
         header={<Header variant="h2" description="Who has a key calls in your name, as far as its role goes." actions={<Button onClick={() => { setDialog({ kind: "create" }); }}>Make a key</Button>}>API keys</Header>}
         empty={<Empty title="No keys yet">Programs and people elsewhere call with one.</Empty>}
         columnDefinitions={[
-          { id: "name", header: "Name", isRowHeader: true, cell: (item) => item.name },
+          { id: "name", header: "Name", isRowHeader: true, cell: (item) => <span className="reason">{item.name}</span> },
           { id: "prefix", header: "Begins with", cell: (item) => <Box variant="code">{item.prefix}…</Box> },
           { id: "role", header: "Role", cell: (item) => item.role },
           { id: "status", header: "Status", cell: (item) => <StatusIndicator type={item.status.toLowerCase() === "active" ? "success" : "stopped"}>{item.status.toLowerCase()}</StatusIndicator> },

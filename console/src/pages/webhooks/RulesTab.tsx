@@ -13,6 +13,7 @@ import { useState } from "react";
 import { client, data, type Schemas } from "../../api/client";
 import { PACES, useLive, useRefresh } from "../../api/live";
 import { everything } from "../../api/paging";
+import { whyNotJson } from "../../asl/json";
 import { Code, Json } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { Empty, ProblemAlert } from "../../components/PageParts";
@@ -91,6 +92,7 @@ function EditRule({ rule, onClose }: { rule: Rule | null; onClose: () => void })
   const [input, setInput] = useState(JSON.stringify(rule?.input ?? { payload: "{% $states.input.detail %}" }, null, 2));
   const workflows = useLive(["workflows", "all"], () => everything((cursor) => data(client.GET("/api/workflows", { params: { query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) } } }))), { active: () => false });
   const options = (workflows.data ?? []).map((one) => ({ value: one.arn, label: one.name }));
+  const malformed = whyNotJson(pattern) !== "" || (withInput && whyNotJson(input) !== "");
   const parsed = () => ({ pattern: JSON.parse(pattern) as Record<string, unknown>, ...(withInput ? { input: JSON.parse(input) as unknown } : {}) });
   const save = async () => {
     const body = { name, workflow, ...parsed() };
@@ -99,16 +101,16 @@ function EditRule({ rule, onClose }: { rule: Rule | null; onClose: () => void })
     await refresh("webhook-rules");
   };
   return (
-    <Confirm title={rule === null ? "Create rule" : `Change ${rule.name}`} action={rule === null ? "Create" : "Save"} size="large" disabled={name === "" || workflow === ""} onClose={onClose} onConfirm={save}>
+    <Confirm title={rule === null ? "Create rule" : `Change ${rule.name}`} action={rule === null ? "Create" : "Save"} size="large" disabled={name === "" || workflow === "" || malformed} onClose={onClose} onConfirm={save}>
       <SpaceBetween size="m">
         <FormField label="Name"><Input value={name} onChange={({ detail }) => { setName(detail.value); }} /></FormField>
         <FormField label="Workflow">
           <Select options={options} selectedOption={options.find((one) => one.value === workflow) ?? null} placeholder="Choose one" filteringType="auto" empty="No workflows yet: create one first." onChange={({ detail }) => { setWorkflow(detail.selectedOption.value ?? ""); }} />
         </FormField>
-        <FormField label="Pattern" description="Which events, in EventBridge's pattern syntax." stretch><Code value={pattern} language="json" label="Pattern" height="150px" onChange={setPattern} /></FormField>
+        <FormField label="Pattern" description="Which events, in EventBridge's pattern syntax." errorText={whyNotJson(pattern)} stretch><Code value={pattern} language="json" label="Pattern" height="150px" onChange={setPattern} /></FormField>
         <Checkbox checked={withInput} description="Otherwise the workflow gets the whole event." onChange={({ detail }) => { setWithInput(detail.checked); }}>Make the input from the event</Checkbox>
-        {withInput && <Code value={input} language="json" label="Template of the input" height="130px" onChange={setInput} />}
-        <Try rule={parsed} />
+        {withInput && <FormField label="Template of the input" errorText={whyNotJson(input)} stretch><Code value={input} language="json" label="Template of the input" height="130px" onChange={setInput} /></FormField>}
+        {!malformed && <Try rule={parsed} />}
       </SpaceBetween>
     </Confirm>
   );

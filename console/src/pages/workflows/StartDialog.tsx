@@ -10,6 +10,7 @@ import { client, data, type Schemas } from "../../api/client";
 import { useLive } from "../../api/live";
 import { asProblem } from "../../api/problem";
 import { formOf, fromForm, inputSchema, toForm } from "../../asl/input";
+import { whyNotJson } from "../../asl/json";
 import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Confirm";
 import { initial, SchemaForm, type Schema } from "../../components/SchemaForm";
@@ -79,12 +80,7 @@ export function StartDialog({ workflow, onClose }: { workflow: Schemas["Workflow
     setForm(value);
     if (schema !== null) setInput(written(fromForm(schema, value)));
   };
-  let wrong = "";
-  try {
-    JSON.parse(input);
-  } catch (error) {
-    wrong = error instanceof Error ? error.message : "This is no JSON.";
-  }
+  const wrong = whyNotJson(input);
   const pairs = attributes.split(/[\s,]+/).filter((part) => part !== "");
   const malformed = pairs.some((pair) => pair.indexOf("=") < 1);
   const start = async () => {

@@ -3,9 +3,9 @@ import FormField from "@cloudscape-design/components/form-field";
 import Select from "@cloudscape-design/components/select";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import { useState } from "react";
-import { stringify } from "yaml";
 import { client, data, type Schemas } from "../../api/client";
 import { useLive } from "../../api/live";
+import { toYaml } from "../../asl/convert";
 import { parseText } from "../../asl/place";
 import { Diff } from "../../components/Code";
 import { Empty, Loading, ProblemAlert, Time } from "../../components/PageParts";
@@ -13,7 +13,7 @@ import { Empty, Loading, ProblemAlert, Time } from "../../components/PageParts";
 /** Definitions in one form, so that only what they say differs. */
 const plain = (text: string) => {
   const { value } = parseText(text);
-  return value === undefined ? text : stringify(value, { lineWidth: 110, aliasDuplicateObjects: false });
+  return value === undefined ? text : toYaml(value, null);
 };
 
 const schemaText = (schema: unknown) => (schema === null || schema === undefined ? "" : `${JSON.stringify(schema, null, 2)}\n`);

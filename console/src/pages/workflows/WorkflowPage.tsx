@@ -9,7 +9,7 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Tabs from "@cloudscape-design/components/tabs";
 import { useMemo, useState } from "react";
-import { useNavigate, useParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { client, data, type Schemas } from "../../api/client";
 import { PACES, useLive, useRefresh } from "../../api/live";
 import { hasComments, toJson, toYaml } from "../../asl/convert";
@@ -92,7 +92,8 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
   // The YAML from which the JSON in the editor was made: with its comments.
   const [pattern, setPattern] = useState<string | null>(null);
   const [selected, setSelected] = useState<string | null>(null);
-  const [tab, setTab] = useState("graph");
+  const [search, setSearch] = useSearchParams();
+  const tab = search.get("tab") ?? "graph";
   const [dialog, setDialog] = useState<"start" | "delete" | null>(null);
   const format = formatOf(text);
   const type = workflow?.type ?? "STANDARD";
@@ -136,7 +137,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
       {draft.questions}
       <Header
         variant="h1"
-        description={workflow === null ? "Definitions are Amazon States Language, written as YAML or JSON." : workflow.arn}
+        description={workflow === null ? "Definitions are Amazon States Language, written as YAML or JSON." : <span className="reason">{workflow.arn}</span>}
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             {workflow !== null && <LinkButton to={`/executions?workflow=${workflow.id}`}>Executions</LinkButton>}
@@ -151,7 +152,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
         {workflow?.name ?? "Create workflow"}
       </Header>
       {workflow === null && (
-        <FormField label="Name" constraintText="1 to 80 characters: letters, digits, - and _. It can't be changed later.">
+        <FormField label="Name" constraintText="1 to 80 characters, no white space and none of <>{}[]?*&quot;#%\^|~`$&amp;,;:/. It can't be changed later.">
           <Input value={name} autoFocus onChange={({ detail }) => { setName(detail.value); }} />
         </FormField>
       )}
@@ -186,7 +187,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
           variant="container"
           activeTabId={tab}
           ariaLabel="The workflow's graph, tests and versions"
-          onChange={({ detail }) => { setTab(detail.activeTabId); }}
+          onChange={({ detail }) => { setSearch({ tab: detail.activeTabId }, { replace: true }); }}
           tabs={[
             {
               id: "graph",
@@ -228,7 +229,7 @@ function Editor({ workflow }: { workflow: Schemas["Workflow"] | null }) {
             void navigate("/workflows");
           }}
         >
-          Executions that run go on to their end.
+          Its running executions are stopped, and its versions go with it.
         </Confirm>
       )}
     </SpaceBetween>

@@ -73,6 +73,7 @@ export function useDefinition(text: string, type: string, schemaText: string): D
   if (readable && shape !== last) setLast(shape);
   const graph = useMemo(() => JSON.parse(last) as Graph, [last]);
   const findings = useMemo<Finding[]>(() => {
+    if (text.trim() === "") return [{ from: 0, to: 0, severity: "error", message: "The definition is empty." }];
     if (!readable) return parsed.errors.map((error) => ({ ...error, severity: "error" }));
     const own = (checked.data?.diagnostics ?? []).filter((diagnostic) => !isOfSchema(diagnostic));
     return own.map((diagnostic: Schemas["Diagnostic"]) => ({
@@ -80,7 +81,7 @@ export function useDefinition(text: string, type: string, schemaText: string): D
       severity: diagnostic.severity === "WARNING" ? "warning" : "error",
       message: diagnostic.message,
     }));
-  }, [readable, parsed, checked.data]);
+  }, [text, readable, parsed, checked.data]);
   const schemaFindings = useMemo(() => {
     if (schema === undefined) return [{ place: "", message: "This is no JSON object." }];
     const found = (checked.data?.diagnostics ?? []).filter(isOfSchema);
@@ -91,7 +92,7 @@ export function useDefinition(text: string, type: string, schemaText: string): D
     graph,
     findings,
     schemaFindings,
-    settled: !readable || (same && checked.data !== undefined),
+    settled: !readable || text.trim() === "" || (same && checked.data !== undefined),
     valid: readable && same && schema !== undefined && checked.data?.valid === true,
     error: checked.error,
   };
