@@ -151,7 +151,8 @@ async fn an_event_whose_input_does_not_fit_says_why() {
     let (ports, receiver) = world().await;
     let schema = InputSchema::parse(&json!({ "properties": { "paid": { "type": "string" } } })).unwrap();
     workflow_for(&ports, "strict", Some(schema)).await;
-    create_rule(&ports, OWNER, &place(), rule(json!({ "source": ["payments"] }), "strict")).await.unwrap();
+    let new = rule(json!({ "source": ["payments"] }), "strict");
+    create_rule(&ports, OWNER, &place(), &BuiltinIds::default(), new).await.unwrap();
     send(&ports, &receiver, "d1").await.unwrap();
     work(&ports).await;
     let page = list_events(&ports, OWNER, &EventFilter::default(), 10, None).await.unwrap();
