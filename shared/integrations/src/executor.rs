@@ -3,11 +3,12 @@
 
 use millrace_app::builtins;
 use millrace_app::digest::sha256_hex;
+use millrace_app::identity::Role;
 use millrace_app::map_runs;
 use millrace_app::ports::Ports;
 use millrace_app::workers::{Executor, Task, TaskError, TaskResult};
 use millrace_asl::map_run::Work;
-use millrace_stepfunctions::StepFunctionsConfig;
+use millrace_stepfunctions::{ApiCaller, StepFunctionsConfig};
 use serde_json::{Map, Value};
 
 use crate::{Call, Integrations, Resource, ServiceFault, StepFunctions, StepFunctionsAnswer};
@@ -19,6 +20,7 @@ const NAME: usize = 40;
 struct Own<'p, P> {
     ports: &'p P,
     config: StepFunctionsConfig,
+    caller: ApiCaller,
 }
 
 impl<P: Ports> StepFunctions for Own<'_, P> {
@@ -26,7 +28,8 @@ impl<P: Ports> StepFunctions for Own<'_, P> {
         Box::pin(async move {
             let none = Map::new();
             let members = body.as_object().unwrap_or(&none);
-            let called = millrace_stepfunctions::call(self.ports, &self.config, operation, members, waiting).await;
+            let called =
+                millrace_stepfunctions::call(self.ports, &self.config, &self.caller, operation, members, waiting).await;
             called.map_err(|refused| ServiceFault {
                 status: refused.status,
                 code: refused.name.to_owned(),
@@ -41,15 +44,14 @@ impl<P: Ports> StepFunctions for Own<'_, P> {
 }
 
 impl Integrations {
-    fn step_functions(&self, task: &Task) -> StepFunctionsConfig {
+    fn own<'p, P: Ports>(&self, ports: &'p P, task: &Task) -> Own<'p, P> {
         let configured = &self.0.step_functions;
-        let own = |named: &Option<String>, configured: &String| named.as_ref().unwrap_or(configured).clone();
-        StepFunctionsConfig {
-            account: own(&task.caller.account, &configured.account),
-            region: own(&task.caller.region, &configured.region),
-            owner: Some(task.owner.clone()),
-            ..configured.clone()
-        }
+        let named = |named: &Option<String>, configured: &String| named.as_ref().unwrap_or(configured).clone();
+        let account = named(&task.caller.account, &configured.account);
+        let region = named(&task.caller.region, &configured.region);
+        // Who may write a workflow may do by it whatever they may do themselves.
+        let caller = ApiCaller { account, owner: Some(task.owner.clone()), role: Role::Admin };
+        Own { ports, config: StepFunctionsConfig { region, ..configured.clone() }, caller }
     }
 }
 
@@ -67,7 +69,7 @@ impl Executor for Integrations {
         let attempt: String = sha256_hex(task.attempt.as_bytes()).chars().take(NAME).collect();
         let origin = [&task.caller.execution_arn, &task.caller.state_machine_arn];
         let origin: Vec<String> = origin.into_iter().filter(|arn| !arn.is_empty()).cloned().collect();
-        let own = Own { ports, config: self.step_functions(task) };
+        let own = self.own(ports, task);
         let call = Call {
             resource: &resource,
             arguments: &task.input,

@@ -176,21 +176,26 @@ pub struct Refused {
     pub request_id: String,
 }
 
-/// Does an operation for a task of this engine, without HTTP: the members of a request to those of its answer. `waiting` is
-/// the token of a task that ends when the execution ends that `StartExecution` starts.
+/// Does an operation for a task of this engine, without HTTP: the members of a request to those of its answer. The caller is
+/// the execution's owner in the execution's account, and may do no more than they may over HTTP. `waiting` is the token of a
+/// task that ends when the execution ends that `StartExecution` starts.
 ///
 /// # Errors
 /// [`Refused`]
 pub async fn call<P: Ports>(
     ports: &P,
     config: &StepFunctionsConfig,
+    caller: &ApiCaller,
     operation: &str,
     members: &Map<String, Value>,
     waiting: Option<&str>,
 ) -> Result<Value, Refused> {
-    let scope = Scope::of(config, None, &HeaderMap::new());
+    let scope = Scope::of(config, Some(caller), &HeaderMap::new());
     let call = Call { ports, scope, members, waiting, longest_poll: config.longest_poll, run_task: None };
-    let answered = dispatch(operation, &call).await;
+    let answered = match access::check(caller, operation, role_of(operation), members) {
+        Ok(()) => dispatch(operation, &call).await,
+        Err(error) => Err(error),
+    };
     answered.map_err(|error| {
         let request_id = request_id(ports.ids());
         log(&request_id, operation, &error);

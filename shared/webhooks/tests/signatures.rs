@@ -364,6 +364,33 @@ fn a_time_can_not_be_renewed() {
     assert!(!linear.passes());
 }
 
+/// The code of one scheme is no proof for another: what was signed with a time can't come again without it.
+#[test]
+fn a_time_can_not_be_left_out() {
+    let generic = |source, code: &[u8], body: Vec<u8>| Signed {
+        way: Way::Everywhere(source),
+        headers: vec![("X-Webhook-Signature", format!("sha256={}", hex(code)))],
+        query: String::new(),
+        body,
+    };
+    for source in ["stripe", "slack", "linear", "github", "generic", "payments"] {
+        for head in [format!("{}.", NOW - 1_000), format!("v0:{}:", NOW - 1_000), format!("{NOW}.")] {
+            let body = (head + BODY).into_bytes();
+            let request = generic(source, &mac(SECRET.as_bytes(), &body), body);
+            let refused = request.check(SECRET, NOW);
+            let wanted = "there, because the body starts like a time that was signed with what follows it";
+            assert_eq!(refused, Err(SignatureError::Malformed { what: "X-Webhook-Timestamp", wanted }), "{source}");
+        }
+        let number = b"3.14".to_vec();
+        assert!(generic(source, &mac(SECRET.as_bytes(), &number), number).passes(), "{source}: a number is no time");
+    }
+    let linear = |body: &str| generic("linear", &mac(SECRET.as_bytes(), body.as_bytes()), body.into());
+    assert!(linear(BODY).passes());
+    assert!(linear(r#"{"type":"Issue"}"#).passes(), "not Linear's");
+    let late = linear(BODY).check(SECRET, NOW + 61);
+    assert!(matches!(late, Err(SignatureError::NotInTime { seconds: 61, limit: 60, .. })), "{late:?}");
+}
+
 #[test]
 fn secrets_rotate() {
     for way in WAYS {

@@ -145,7 +145,9 @@ pub fn verify(
     let check = Check { source, request, secrets, now };
     let scheme = source.scheme(request);
     match check.own(scheme) {
-        Err(SignatureError::Missing { .. }) if scheme != Scheme::Generic && check.has_generic() => check.generic(),
+        Err(SignatureError::Missing { .. }) if scheme != Scheme::Generic && check.has_generic() => {
+            check.instead(scheme)
+        }
         own => own,
     }
 }
