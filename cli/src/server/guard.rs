@@ -1,33 +1,63 @@
 //! Keeps web pages of other origins away from a server that asks nobody for a key.
 //!
 //! A page can make a browser call this machine under a name of its own (DNS rebinding). Such a call names that host: only
-//! loopback names are answered.
+//! loopback names are answered. And a page can send what needs no leave (a form, text, an image's address) to this server's
+//! own name, without reading the answer: what a browser says of the page decides.
+
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// Puts the guard round all routes.
-pub(crate) fn surround(router: Router) -> Router {
-    router.layer(middleware::from_fn(guard))
+/// Puts the guard round all routes. Pages of these origins may call, beside the server's own.
+pub(crate) fn surround(router: Router, origins: Vec<String>) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::from(origins), guard))
 }
 
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(origins): State<Arc<[String]>>, request: Request, next: Next) -> Response {
     let host = request.uri().host().map(str::to_owned).or_else(|| host(request.headers()));
-    if host.is_some_and(|host| is_loopback(&host)) {
-        return next.run(request).await;
+    if !host.is_some_and(|host| is_loopback(&host)) {
+        let detail = "without authentication this server answers on localhost, 127.0.0.1 and [::1] only";
+        return refused(StatusCode::MISDIRECTED_REQUEST, "about:blank", detail);
     }
-    let problem = json!({
-        "type": "about:blank",
-        "title": "Misdirected Request",
-        "status": 421,
-        "detail": "without authentication this server answers on localhost, 127.0.0.1 and [::1] only",
-    });
-    (StatusCode::MISDIRECTED_REQUEST, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+    if is_of_another_page(request.method(), request.headers(), &origins) {
+        let detail =
+            "without authentication this server answers its own pages only: add the page's origin to CORS_ORIGINS";
+        return refused(StatusCode::FORBIDDEN, "/errors/forbidden", detail);
+    }
+    next.run(request).await
+}
+
+/// A problem of this server's own.
+pub(super) fn refused(status: StatusCode, kind: &str, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let problem = json!({ "type": kind, "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+}
+
+/// Does the browser say that a page of another origin makes this request? A link that leads here is no such thing: that is
+/// the person's doing, and the page sees nothing of it. What is no browser says nothing.
+fn is_of_another_page(method: &Method, headers: &HeaderMap, origins: &[String]) -> bool {
+    if headers.contains_key(ORIGIN) {
+        return !may_call(headers, origins);
+    }
+    // Requests that read only, such as an image's, name no origin (Fetch Metadata Request Headers, W3C).
+    let says = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
+    says("sec-fetch-site", "cross-site") && !(says("sec-fetch-mode", "navigate") && method == Method::GET)
+}
+
+/// May a page of this origin call? Who names none is no page.
+pub(crate) fn may_call(headers: &HeaderMap, origins: &[String]) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let own = origin.split_once("://").is_some_and(|(_, authority)| host.is_some_and(|host| host == authority));
+    own || origins.iter().any(|known| known == "*" || known == origin)
 }
 
 /// The host that a request names, without its port.
@@ -66,5 +96,30 @@ mod tests {
         {
             assert!(!answers(other), "{other}");
         }
+    }
+
+    #[test]
+    fn pages_of_other_origins_do_nothing() {
+        let own = ["http://localhost:5173".to_owned()];
+        let refused = |method: Method, given: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::from_iter([(HOST, "127.0.0.1:7420".parse().unwrap())]);
+            headers.extend(given.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())));
+            is_of_another_page(&method, &headers, &own)
+        };
+        assert!(!refused(Method::POST, &[]), "no browser");
+        assert!(!refused(Method::POST, &[("origin", "http://127.0.0.1:7420")]), "its own console");
+        assert!(!refused(Method::POST, &[("origin", "http://localhost:5173")]), "a configured origin");
+        for origin in ["https://example.com", "http://127.0.0.1:8000", "null", "http://127.0.0.1:7420.example.com"] {
+            assert!(refused(Method::POST, &[("origin", origin)]), "{origin}");
+            assert!(refused(Method::GET, &[("origin", origin)]), "{origin}");
+        }
+        let from = |mode: &'static str| [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)];
+        assert!(refused(Method::GET, &from("no-cors")), "an image");
+        assert!(!refused(Method::GET, &from("navigate")), "a link");
+        assert!(
+            !refused(Method::GET, &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]),
+            "the address bar"
+        );
+        assert!(!refused(Method::GET, &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors")]));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -29,6 +29,8 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until, timeout};
+
+use super::guard::may_call;
 
 /// What moves within this time is told together.
 const GATHER: Duration = Duration::from_millis(100);
@@ -80,7 +82,9 @@ impl Places {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = taken.values().sum();
         let own = taken.entry(owner.to_owned()).or_default();
-        if all >= MOST_ALTOGETHER || *own >= MOST_CONNECTIONS {
+        // Who has not said yet who they are shares these with everybody else who has not, for the seconds that they have.
+        let most = if owner.is_empty() { MOST_ALTOGETHER / 2 } else { MOST_CONNECTIONS };
+        if all >= MOST_ALTOGETHER || *own >= most {
             return None;
         }
         *own += 1;
@@ -111,16 +115,6 @@ pub(crate) fn routes(live: Live) -> Router {
     Router::new().route("/live", any(connect)).with_state(live)
 }
 
-/// May a page of this origin connect? A browser says which page it is, and nothing else holds a page back: WebSockets know no
-/// CORS. Who says nothing is no browser.
-fn may_connect(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let own = origin.split_once("://").is_some_and(|(_, authority)| host.is_some_and(|host| host == authority));
-    own || origins.iter().any(|known| known == "*" || known == origin)
-}
-
 fn refused(status: StatusCode, code: &str, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let problem = json!({
@@ -145,7 +139,8 @@ async fn connect(
             return refused(status, "invalid-request", detail);
         }
     };
-    if !may_connect(&headers, &live.origins) {
+    // A browser says which page it is, and nothing else holds a page back: WebSockets know no CORS.
+    if !may_call(&headers, &live.origins) {
         let detail = "pages of this origin may not connect: add it to CORS_ORIGINS";
         return refused(StatusCode::FORBIDDEN, "forbidden", detail);
     }
@@ -167,7 +162,9 @@ async fn connect(
     };
     let owner = caller.as_ref().map_or("", |caller: &LiveCaller| &caller.owner);
     let Some(place) = live.places.take(owner) else {
-        let detail = format!("{MOST_CONNECTIONS} connections are open already: close one, or connect again later");
+        let detail = format!(
+            "too many connections are open already ({MOST_CONNECTIONS} for each owner): close one, or connect again later"
+        );
         return refused(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", &detail);
     };
     // Heard from before the first topic is watched, so that nothing falls between.

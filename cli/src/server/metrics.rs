@@ -11,6 +11,7 @@ use millrace_app::ports::{Clock as _, MessageQueues, Ports, Queue, QueueDepth};
 use millrace_rest::Caller;
 use millrace_telemetry::Registry;
 
+use super::guard::refused;
 use crate::logging;
 
 /// Prometheus' text format.
@@ -32,8 +33,17 @@ pub(crate) fn routes<P: Ports>(ports: P, is_open: bool) -> Router {
 }
 
 async fn metrics<P: Ports>(State((ports, is_open)): State<(P, bool)>, caller: Option<Extension<Caller>>) -> Response {
-    if !is_open && caller.is_none() {
-        return (StatusCode::UNAUTHORIZED, "show an API key: Authorization: Bearer …\n").into_response();
+    // What all owners do together is for operators, as the queues are.
+    let detail = match caller {
+        _ if is_open => None,
+        None => Some((StatusCode::UNAUTHORIZED, "unauthorized", "show an operator's key: Authorization: Bearer …")),
+        Some(Extension(caller)) if !caller.operator => {
+            Some((StatusCode::FORBIDDEN, "forbidden", "this needs an operator's key: it tells of every owner's work"))
+        }
+        Some(_) => None,
+    };
+    if let Some((status, code, detail)) = detail {
+        return refused(status, &format!("/errors/{code}"), detail);
     }
     let mut depths = Vec::with_capacity(Queue::ALL.len());
     for queue in Queue::ALL {

@@ -201,7 +201,7 @@ impl Server {
         // host does not matter.
         let router = match authenticator {
             Some(authenticator) => console.before(millrace_identity::before(router, authenticator)),
-            None => guard::surround(console.before(router)),
+            None => guard::surround(console.before(router), cors_origins()),
         };
         let router = millrace_rest::with_request_ids(router, ports.clone());
         let mut tasks = JoinSet::new();

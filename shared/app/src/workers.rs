@@ -138,19 +138,22 @@ pub async fn handle<P: Ports, E: Executor>(
         process.note("millrace.project.id", || project.to_string());
     }
     let origin = Origin { request, span: process.context() };
+    let handling = async {
+        let handled = engine::handle(ports, executor, delivery).await;
+        match &handled {
+            Ok(()) => tracing::debug!("handled"),
+            Err(error) => process.fail(error.code()),
+        }
+        if let Err(error) = &handled
+            && delivery.receive_count >= Queue::MAX_RECEIVES
+        {
+            queues::note_reason(ports, queue, &delivery.id, error.code(), &queues::told(error)).await;
+            engine::note_dead_letter(ports, queue, delivery, error).await;
+        }
+        handled
+    };
     // Boxed: what it may come to is long, and its callers are many.
-    let handled = origin.scope(Box::pin(engine::handle(ports, executor, delivery))).await;
-    match &handled {
-        Ok(()) => tracing::debug!("handled"),
-        Err(error) => process.fail(error.code()),
-    }
-    if let Err(error) = &handled
-        && delivery.receive_count >= Queue::MAX_RECEIVES
-    {
-        queues::note_reason(ports, queue, &delivery.id, error.code(), &queues::told(error)).await;
-        engine::note_dead_letter(ports, queue, delivery, error).await;
-    }
-    handled
+    origin.scope(Box::pin(handling)).await
 }
 
 /// Notes that the handler of a message panicked, where it is not delivered again.

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::http::{HttpClient, HttpError, Limits, Response};
 
-/// The largest answer of a receiver that is read, in bytes.
+/// So much of a receiver's answer is read, in bytes; what it says does not matter.
 const ANSWER: usize = 64 * 1024;
 
 /// A message for an endpoint.
@@ -65,7 +65,7 @@ pub fn signature(secret: &Secret, id: &str, seconds: i64, body: &str) -> Option<
 
 impl HttpClient {
     /// Signs a message and posts it once. Redirections are not followed: they could lead anywhere. An answer of any status
-    /// is an answer.
+    /// is an answer; its body is dropped.
     ///
     /// # Errors
     /// [`PostError`]
@@ -83,7 +83,7 @@ impl HttpClient {
             .header("webhook-signature", signatures.join(" "))
             .body(Bytes::copy_from_slice(body.as_bytes()))
             .map_err(|_| PostError::Address)?;
-        Ok(self.send(request, Limits { timeout, body: ANSWER }).await?)
+        Ok(self.send_for_status(request, Limits { timeout, body: ANSWER }).await?)
     }
 }
 

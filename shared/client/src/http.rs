@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -26,6 +27,9 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A request with its whole body.
 pub type Request = http::Request<Bytes>;
+
+/// How long is waited for a body that nobody wants.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +180,36 @@ impl HttpClient {
         }
     }
 
+    /// Sends a request for the status and the headers of its answer. The body is read only so far that the connection can be used
+    /// again: what is longer than the limit, late or cut does not matter any more.
+    ///
+    /// # Errors
+    /// [`HttpError`], but [`HttpError::TooLarge`]
+    pub async fn send_for_status(&self, request: Request, limits: Limits) -> Result<Response, HttpError> {
+        let host = host_of(request.uri());
+        let (parts, body) = match tokio::time::timeout(limits.timeout, self.head(request, &host)).await {
+            Ok(answer) => answer?.into_parts(),
+            Err(_elapsed) => return Err(HttpError::TimedOut { host, after: limits.timeout }),
+        };
+        let _left = tokio::time::timeout(DRAIN, Limited::new(body, limits.body).collect()).await;
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body: Bytes::new() })
+    }
+
     async fn exchange(&self, request: Request, host: &str, limit: usize) -> Result<Response, HttpError> {
+        let (parts, body) = self.head(request, host).await?.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            let host = host.to_owned();
+            if error.is::<LengthLimitError>() {
+                HttpError::TooLarge { host, limit }
+            } else {
+                HttpError::Broken { host, reason: reason(&*error) }
+            }
+        })?;
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+    }
+
+    /// Sends a request; the answer's body is still to come.
+    async fn head(&self, request: Request, host: &str) -> Result<http::Response<Incoming>, HttpError> {
         let secure = request.uri().scheme_str() == Some("https");
         // Numbers are never looked up.
         let numbers = host.trim_start_matches('[').trim_end_matches(']').parse();
@@ -190,24 +223,14 @@ impl HttpClient {
         } else {
             self.plain().request(request).await
         };
-        let answer = answer.map_err(|error| {
+        answer.map_err(|error| {
             let (host, reason) = (host.to_owned(), reason(&error));
             if error.is_connect() {
                 HttpError::Unreachable { host, reason }
             } else {
                 HttpError::Broken { host, reason }
             }
-        })?;
-        let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            let host = host.to_owned();
-            if error.is::<LengthLimitError>() {
-                HttpError::TooLarge { host, limit }
-            } else {
-                HttpError::Broken { host, reason: reason(&*error) }
-            }
-        })?;
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+        })
     }
 }
 

@@ -247,6 +247,34 @@ async fn too_small_a_role_is_told_what_is_missing() {
     }
 }
 
+/// Who may run what is there brings no definition of their own: its tasks could do whatever an admin's do.
+#[tokio::test]
+async fn who_may_run_writes_no_definitions() {
+    let world = World::new();
+    let (admin, runner) = (world.key("ann", Role::Admin, None).await, world.key("ann", Role::Run, None).await);
+    let (admin, runner) = (admin.text.expose(), runner.text.expose());
+    let fail = json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "Bad" } } });
+    world.made("POST", "/api/workflows", admin, json!({ "name": "shop", "definition": fail })).await;
+    let failed = world.made("POST", "/api/workflows/shop/executions", runner, json!({})).await;
+    let id = failed["id"].as_str().unwrap();
+    let pass = json!({ "StartAt": "F", "States": { "F": { "Type": "Pass", "End": true } } });
+    let filter = json!({ "workflow": "shop" });
+    for (path, body) in [
+        (format!("/api/executions/{id}/redrive"), json!({ "definition": pass })),
+        (format!("/api/executions/{id}/fork"), json!({ "sequence": 0, "name": "again", "definition": pass })),
+        ("/api/executions/bulk".to_owned(), json!({ "action": "redrive", "filter": filter, "definition": pass })),
+        ("/api/projects".to_owned(), json!({ "template_id": "python-cli", "workflow": pass.to_string() })),
+    ] {
+        let refused = world.as_key("POST", &path, runner, Some(&body)).await;
+        assert_problem(&refused, &path, 403, "forbidden");
+        let taken = world.as_key("POST", &path, admin, Some(&body)).await;
+        assert_ne!(taken.status, 403, "{path}: {}", taken.text);
+    }
+    let (path, as_it_is) = (format!("/api/executions/{id}/fork"), json!({ "sequence": 0, "name": "b" }));
+    let again = world.as_key("POST", &path, runner, Some(&as_it_is)).await;
+    assert_eq!(again.status, 201, "as it is: {}", again.text);
+}
+
 #[tokio::test]
 async fn open_routes_tell_nothing_of_anybody() {
     let world = World::new();

@@ -94,15 +94,19 @@ impl Notifier {
 
 impl NotificationSender for Notifier {
     async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<u16>, NotTaken> {
-        let sending = async {
-            match outgoing.target {
-                Target::Https { url } => Box::pin(self.post(url, outgoing)).await,
-                Target::Sns { topic_arn } => Box::pin(self.publish(topic_arn, outgoing)).await,
-                Target::Eventbridge { event_bus_arn } => Box::pin(self.put_event(event_bus_arn, outgoing)).await,
+        let late = |_elapsed| Err(NotTaken::because(format!("no answer within {} seconds", TIMEOUT.as_secs())));
+        match outgoing.target {
+            // Its time ends with the answer's head.
+            Target::Https { url } => Box::pin(self.post(url, outgoing)).await,
+            Target::Sns { topic_arn } => {
+                let publish = Box::pin(self.publish(topic_arn, outgoing));
+                tokio::time::timeout(TIMEOUT, publish).await.unwrap_or_else(late)
             }
-        };
-        let late = || NotTaken::because(format!("no answer within {} seconds", TIMEOUT.as_secs()));
-        tokio::time::timeout(TIMEOUT, sending).await.unwrap_or_else(|_elapsed| Err(late()))
+            Target::Eventbridge { event_bus_arn } => {
+                let put = Box::pin(self.put_event(event_bus_arn, outgoing));
+                tokio::time::timeout(TIMEOUT, put).await.unwrap_or_else(late)
+            }
+        }
     }
 }
 

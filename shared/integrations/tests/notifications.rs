@@ -99,6 +99,20 @@ async fn what_an_endpoint_answers_is_told() {
 }
 
 #[tokio::test]
+async fn only_the_status_of_an_answer_matters() {
+    let (fake, seen) = listening(|request| match request.path.as_str() {
+        "/long" => Answer::ok(vec![b'x'; 1024 * 1024]),
+        _ => Answer::ok("cut off").cut(3),
+    })
+    .await;
+    let notifier = notifier(true, &[]);
+    for path in ["/long", "/cut"] {
+        assert_eq!(send(&notifier, &endpoint(format!("{}{path}", fake.url))).await, Ok(Some(200)), "{path}");
+    }
+    assert_eq!(seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn nothing_of_this_network_is_reached() {
     let (fake, _) = listening(|_| Answer::ok("inside")).await;
     let port = fake.url.rsplit(':').next().unwrap().to_owned();

@@ -44,7 +44,6 @@ async fn task(
     };
     match integrations.execute(ports, &task).await {
         Ok(TaskResult::Succeeded(value) | TaskResult::Submitted(value)) => Ok(value),
-        Ok(other) => Err(format!("{other:?}")),
         Err(TaskError::Failed(failure)) => Err(failure.error.unwrap_or_default()),
         Err(other) => Err(format!("{other:?}")),
     }

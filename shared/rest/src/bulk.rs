@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body::{Fields, JsonObject};
 use crate::caller::Caller;
-use crate::control::{changes, redrive};
+use crate::control::{changes, check_role, redrive};
 use crate::executions::{WorkflowName, check_delivery, reason, status, workflow_arn};
 use crate::params::{QueryParams, time};
 use crate::problem::Problem;
@@ -47,7 +47,7 @@ pub(crate) struct BulkBody {
     /// Of `stop`: the reason in words.
     #[schema(max_length = 32768)]
     cause: Option<String>,
-    /// Of `redrive`: a corrected definition, as in the redrive of one.
+    /// Of `redrive`: a corrected definition, as in the redrive of one. Needs the role `admin`.
     #[schema(value_type = Option<Object>)]
     definition: Option<Value>,
     /// Of `redrive`: the version of the workflow to go on with.
@@ -189,6 +189,7 @@ pub(crate) async fn act_on_executions<P: Ports>(
         fields.problem("filter", "must have a condition: workflow, status, attributes, started_from or started_before");
     }
     fields.finish()?;
+    check_role(&caller, &corrected)?;
     let (Some(wanted), Some((mut search, workflow))) = (wanted, filter) else { return Err(Problem::panicked()) };
     check_attributes(&search.attributes)?;
     if let Some(workflow) = workflow {

@@ -49,6 +49,11 @@ impl Caller {
         Self { account, shared_owner, ..Self::new(arn, Role::Admin) }
     }
 
+    /// Some members of a body need more than their route does: a definition of one's own runs whatever it says.
+    pub(crate) fn must_be(&self, needed: Role) -> Result<(), Problem> {
+        if self.role.allows(needed) { Ok(()) } else { Err(Problem::forbidden(self.role, needed)) }
+    }
+
     /// Who owns the workflows that the caller makes.
     pub(crate) fn workflow_owner(&self) -> String {
         self.shared_owner.as_ref().unwrap_or(&self.owner).clone()

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use millrace_app::Error;
 use millrace_app::executions::{self as engine, Execution, ExecutionView};
+use millrace_app::identity::Role;
 use millrace_app::ids::ExecutionId;
 use millrace_app::ports::Ports;
 use millrace_app::workflows::{
@@ -27,7 +28,7 @@ use crate::views;
 #[expect(dead_code, reason = "describes the body that is read member by member")]
 #[schema(as = RedriveExecution, example = json!({ "input": { "order": 42 } }))]
 pub(crate) struct RedriveBody {
-    /// A corrected definition: an object, or JSON or YAML as text. It must have the state where the execution ended.
+    /// A corrected definition: an object, or JSON or YAML as text. It must have the state where the execution ended. Needs the role `admin`.
     #[schema(value_type = Option<Object>)]
     definition: Option<Value>,
     /// The version of the workflow to go on with. It must have the state where the execution ended.
@@ -48,7 +49,7 @@ pub(crate) struct ForkBody {
     /// The new execution's name.
     #[schema(min_length = 1, max_length = 80)]
     name: String,
-    /// Another definition, as in a redrive.
+    /// Another definition, as in a redrive. Needs the role `admin`.
     #[schema(value_type = Option<Object>)]
     definition: Option<Value>,
     /// The version of the workflow that is the other definition.
@@ -109,6 +110,14 @@ async fn answer<P: Ports>(app: &App<P>, status: StatusCode, id: &ExecutionId) ->
     Ok(views::json(status, ControlledExecution::from(view)))
 }
 
+/// May this caller bring these? A definition of one's own is written, as a workflow's is.
+pub(crate) fn check_role(caller: &Caller, changes: &Changes) -> Result<(), Problem> {
+    match changes.definition {
+        Some(Correction::Definition(_)) => caller.must_be(Role::Admin),
+        Some(Correction::Version(_)) | None => Ok(()),
+    }
+}
+
 /// What a redrive or a fork corrects.
 pub(crate) fn changes(fields: &mut Fields) -> Changes {
     let definition = fields.definition("definition");
@@ -140,6 +149,7 @@ pub(crate) async fn redrive_execution<P: Ports>(
     query.finish()?;
     let changes = changes(&mut fields);
     fields.finish()?;
+    check_role(&caller, &changes)?;
     let execution = found(&app, &caller, &path, None).await?.execution;
     redrive(&app, &execution, changes).await?;
     answer(&app, StatusCode::OK, &execution.id).await
@@ -190,6 +200,7 @@ pub(crate) async fn fork_execution<P: Ports>(
         }
     }
     fields.finish()?;
+    check_role(&caller, &changes)?;
     let id = found(&app, &caller, &path, None).await?.execution.id;
     let (sequence, name) = (sequence.unwrap_or_default(), name.unwrap_or_default());
     let forked = workflows::fork(&app.ports, &id, sequence, &name, changes).await?;

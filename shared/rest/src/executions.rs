@@ -161,6 +161,7 @@ pub(crate) async fn start_execution<P: Ports>(
     let (owner, place) = (caller.workflow_owner(), caller.place(&app.config));
     let (workflow, _) = builtins::find(&app.ports, &owner, &place, path.get("id"), &app.config.builtins).await?;
     // Keys belong to a workflow, as names do.
+    let by_key = name.is_none();
     let name = name.or_else(|| key.map(|key| format!("key-{}", sha256_hex(key.as_bytes()))));
     let start = StartWorkflow {
         target: qualified(&workflow, alias.or_else(|| version.map(|version| version.to_string())))?,
@@ -183,7 +184,7 @@ pub(crate) async fn start_execution<P: Ports>(
         Err(WorkflowError::ExecutionAlreadyExists(arn)) => {
             let view = workflows::load_execution(&app.ports, &arn).await?;
             if view.input != input {
-                return Err(WorkflowError::ExecutionAlreadyExists(arn).into());
+                return Err(other_than_before(by_key, || WorkflowError::ExecutionAlreadyExists(arn).into()));
             }
             (view, true)
         }
@@ -192,7 +193,7 @@ pub(crate) async fn start_execution<P: Ports>(
     let recorded = view.execution.attributes.iter().filter(|(name, _)| !view.execution.defined.contains(*name));
     if replayed && !recorded.eq(&attributes) {
         let detail = "there is an execution of this name with other attributes";
-        return Err(Error::WrongState(detail.to_owned()).into());
+        return Err(other_than_before(by_key, || Error::WrongState(detail.to_owned()).into()));
     }
     let location = app.config.link(&format!("/api/executions/{}", view.execution.id));
     let body = views::ExecutionView::from(view);
@@ -201,6 +202,11 @@ pub(crate) async fn start_execution<P: Ports>(
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The error for another start than the one before, by the same key or by the same name.
+fn other_than_before(by_key: bool, by_name: impl FnOnce() -> Problem) -> Problem {
+    if by_key { Error::IdempotencyMismatch.into() } else { by_name() }
 }
 
 /// A status by its name.

@@ -123,47 +123,50 @@ async fn frame<P: Ports>(State(app): State<App<P>>, mut request: Request, next: 
     let mut span = span_of(&request);
     span.note("millrace.request.id", || &*id);
     let origin = Origin { request: Some(Arc::clone(&id)), span: span.context() };
-    let mut response = match too_large(&request) {
-        Some(problem) => problem.into_response(),
-        None => origin.scope(next.run(request).instrument(log.clone())).await,
-    };
-    let _entered = log.entered();
-    span.note("http.response.status_code", || u64::from(response.status().as_u16()));
-    if response.status().is_server_error() {
-        span.fail(response.status().as_str());
-    }
-    drop(span);
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        if let Some(cause) = problem.cause() {
-            let source = cause.source().map(chain);
-            tracing::error!(%method, path, code = problem.code(), error = %cause, source, "failed");
+    // Its own lines are of the request, too.
+    let answering = async move {
+        let mut response = match too_large(&request) {
+            Some(problem) => problem.into_response(),
+            None => next.run(request).await,
+        };
+        span.note("http.response.status_code", || u64::from(response.status().as_u16()));
+        if response.status().is_server_error() {
+            span.fail(response.status().as_str());
         }
-        let mut rendered = problem.render(&path, &id);
-        // What the inner layers said, such as Allow and the CORS headers, stays.
-        for (name, value) in response.headers() {
-            if !rendered.headers().contains_key(name) && *name != axum::http::header::CONTENT_LENGTH {
-                rendered.headers_mut().append(name.clone(), value.clone());
+        drop(span);
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            if let Some(cause) = problem.cause() {
+                let source = cause.source().map(chain);
+                tracing::error!(%method, path, code = problem.code(), error = %cause, source, "failed");
             }
+            let mut rendered = problem.render(&path, &id);
+            // What the inner layers said, such as Allow and the CORS headers, stays.
+            for (name, value) in response.headers() {
+                if !rendered.headers().contains_key(name) && *name != axum::http::header::CONTENT_LENGTH {
+                    rendered.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+            response = rendered;
         }
-        response = rendered;
-    }
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
-        (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CROSS_ORIGIN_RESOURCE, "same-origin"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(X_REQUEST_ID, value);
-    }
-    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, path, status = response.status().as_u16(), millis, "request");
-    response
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (X_FRAME_OPTIONS, "DENY"),
+            (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+            (CACHE_CONTROL, "no-store"),
+            (REFERRER_POLICY, "no-referrer"),
+            (CROSS_ORIGIN_RESOURCE, "same-origin"),
+        ] {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(X_REQUEST_ID, value);
+        }
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, path, status = response.status().as_u16(), millis, "request");
+        response
+    };
+    origin.scope(answering.instrument(log)).await
 }
 
 /// The request's span, named by its route

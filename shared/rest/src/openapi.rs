@@ -402,7 +402,7 @@ const OWN_PROBLEMS: &[(&str, &[(&str, &str)])] = &[
     ("update_workflow", &[("409", "`wrong-state`"), ("412", "`version-mismatch`"), ("428", "`precondition-required`")]),
     ("delete_workflow", &[("412", "`version-mismatch`")]),
     ("put_alias", &[("409", "`wrong-state`"), ("412", "`version-mismatch`")]),
-    ("start_execution", &[("409", "`wrong-state`: there is another of that name")]),
+    ("start_execution", &[("409", "`wrong-state`: there is another of that name"), ("422", "`idempotency-mismatch`")]),
     ("act_on_executions", &[("404", "`not-found`: there is no such workflow")]),
     ("list_executions", &[("404", "`not-found`: there is no such workflow")]),
     (

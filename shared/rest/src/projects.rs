@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use millrace_app::Error;
+use millrace_app::identity::Role;
 use millrace_app::ids::ProjectId;
 use millrace_app::ports::Ports;
 use millrace_app::projects::{self, Budget, Decision, ModifyProject, ProjectChanges, ProjectStatus};
@@ -45,7 +46,7 @@ pub(crate) struct CreateBody {
     /// A zip, tar or tar.gz in base64. The body may also be the archive by itself.
     #[schema(content_encoding = "base64", value_type = Option<String>)]
     archive: Option<String>,
-    /// A delivery workflow of its own, in the Amazon States Language as JSON or YAML.
+    /// A delivery workflow of its own, in the Amazon States Language as JSON or YAML. Needs the role `admin`.
     workflow: Option<String>,
     /// What it may use.
     budget: Option<BudgetBody>,
@@ -157,6 +158,9 @@ pub(crate) async fn create_project<P: Ports>(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
     let new = import::new_project(&app.config, query, request).await?;
+    if new.workflow.is_some() {
+        caller.must_be(Role::Admin)?;
+    }
     let created = projects::create_project(&app.ports, &caller.owner, new, key.as_deref()).await?;
     let location = app.config.link(&format!("/api/projects/{}", created.project.value.id));
     let mut response = views::with_location(views::project(StatusCode::CREATED, created.project), &location);

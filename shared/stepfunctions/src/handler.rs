@@ -148,7 +148,7 @@ operations! {
     UntagResource(Admin) => tags::untag;
     ListTagsForResource(Read) => tags::list;
     ValidateStateMachineDefinition(Read) => validation::validate;
-    TestState(Run) => test_state::test;
+    TestState(Admin) => test_state::test;
     SendTaskSuccess(Run) => tasks::success;
     SendTaskFailure(Run) => tasks::failure;
     SendTaskHeartbeat(Run) => tasks::heartbeat;

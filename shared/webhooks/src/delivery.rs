@@ -105,8 +105,14 @@ pub fn read(scheme: Scheme, request: &Request) -> Result<Vec<Delivery>, ReadErro
     Ok(vec![Delivery { id, kind, detail }])
 }
 
+/// A name of bounded length; two that differ stay different.
 fn name(text: &str) -> String {
-    cut(text.trim(), NAME_BYTES).to_owned()
+    let text = text.trim();
+    if text.len() <= NAME_BYTES {
+        return text.to_owned();
+    }
+    let digest = digest(text.as_bytes());
+    format!("{}-{digest}", cut(text, NAME_BYTES - 1 - digest.len()))
 }
 
 /// For senders that give no id: whoever sends the same bytes again sends the same again.

@@ -1,19 +1,10 @@
 //! A request as it came, before anything is believed of it.
 
 /// What the names of headers contain that hold something secret or prove something.
-const PRIVATE: [&str; 11] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "signature",
-    "hmac",
-    "password",
-    "credential",
-    "api-key",
-    "apikey",
-    "session",
-];
+const PRIVATE: [&str; 10] =
+    ["auth", "cookie", "token", "secret", "signature", "hmac", "passw", "credential", "key", "session"];
+/// Names that contain one of these, and say nothing secret.
+const PUBLIC: [&str; 1] = ["idempotency-key"];
 /// The longest value of a header that is kept, in bytes.
 const VALUE_BYTES: usize = 1_024;
 /// At most so many headers are kept.
@@ -38,7 +29,7 @@ impl Headers {
     /// The headers that may be kept: without what is secret or proves something, cut to a reasonable size.
     #[must_use]
     pub fn without_secrets(&self) -> Vec<(String, String)> {
-        let is_private = |name: &str| PRIVATE.iter().any(|part| name.contains(part));
+        let is_private = |name: &str| PRIVATE.iter().any(|part| name.contains(part)) && !PUBLIC.contains(&name);
         let kept = self.0.iter().filter(|(name, _)| !is_private(name)).take(MOST_KEPT);
         kept.map(|(name, value)| (name.clone(), cut(value, VALUE_BYTES).to_owned())).collect()
     }
@@ -103,11 +94,15 @@ mod tests {
             ("X-Shopify-Hmac-Sha256", "h"),
             ("X-Api-Key", "k"),
             ("X-Amz-Security-Token", "k"),
+            ("Cf-Webhook-Auth", "k"),
+            ("X-Functions-Key", "k"),
+            ("X-Passwd", "k"),
+            ("Idempotency-Key", "1"),
             ("User-Agent", "GitHub-Hookshot/1"),
         ]);
         let kept = headers.without_secrets();
         let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["x-github-event", "user-agent"]);
+        assert_eq!(names, ["x-github-event", "idempotency-key", "user-agent"]);
     }
 
     #[test]

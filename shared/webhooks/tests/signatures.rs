@@ -391,6 +391,28 @@ fn a_time_can_not_be_left_out() {
     assert!(matches!(late, Err(SignatureError::NotInTime { seconds: 61, limit: 60, .. })), "{late:?}");
 }
 
+/// What may be known to everybody is no secret, whichever header would take it for one.
+#[test]
+fn a_public_key_is_no_secret() {
+    let public = Way::Asymmetric.stored(SECRET);
+    for (way, stored) in
+        WAYS.into_iter().filter(|way| *way != Way::Asymmetric).flat_map(|way| [(way, public.as_str()), (way, "whsec_")])
+    {
+        let own = matches!(way, Way::Standard | Way::GitLabSigned);
+        // A key of Standard Webhooks is made of it, which none can be.
+        let request = if own { way.good() } else { way.signed(stored, way.body(), NOW) };
+        let refused = request.check(stored, NOW);
+        assert!(
+            matches!(refused, Err(SignatureError::UnusableSecret { .. } | SignatureError::Mismatch { .. })),
+            "{way:?} {stored}: {refused:?}"
+        );
+        if !own {
+            let both = format!("{stored}\n{SECRET}");
+            assert!(!request.check(&both, NOW).is_ok(), "{way:?} {stored}: another secret does not make it one");
+        }
+    }
+}
+
 #[test]
 fn secrets_rotate() {
     for way in WAYS {

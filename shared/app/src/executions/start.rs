@@ -15,6 +15,7 @@ use super::inspect::status_of;
 use super::log::LogId;
 use super::messages::queue_of;
 use super::record::{self, Execution, ExecutionStatus, Forked, Versioned, WorkflowRun};
+use super::sweep::GRACE_MILLIS;
 use super::{close, definitions, dispatch, load, sweep};
 use crate::error::{Error, FieldProblem};
 use crate::ids::{ExecutionId, ProjectId};
@@ -372,11 +373,13 @@ async fn commit<P: Ports>(
     Ok(Started::Now(now))
 }
 
-/// The execution exists: sends its first messages again if nothing has happened since.
+/// The execution exists: sends its first messages again if nothing has happened for so long that they may be lost. Before, the
+/// first task may be under way, and would be done twice.
 async fn started_before<P: Ports>(ports: &P, id: &ExecutionId) -> Result<Started, Error> {
     let log = LogId::root(id.clone());
     if let Some(thread) = load::load(ports, &log).await?
         && thread.seq == 0
+        && ports.clock().now() >= thread.at.plus_millis(GRACE_MILLIS)
     {
         sweep::repair(ports, &thread).await?;
     }

@@ -28,10 +28,14 @@ pub(super) fn next_try(tries: u32, now: Timestamp, retry_after: Option<i64>, spr
     Some(later(now, pause, spread))
 }
 
-/// Until when a target is left alone that failed so often in a row.
+/// Until when a target is left alone that failed so often in a row. One that is silent rests from its first failure on.
 #[must_use]
-pub(super) fn rest_until(failures: u32, now: Timestamp) -> Timestamp {
-    let Some(more) = failures.checked_sub(FAILURES_BEFORE_REST) else { return now };
+pub(super) fn rest_until(failures: u32, silent: bool, now: Timestamp) -> Timestamp {
+    let more = match failures.checked_sub(FAILURES_BEFORE_REST) {
+        Some(more) => more,
+        None if silent => 0,
+        None => return now,
+    };
     let rest = RESTS.0.saturating_mul(1_i64.checked_shl(more.min(20)).unwrap_or(i64::MAX)).min(RESTS.1);
     now.plus_millis(rest * 1_000)
 }
@@ -95,8 +99,12 @@ mod tests {
 
     #[test]
     fn a_failing_target_rests_longer_and_longer() {
-        let rest = |failures| (rest_until(failures, NOW).millis() - NOW.millis()) / 1_000;
+        let rest = |failures| (rest_until(failures, false, NOW).millis() - NOW.millis()) / 1_000;
         assert_eq!([4, 5, 6, 7, 9, 10, 200].map(rest), [0, 30, 60, 120, 480, 900, 900]);
+        assert_eq!(
+            [1, 4, 5, 6].map(|failures| rest_until(failures, true, NOW).millis() - NOW.millis()),
+            [30_000, 30_000, 30_000, 60_000]
+        );
         let again = |put_off, rest: i64| {
             (after_rest(NOW.plus_millis(rest * 1_000), NOW, put_off, 0).millis() - NOW.millis()) / 1_000
         };
@@ -113,6 +121,7 @@ mod tests {
             failing_since: NOW.plus_millis(-hours * 3_600_000),
             last_error: String::new(),
             retry_at: NOW,
+            silent: false,
         };
         assert!(is_lasting(&health(20, 48), NOW));
         assert!(!is_lasting(&health(19, 500), NOW));

@@ -1,16 +1,17 @@
 //! Making a delivery: one message, one attempt at the most.
 //!
 //! A target that fails is left alone for a while, and then tried by one delivery at a time; deliveries that meet it meanwhile
-//! are put off without being counted. So is one that finds too many of its subscription under way in this process: a slow
-//! target takes no more than its share of it. Nothing that a target does reaches another one's deliveries.
+//! are put off without being counted. So is one that finds too many of its subscription or its owner under way in this process:
+//! slow targets take no more than their share of it. One that does not answer at all rests at once. Nothing that a target does reaches another one's deliveries.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use millrace_asl::Timestamp;
 use serde_json::Value;
 
-use super::backoff::{FAILURES_BEFORE_REST, HOURS_BEFORE_DISABLED, after_rest, is_lasting, next_try, rest_until};
+use super::backoff::{HOURS_BEFORE_DISABLED, after_rest, is_lasting, next_try, rest_until};
 use super::model::{Attempt, DeliveryStatus, Disabled, Health, NotificationDelivery, Subscription, Target};
 use super::sender::{NotTaken, NotificationSender, Outgoing};
 use super::store::{self, DeliverMessage};
@@ -23,6 +24,8 @@ use crate::secrets::{SecretCache, Trust};
 
 /// Of one subscription at once, in a process.
 const AT_ONCE: usize = 4;
+/// Of one owner at once, in a process: half of what the local server works on.
+const AT_ONCE_OF_OWNER: usize = 8;
 /// How long a delivery waits that found so many, in milliseconds.
 const CROWDED_MILLIS: i64 = 2_000;
 /// How long whoever tries a resting target has to say how it went, in milliseconds.
@@ -33,23 +36,37 @@ const PROBE_MILLIS: i64 = 60_000;
 pub struct Deliverer<S> {
     sender: S,
     secrets: SecretCache,
-    under_way: Arc<Mutex<HashMap<SubscriptionId, usize>>>,
+    under_way: Arc<Mutex<UnderWay>>,
 }
 
-/// A place among the deliveries of a subscription that are under way.
+/// How many deliveries are under way in this process.
+#[derive(Debug, Default)]
+struct UnderWay {
+    subscriptions: HashMap<SubscriptionId, usize>,
+    owners: HashMap<String, usize>,
+}
+
+/// A place among the deliveries of a subscription and of an owner that are under way.
 struct Place<'a> {
-    under_way: &'a Mutex<HashMap<SubscriptionId, usize>>,
+    under_way: &'a Mutex<UnderWay>,
     id: SubscriptionId,
+    owner: String,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut all = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&self.id) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                all.remove(&self.id);
-            }
+        leave(&mut all.subscriptions, &self.id);
+        leave(&mut all.owners, &self.owner);
+    }
+}
+
+/// One less of them.
+fn leave<K: Eq + Hash>(all: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = all.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            all.remove(key);
         }
     }
 }
@@ -96,7 +113,7 @@ impl<S: NotificationSender> Deliverer<S> {
             return finish(ports, stored, Next::Ended(DeliveryStatus::Failed, reason)).await;
         }
         let spread = spread(&stored.value);
-        let Some(place) = self.place(&subscription.id) else {
+        let Some(place) = self.place(&subscription) else {
             return finish(ports, stored, Next::Again(now.plus_millis(CROWDED_MILLIS))).await;
         };
         let health = store::health(ports, &subscription.id).await?;
@@ -111,14 +128,17 @@ impl<S: NotificationSender> Deliverer<S> {
         done
     }
 
-    fn place(&self, id: &SubscriptionId) -> Option<Place<'_>> {
+    fn place(&self, subscription: &Subscription) -> Option<Place<'_>> {
+        let Subscription { id, owner, .. } = subscription;
         let mut all = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(id.clone()).or_default();
-        if *count >= AT_ONCE {
+        let of_it = all.subscriptions.get(id).copied().unwrap_or_default();
+        let of_owner = all.owners.get(owner).copied().unwrap_or_default();
+        if of_it >= AT_ONCE || of_owner >= AT_ONCE_OF_OWNER {
             return None;
         }
-        *count += 1;
-        Some(Place { under_way: &self.under_way, id: id.clone() })
+        all.subscriptions.insert(id.clone(), of_it + 1);
+        all.owners.insert(owner.clone(), of_owner + 1);
+        Some(Place { under_way: &self.under_way, id: id.clone(), owner: owner.clone() })
     }
 
     async fn attempt<P: Ports>(
@@ -253,7 +273,7 @@ async fn claim<P: Ports>(
     known: Option<&Stored<Health>>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let Some(stored) = known.filter(|stored| stored.value.failures >= FAILURES_BEFORE_REST) else { return Ok(None) };
+    let Some(stored) = known.filter(|stored| stored.value.rests()) else { return Ok(None) };
     if now < stored.value.retry_at {
         return Ok(Some(stored.value.retry_at));
     }
@@ -281,6 +301,7 @@ async fn note_failure<P: Ports>(
     failed: &NotTaken,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let silent = failed.status.is_none() && matches!(subscription.target, Target::Https { .. });
     let mut reason = failed.gone.then(|| "the target answered 410: it wants no more events".to_owned());
     for _ in 0..store::TRIES {
         let known = store::health(ports, &subscription.id).await?;
@@ -290,7 +311,8 @@ async fn note_failure<P: Ports>(
             failures,
             failing_since: before.map_or(now, |health| health.failing_since),
             last_error: failed.reason.clone(),
-            retry_at: rest_until(failures, now),
+            retry_at: rest_until(failures, silent, now),
+            silent,
         };
         if store::save_health(ports, &subscription.id, known.as_ref(), Some(&health)).await? {
             if is_lasting(&health, now) {

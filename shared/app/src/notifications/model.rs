@@ -6,6 +6,7 @@ use millrace_asl::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backoff::FAILURES_BEFORE_REST;
 use crate::ids::{DeliveryId, SubscriptionId};
 use crate::patterns::{Pattern, PatternProblem};
 
@@ -153,6 +154,17 @@ pub struct Health {
     pub last_error: String,
     /// It is left alone until then.
     pub retry_at: Timestamp,
+    /// Did it not answer at all the last time? Then each attempt may cost the whole time there is.
+    #[serde(default)]
+    pub silent: bool,
+}
+
+impl Health {
+    /// Is it tried once at a time, with pauses?
+    #[must_use]
+    pub const fn rests(&self) -> bool {
+        self.silent || self.failures >= FAILURES_BEFORE_REST
+    }
 }
 
 /// Where a delivery stands.

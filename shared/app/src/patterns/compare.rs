@@ -1,6 +1,6 @@
 //! One comparison with one value.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::network::Network;
 
@@ -79,8 +79,10 @@ impl Operator {
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {
-            let whole = one.as_i64().zip(other.as_i64()).map(|(one, other)| one == other);
-            whole.unwrap_or_else(|| {
+            // Whole numbers of all that JSON's reader keeps exactly; as floats, neighbours beyond 2^53 are one.
+            let whole = |number: &Number| number.as_i128();
+            let equal = whole(one).zip(whole(other)).map(|(one, other)| one == other);
+            equal.unwrap_or_else(|| {
                 one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| Operator::Equal.holds(one, other))
             })
         }

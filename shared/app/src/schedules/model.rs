@@ -291,5 +291,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > NAME_CHARACTERS || !name.bytes().all(fits) {
         return Err(format!("must be 1 to {NAME_CHARACTERS} letters, digits, '_', '-' or '.'"));
     }
+    // Clients take dots alone out of addresses, and the route of previews has this name's.
+    if name.bytes().all(|byte| byte == b'.') || name == "preview" {
+        return Err(format!("must be another name than {name}, which addresses can't hold"));
+    }
     Ok(())
 }

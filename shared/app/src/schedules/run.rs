@@ -16,6 +16,9 @@ use crate::workflows::{self, StartWorkflow, StateMachineArn, WorkflowError};
 /// The attribute by which a schedule's executions are found.
 pub(crate) const ATTRIBUTE: &str = "schedule";
 
+/// So many characters of a schedule's name leave room for the minute and the edition in an execution's 80.
+const TURN_NAME_CHARACTERS: usize = 80 - "-20260131T1200-012345".len();
+
 /// Looks at a schedule: its timer's time has come. A timer of an earlier edition means nothing, and so does one that comes
 /// again. `came_before`: whoever had this message may have died after the write and before the next timer was set.
 pub(crate) async fn wake<P: Ports>(
@@ -53,7 +56,7 @@ pub(crate) async fn wake<P: Ports>(
             return Ok(());
         }
         for due in turn.starts {
-            let run = start(ports, schedule, due, now, &name_of(&schedule.name, due)).await?;
+            let run = start(ports, schedule, due, now, &turn_name(schedule, due)).await?;
             if run.execution_arn.is_some() {
                 schedule.current.clone_from(&run.execution_arn);
             }
@@ -87,7 +90,14 @@ pub async fn run_now<P: Ports>(ports: &P, owner: &str, name: &str) -> Result<Run
     }
     for _ in 0..TRIES {
         let Some(mut stored) = find(ports, &id).await? else { break };
-        stored.value.current.clone_from(&run.execution_arn);
+        // A turn's execution that runs on is the one that the next turn waits for.
+        let is_running = match &stored.value.current {
+            Some(arn) => is_running(ports, arn).await?,
+            None => false,
+        };
+        if !is_running {
+            stored.value.current.clone_from(&run.execution_arn);
+        }
         stored.value.remember(run.clone());
         let wake_at = stored.value.next_at.filter(|_| !stored.value.paused);
         match ports.records().write(vec![store::write(&stored.value, stored.version, wake_at)?]).await {
@@ -156,7 +166,15 @@ async fn start<P: Ports>(
     }
 }
 
-/// An execution's name: the schedule's and the minute. No expression comes twice in a minute.
+/// The name of a turn's execution, so that a turn that is handled twice starts one. A schedule that is changed, or deleted and
+/// made again, has another edition: what it starts in the same minute is another execution. Editions begin with the
+/// milliseconds of the schedule's making and count its changes, so their last 24 bits tell those of one minute apart.
+fn turn_name(schedule: &Schedule, due: Timestamp) -> String {
+    let name: String = schedule.name.chars().take(TURN_NAME_CHARACTERS).collect();
+    format!("{}-{:06x}", name_of(&name, due), schedule.edition & 0xff_ffff)
+}
+
+/// A name for what is due: the schedule's and the minute. No expression comes twice in a minute.
 pub(crate) fn name_of(schedule: &str, due: Timestamp) -> String {
     let minute: String = due.to_string().chars().take(16).filter(|character| !matches!(character, '-' | ':')).collect();
     format!("{schedule}-{minute}")

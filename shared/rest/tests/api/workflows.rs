@@ -149,6 +149,10 @@ async fn starts_are_idempotent_by_name_and_by_key() {
     let (one, two, three) = (keyed("k1").await.ok(201), keyed("k1").await.ok(201), keyed("k2").await.ok(201));
     assert_eq!(one["id"], two["id"]);
     assert_ne!(one["id"], three["id"]);
+    for other in [json!({ "input": { "a": 2 } }), json!({ "attributes": { "k": "v" } })] {
+        let answer = server.call("POST", path, &[("idempotency-key", "k1")], Some(&other)).await;
+        assert_eq!(answer.problem(422), "idempotency-mismatch", "{other}");
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,10 @@ pub const TOLERANCE_SECONDS: i64 = 300;
 /// The same for Linear, whose documentation says one minute.
 const LINEAR_TOLERANCE_SECONDS: i64 = 60;
 
+/// How Standard Webhooks spell a secret, and a public key.
+const SECRET_PREFIX: &str = "whsec_";
+const PUBLIC_KEY_PREFIX: &str = "whpk_";
+
 /// A source's secrets, the newest first. A secret is never shown.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secrets {
@@ -170,6 +174,23 @@ impl Check<'_> {
             return Err(SignatureError::Malformed { what, wanted: "given once" });
         }
         Ok(first.trim())
+    }
+
+    /// The same with secrets that both sides keep to themselves: a public key proves nothing, whoever shows or uses it, and a
+    /// prefix alone is an empty secret.
+    fn matching_shared(
+        &self,
+        what: &'static str,
+        signed_at: Option<i64>,
+        proves: impl Fn(&[u8]) -> bool,
+    ) -> Result<Verified, SignatureError> {
+        let is_shared = |secret: &String| !secret.starts_with(PUBLIC_KEY_PREFIX) && secret != SECRET_PREFIX;
+        if !self.secrets.values.iter().any(is_shared) {
+            let wanted = "this signature needs a secret that both sides know, and no public key";
+            return Err(SignatureError::UnusableSecret { name: self.source.secret_name(), wanted });
+        }
+        let mut secrets = self.secrets.values.iter();
+        self.matching(what, signed_at, |key| secrets.next().is_some_and(is_shared) && proves(key))
     }
 
     /// Which secret makes `proves` true. All are tried, so that the time tells nothing of which one it is.

@@ -35,14 +35,14 @@ impl Check<'_> {
         let digits = self.header(name, what)?.strip_prefix("sha256=");
         let code = digits.and_then(|digits| hex(digits, SHA256_BYTES));
         let code = code.ok_or(SignatureError::Malformed { what, wanted })?;
-        self.matching(what, None, |key| is_hmac(key, &[&self.request.body], &code))
+        self.matching_shared(what, None, |key| is_hmac(key, &[&self.request.body], &code))
     }
 
     /// The body's code in Base64.
     fn encoded(&self, name: &str, what: &'static str) -> Result<Verified, SignatureError> {
         let code = base64(self.header(name, what)?).filter(|code| code.len() == SHA256_BYTES);
         let code = code.ok_or(SignatureError::Malformed { what, wanted: "32 bytes in Base64" })?;
-        self.matching(what, None, |key| is_hmac(key, &[&self.request.body], &code))
+        self.matching_shared(what, None, |key| is_hmac(key, &[&self.request.body], &code))
     }
 
     /// A token that is the secret itself, or Standard Webhooks where a signing token is set. A signature that is there
@@ -53,7 +53,7 @@ impl Check<'_> {
             return self.standard();
         }
         let token = self.header("x-gitlab-token", TOKEN)?.as_bytes();
-        self.matching(TOKEN, None, |secret| is_same(secret, token))
+        self.matching_shared(TOKEN, None, |secret| is_same(secret, token))
     }
 
     fn shopify(&self) -> Result<Verified, SignatureError> {
@@ -68,7 +68,7 @@ impl Check<'_> {
         const WHAT: &str = "Linear-Signature";
         let code = hex(self.header("linear-signature", WHAT)?, SHA256_BYTES);
         let code = code.ok_or(SignatureError::Malformed { what: WHAT, wanted: "64 hexadecimal digits" })?;
-        let verified = self.matching(WHAT, None, |key| is_hmac(key, &[&self.request.body], &code))?;
+        let verified = self.matching_shared(WHAT, None, |key| is_hmac(key, &[&self.request.body], &code))?;
         // Not "missing": what has a signature does not fall back to another one.
         let malformed = SignatureError::Malformed { what: LINEAR_TIME, wanted: "milliseconds since 1970" };
         Ok(Verified { signed_at: Some(self.linear_time()?.ok_or(malformed)?), ..verified })
@@ -89,7 +89,7 @@ impl Check<'_> {
             return self.encoded("x-signature", "X-Signature");
         }
         let token = self.request.parameter("token").ok_or(SignatureError::Missing { what: ADDRESS })?;
-        let verified = self.matching(ADDRESS, None, |secret| is_same(secret, token.as_bytes()))?;
+        let verified = self.matching_shared(ADDRESS, None, |secret| is_same(secret, token.as_bytes()))?;
         let name = self.source.organizations_name();
         let id = soap::organization(&self.request.body);
         // Ids of 15 characters tell letters' case, those of 18 are the same with three more.
@@ -142,11 +142,11 @@ impl Check<'_> {
         match kind {
             "sha256" => {
                 let code = hex(digits, SHA256_BYTES).ok_or(malformed)?;
-                self.matching(WHAT, signed_at, |key| is_hmac(key, &parts, &code))
+                self.matching_shared(WHAT, signed_at, |key| is_hmac(key, &parts, &code))
             }
             "sha512" => {
                 let code = hex(digits, SHA512_BYTES).ok_or(malformed)?;
-                self.matching(WHAT, signed_at, |key| is_hmac_sha512(key, &parts, &code))
+                self.matching_shared(WHAT, signed_at, |key| is_hmac_sha512(key, &parts, &code))
             }
             _ => Err(malformed),
         }

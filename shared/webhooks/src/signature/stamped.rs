@@ -1,14 +1,10 @@
 //! The schemes that sign a time with the body: Stripe, Slack, Standard Webhooks.
 
 use super::primitives::{base64, hex, is_ed25519, is_hmac, seconds};
-use super::{Check, SignatureError, TOLERANCE_SECONDS, Verified};
+use super::{Check, PUBLIC_KEY_PREFIX, SECRET_PREFIX, SignatureError, TOLERANCE_SECONDS, Verified};
 
 const SHA256_BYTES: usize = 32;
 const ED25519_BYTES: usize = 64;
-
-/// How Standard Webhooks spell a secret, and a public key.
-const SECRET_PREFIX: &str = "whsec_";
-const PUBLIC_KEY_PREFIX: &str = "whpk_";
 
 /// The headers of Standard Webhooks: id, time and signature; then those of the sender that they come from.
 const NAMES: [[&str; 3]; 2] =
@@ -31,7 +27,7 @@ impl Check<'_> {
         let ([time], false) = (times.as_slice(), codes.is_empty()) else { return Err(malformed) };
         let at = seconds(time).ok_or(malformed)?;
         let parts: [&[u8]; 3] = [time.as_bytes(), b".", &self.request.body];
-        let verified = self.matching(WHAT, Some(at), |key| is_any(&codes, |code| is_hmac(key, &parts, code)))?;
+        let verified = self.matching_shared(WHAT, Some(at), |key| is_any(&codes, |code| is_hmac(key, &parts, code)))?;
         self.in_time(WHAT, at, TOLERANCE_SECONDS)?;
         Ok(verified)
     }
@@ -45,7 +41,7 @@ impl Check<'_> {
         let time = self.beside("x-slack-request-timestamp", TIME)?;
         let at = seconds(time).ok_or(SignatureError::Malformed { what: TIME, wanted: "seconds since 1970" })?;
         let parts: [&[u8]; 4] = [b"v0:", time.as_bytes(), b":", &self.request.body];
-        let verified = self.matching(WHAT, Some(at), |key| is_hmac(key, &parts, &code))?;
+        let verified = self.matching_shared(WHAT, Some(at), |key| is_hmac(key, &parts, &code))?;
         self.in_time(TIME, at, TOLERANCE_SECONDS)?;
         Ok(verified)
     }
