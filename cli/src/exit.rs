@@ -93,7 +93,15 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
 pub(crate) fn json(error: &anyhow::Error) -> Value {
     match error.downcast_ref::<ApiError>() {
         Some(refused) => refused.json(),
-        None => json!({ "detail": format!("{error:#}"), "exit_code": number(error) }),
+        None => {
+            let text = format!("{error:#}");
+            let (detail, next) = text.split_once("\nnext: ").unwrap_or((&text, ""));
+            let mut told = json!({ "detail": detail, "exit_code": number(error) });
+            if let (false, Some(members)) = (next.is_empty(), told.as_object_mut()) {
+                members.insert("next".to_owned(), next.into());
+            }
+            told
+        }
     }
 }
 

@@ -31,7 +31,10 @@ pub fn run() -> ExitCode {
     if let Some(code) = millrace_testing::serve_if_child() {
         return code;
     }
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refuse(&error),
+    };
     let json = args.global.json;
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +48,23 @@ pub fn run() -> ExitCode {
             exit::code(&error)
         }
     }
+}
+
+/// Tells what the command line lacks, or the help that it asks for. What can't be read may still have said `--json`.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wants_json =
+        std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if !error.use_stderr() || !wants_json {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let detail = text.split("\n\n").next().unwrap_or_default();
+    let detail = detail.strip_prefix("error: ").unwrap_or(detail).trim();
+    eprintln!(
+        "{}",
+        exit::json(&UsageError(format!("{detail}\nnext: add --help to see what the command takes")).into())
+    );
+    ExitCode::from(2)
 }
 
 fn dispatch(args: Args) -> anyhow::Result<()> {

@@ -102,7 +102,14 @@ impl ApiError {
             json!({ "code": "", "status": status, "detail": format!("{method} {path}: {} answered {status}: {said}", target.base) })
         };
         let code = member(&problem, "code").to_owned();
-        let next = next_step(status, &code, told, path, target, member(&problem, "request_id"));
+        let next = next_step(
+            status,
+            &code,
+            told.then(|| member(&problem, "detail")),
+            path,
+            target,
+            member(&problem, "request_id"),
+        );
         let link = (told && member(&problem, "type").starts_with("/errors/"))
             .then(|| format!("{}{}", target.base, member(&problem, "type")));
         let retry_after = answer.header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -161,8 +168,15 @@ impl ApiError {
     }
 }
 
-/// What its caller can do about it.
-fn next_step(status: u16, code: &str, told: bool, path: &str, target: &Target, request: &str) -> Option<String> {
+/// What its caller can do about it. `detail`: what the server told.
+fn next_step(
+    status: u16,
+    code: &str,
+    detail: Option<&str>,
+    path: &str,
+    target: &Target,
+    request: &str,
+) -> Option<String> {
     let text = match (status, code) {
         (401 | 403, _) => match &target.auth {
             Auth::None => "say who calls: MILLRACE_API_KEY, or `millrace config key`, or AWS credentials with \
@@ -178,10 +192,12 @@ fn next_step(status: u16, code: &str, told: bool, path: &str, target: &Target, r
                 "the AWS identity needs execute-api:Invoke in {region}; `aws sts get-caller-identity` shows which one it is"
             ),
         },
-        (404, _) if !told => format!("is {} a Millrace server? `millrace doctor` looks at it", target.base),
-        (404, _) => list_of(path)?.to_owned(),
+        (404, _) => match detail {
+            None => format!("is {} a Millrace server? `millrace doctor` looks at it", target.base),
+            Some(detail) => list_of(path, detail)?.to_owned(),
+        },
         (409, "version-mismatch") | (412, _) => "somebody changed it meanwhile: read it again, then repeat".to_owned(),
-        (409, "idempotency-mismatch") => "take another --idempotency-key for another request".to_owned(),
+        (_, "idempotency-mismatch") => "take another --idempotency-key for another request".to_owned(),
         (429 | 503 | 504, _) => "try again in a moment".to_owned(),
         (500..=599, _) if !request.is_empty() => format!("the server's log tells more under the request id {request}"),
         _ => return None,
@@ -189,19 +205,34 @@ fn next_step(status: u16, code: &str, told: bool, path: &str, target: &Target, r
     Some(text)
 }
 
-/// The command that lists what a path is about.
-fn list_of(path: &str) -> Option<&'static str> {
-    let mut parts = path.trim_start_matches('/').split('/').skip(1);
-    Some(match parts.next()? {
+/// The command that lists what is missing: what the problem names, else what the path is about.
+fn list_of(path: &str, detail: &str) -> Option<&'static str> {
+    let missing = detail.strip_prefix("there is no ").and_then(|rest| rest.split(' ').next());
+    let about = match missing {
+        Some("file") => "files",
+        Some("version") => "versions",
+        Some("workflow") => "workflows",
+        Some("execution") => "executions",
+        Some("project") => "projects",
+        _ => path.trim_start_matches('/').split('/').nth(1)?,
+    };
+    Some(match about {
         "projects" => "`millrace project list` shows what there is",
+        "files" => "`millrace project files PROJECT` shows what there is",
         "templates" => "`millrace template list` shows what there is",
         "workflows" => "`millrace workflow list` shows what there is",
+        "versions" => {
+            "`millrace workflow versions WORKFLOW` and `millrace workflow alias list WORKFLOW` show what there is"
+        }
         "executions" => "`millrace execution list` shows what there is",
         "functions" | "v1" => "`millrace function list PROJECT` shows what there is",
         "keys" => "`millrace key list` shows what there is",
         "webhooks" => "`millrace webhook list` and `millrace webhook rule list` show what there is",
         "schedules" => "`millrace schedule list` shows what there is",
+        "subscriptions" => "`millrace subscription list` shows what there is",
         "limits" => "`millrace limit list` shows what there is",
+        "queues" => "`millrace queue list` shows what there is",
+        "reports" => "`millrace report list` shows what there is",
         _ => return None,
     })
 }
@@ -241,6 +272,9 @@ mod tests {
         let error = refused(404, "/api/workflows/x", &json!({ "code": "not-found", "detail": "no workflow x" }));
         assert!(error.to_string().contains("millrace workflow list"), "{error}");
         assert_eq!(error.kind(), Kind::NotFound);
+        let elsewhere = json!({ "code": "not-found", "detail": "there is no workflow \"x\"" });
+        let error = refused(404, "/api/schedules", &elsewhere);
+        assert!(error.to_string().contains("millrace workflow list"), "{error}");
         let other = refused(404, "/api/workflows/x", &Value::Null);
         assert!(other.to_string().contains("is http://127.0.0.1:1 a Millrace server?"), "{other}");
     }

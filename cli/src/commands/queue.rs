@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::listing::show as show_page;
 use super::{Column, Paging, Session, Yes, list};
 use crate::client::{Call, path};
-use crate::exit::{EndedError, Ending};
+use crate::exit::MissingError;
 use crate::input;
 use crate::output::{Cell, Details, at, bytes, count, text, time};
 
@@ -187,7 +187,7 @@ fn missing(which: &Which, done: u64) -> anyhow::Result<()> {
         return Ok(());
     }
     let text = format!("{} of {named} are not there: `millrace queue dead-letters` lists them", named - done);
-    Err(EndedError { ending: Ending::Failed, text }.into())
+    Err(MissingError(text).into())
 }
 
 fn show(session: &Session, view: &Value) -> anyhow::Result<()> {

@@ -69,15 +69,22 @@ impl Session {
         let folder = std::env::current_dir().context("the current folder can't be read")?;
         let target = resolve(self.endpoint.as_deref(), self.profile.as_deref(), &self.profiles()?, variable, &folder)?;
         let api = Api::new(target)?;
-        api.runtime().spawn(async {
+        let json = self.out.json;
+        api.runtime().spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 let farewell = FAREWELL.lock().ok().and_then(|farewell| farewell.clone());
-                // The spinner's line ends, and the cursor that it hid is back.
-                let _shown = console::Term::stderr().show_cursor();
-                eprintln!(
-                    "\nmillrace: interrupted{}",
-                    farewell.map(|text| format!("; {}", clean(&text))).unwrap_or_default()
-                );
+                let text = format!("interrupted{}", farewell.map(|text| format!("; {text}")).unwrap_or_default());
+                let terminal = console::Term::stderr();
+                if terminal.is_term() {
+                    // The spinner's line ends, and the cursor that it hid is back.
+                    let _shown = terminal.show_cursor();
+                    eprintln!();
+                }
+                if json {
+                    eprintln!("{}", serde_json::json!({ "detail": text, "exit_code": 130 }));
+                } else {
+                    eprintln!("millrace: {}", clean(&text));
+                }
                 std::process::exit(130);
             }
         });

@@ -103,7 +103,9 @@ mod tests {
         let own = ["http://localhost:5173".to_owned()];
         let refused = |method: Method, given: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::from_iter([(HOST, "127.0.0.1:7420".parse().unwrap())]);
-            headers.extend(given.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())));
+            for (name, value) in given {
+                headers.insert(*name, value.parse().unwrap());
+            }
             is_of_another_page(&method, &headers, &own)
         };
         assert!(!refused(Method::POST, &[]), "no browser");

@@ -175,7 +175,7 @@ pub(crate) struct Filter {
     #[arg(long)]
     pub(crate) workflow: Option<String>,
     /// Those of a status.
-    #[arg(long, value_parser = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"], ignore_case = true)]
+    #[arg(long, value_parser = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"], ignore_case = true)]
     pub(crate) status: Option<String>,
     /// Those with an attribute. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]

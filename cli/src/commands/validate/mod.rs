@@ -92,6 +92,13 @@ pub(crate) fn place(file: &str, place: Option<Place>) -> String {
 }
 
 impl Findings {
+    /// Of a file that can't be read.
+    fn unread(file: &str, error: &anyhow::Error) -> Self {
+        let message = format!("{error:#}");
+        let one = Finding { severity: Severity::Error, code: "UNREADABLE_FILE", message, pointer: None, place: None };
+        Self { file: file.to_owned(), all: vec![one] }
+    }
+
     /// How many errors there are.
     pub(crate) fn errors(&self) -> usize {
         self.all.iter().filter(|one| one.severity == Severity::Error).count()
@@ -173,8 +180,10 @@ pub(crate) fn run(options: &Validate, session: &Session) -> anyhow::Result<()> {
     let out = &session.out;
     let mut found = Vec::new();
     for file in &options.files {
-        let text = input::file(file)?;
-        found.push(look(file, &text, options.kind));
+        found.push(match input::file(file) {
+            Ok(text) => look(file, &text, options.kind),
+            Err(error) => Findings::unread(file, &error),
+        });
     }
     let wrong = |one: &Findings| if options.strict { one.all.len() } else { one.errors() };
     let invalid = found.iter().filter(|one| wrong(one) > 0).count();
@@ -223,6 +232,10 @@ mod tests {
             ("{\n  \"StartAt\": }", "x:2:14: error: "),
             ("StartAt: A\nStates: [\n", "x:2:9: error: "),
             ("{\"a\": 1} x", "x:1:10: error: "),
+            (
+                "StartAt: A\nStartAt: B\nStates: {}\n",
+                "x:2:1: error: this is not YAML: duplicate mapping key: StartAt [",
+            ),
         ] {
             let lines = look("x", text, Kind::Standard).lines();
             assert!(lines.len() == 1 && lines[0].starts_with(expected), "{lines:?}");

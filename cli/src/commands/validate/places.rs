@@ -34,12 +34,26 @@ pub(super) fn syntax_error(text: &str) -> Option<(Place, String)> {
             format!("this is not JSON: {message}"),
         ));
     }
-    let error = Parser::new_from_str(text).find_map(Result::err)?;
+    let Some(error) = Parser::new_from_str(text).find_map(Result::err) else { return unread(text) };
     let marker = error.marker();
     let message = error.to_string();
     let message = message.split(" at byte ").next().unwrap_or_default();
     let message = message.split(" at char ").next().unwrap_or_default().to_owned();
     Some((Place { line: marker.line().max(1), column: marker.col() + 1 }, format!("this is not YAML: {message}")))
+}
+
+/// What keeps YAML that is well formed from being read, such as a key that comes twice.
+fn unread(text: &str) -> Option<(Place, String)> {
+    let error = serde_saphyr::from_str::<serde_json::Value>(text).err()?;
+    let location = error.location()?;
+    let number = |number: u64| usize::try_from(number).unwrap_or_default().max(1);
+    let place = Place { line: number(location.line()), column: number(location.column()) };
+    let message = error.to_string();
+    // The place stands before it, and what options of the reader there are behind it.
+    let start = format!("line {} column {}: ", location.line(), location.column());
+    let message = message.split_once(&start).map_or(message.as_str(), |(_, message)| message);
+    let message = message.split(", set ").next().unwrap_or_default();
+    Some((place, format!("this is not YAML: {message}")))
 }
 
 impl Places {
