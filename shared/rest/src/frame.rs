@@ -23,6 +23,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
 use crate::App;
+use crate::functions::calls::X_PROJECT_ID;
 use crate::problem::Problem;
 
 /// The header that names a request.
@@ -102,7 +103,16 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IDEMPOTENCY_KEY, X_API_KEY, X_REQUEST_ID])
+        .allow_headers([
+            ACCEPT,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_MATCH,
+            IDEMPOTENCY_KEY,
+            X_API_KEY,
+            X_REQUEST_ID,
+            HeaderName::from_static(X_PROJECT_ID),
+        ])
         .expose_headers([
             ETAG,
             LOCATION,

@@ -15,7 +15,7 @@ use crate::params::PathParams;
 use crate::problem::Problem;
 
 /// The header that names a function's project.
-const X_PROJECT_ID: &str = "x-project-id";
+pub(crate) const X_PROJECT_ID: &str = "x-project-id";
 
 async fn call<P: Ports, R: FunctionRuntime>(
     state: FunctionsApp<P, R>,
