@@ -219,13 +219,14 @@ test.describe("with keys", () => {
       await expect(page.getByText("The definition is valid")).toBeVisible();
       await write(page, "Definition", WAITING);
       await page.evaluate(() => { sessionStorage.setItem("millrace.key", "gone"); sessionStorage.removeItem("millrace.renewal"); });
-      await page.getByRole("tab", { name: "Test a state" }).click();
-      await page.getByRole("button", { name: "Test A" }).click();
+      // The check of what is written is the next request.
+      await write(page, "Definition", `${WAITING}# and more\n`);
       await page.getByRole("button", { name: "Sign in with your account" }).click();
       await expect(page.getByText("The definition is valid")).toBeVisible();
       await expect(editor(page, "Definition")).toContainText("# of mine");
       await page.getByRole("link", { name: "Projects", exact: true }).click();
       await question(page).getByRole("button", { name: "Leave" }).click();
+      await expect(page.getByRole("heading", { name: "Projects", level: 1 })).toBeVisible();
       await page.goBack();
       await expect(editor(page, "Definition")).toContainText("Greets whoever");
       await page.close();
