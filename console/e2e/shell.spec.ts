@@ -1,14 +1,32 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { accessible, expect, test, url } from "./base";
+import { accessible, expect, fresh, ORDER, test, url } from "./base";
 import { startIssuer } from "./issuer";
 import { launch } from "./server";
+
+const PATHS = [
+  "/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/schedules", "/webhooks", "/subscriptions", "/queues",
+  "/queues/engine", "/settings",
+];
+
+test("every page can be used by everybody on a phone", async ({ browser, api }) => {
+  await api.workflow(fresh("on-a-phone"), ORDER);
+  const context = await browser.newContext({ viewport: { width: 400, height: 800 }, baseURL: url() });
+  const page = await context.newPage();
+  for (const path of PATHS) {
+    await page.goto(path);
+    await expect(page.locator("h1").first()).toBeVisible();
+    await accessible(page);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(400);
+  }
+  await context.close();
+});
 
 test("the whole console is dark when the system is", async ({ browser, api }) => {
   await api.project({ template_id: "static-site", parameters: { name: "dark-site" } });
   const context = await browser.newContext({ colorScheme: "dark", baseURL: url() });
   const page = await context.newPage();
-  for (const path of ["/projects", "/projects/new", "/workflows", "/workflows/new", "/executions", "/functions", "/schedules", "/webhooks", "/queues", "/queues/engine", "/settings"]) {
+  for (const path of PATHS) {
     await page.goto(path);
     await expect(page.locator("h1").first()).toBeVisible();
     await expect(page.locator("body")).toHaveCSS("background-color", "rgb(22, 29, 38)");

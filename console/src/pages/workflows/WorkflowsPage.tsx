@@ -39,7 +39,7 @@ export default function WorkflowsPage() {
           { id: "status", header: "Status", cell: (item) => <Status value={item.status} /> },
           { id: "version", header: "Newest version", cell: (item) => item.latest_version ?? "–" },
           { id: "updated", header: "Updated", cell: (item) => <Time at={item.updated_at} /> },
-          { id: "executions", header: "Executions", cell: (item) => <Link to={`/executions?workflow=${item.id}`} ariaLabel={`Executions of ${item.name}`}>Show</Link> },
+          { id: "executions", header: "Executions", cell: (item) => <Link to={`/executions?workflow=${item.id}`} ariaLabel={`Show executions of ${item.name}`}>Show</Link> },
         ]}
       />
     </SpaceBetween>
