@@ -25,7 +25,7 @@ async fn guard(State(origins): State<Arc<[String]>>, request: Request, next: Nex
         let detail = "without authentication this server answers on localhost, 127.0.0.1 and [::1] only";
         return refused(StatusCode::MISDIRECTED_REQUEST, "about:blank", detail);
     }
-    if is_of_another_page(request.method(), request.headers(), &origins) {
+    if is_of_another_page(request.method(), request.uri().path(), request.headers(), &origins) {
         let detail =
             "without authentication this server answers its own pages only: add the page's origin to CORS_ORIGINS";
         return refused(StatusCode::FORBIDDEN, "/errors/forbidden", detail);
@@ -40,15 +40,16 @@ pub(super) fn refused(status: StatusCode, kind: &str, detail: &str) -> Response 
     (status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
 }
 
-/// Does the browser say that a page of another origin makes this request? A link that leads here is no such thing: that is
-/// the person's doing, and the page sees nothing of it. What is no browser says nothing.
-fn is_of_another_page(method: &Method, headers: &HeaderMap, origins: &[String]) -> bool {
+/// Does the browser say that a page of another origin makes this request? A link that leads here is no such thing: the page sees
+/// nothing of it, and reading changes nothing; but a function's address runs it. What is no browser says nothing.
+fn is_of_another_page(method: &Method, path: &str, headers: &HeaderMap, origins: &[String]) -> bool {
     if headers.contains_key(ORIGIN) {
         return !may_call(headers, origins);
     }
     // Requests that read only, such as an image's, name no origin (Fetch Metadata Request Headers, W3C).
     let says = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
-    says("sec-fetch-site", "cross-site") && !(says("sec-fetch-mode", "navigate") && method == Method::GET)
+    let is_link = says("sec-fetch-mode", "navigate") && method == Method::GET && !path.starts_with("/_functions/");
+    says("sec-fetch-site", "cross-site") && !is_link
 }
 
 /// May a page of this origin call? Who names none is no page.
@@ -106,7 +107,7 @@ mod tests {
             for (name, value) in given {
                 headers.insert(*name, value.parse().unwrap());
             }
-            is_of_another_page(&method, &headers, &own)
+            is_of_another_page(&method, "/workflows", &headers, &own)
         };
         assert!(!refused(Method::POST, &[]), "no browser");
         assert!(!refused(Method::POST, &[("origin", "http://127.0.0.1:7420")]), "its own console");
@@ -118,6 +119,9 @@ mod tests {
         let from = |mode: &'static str| [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)];
         assert!(refused(Method::GET, &from("no-cors")), "an image");
         assert!(!refused(Method::GET, &from("navigate")), "a link");
+        let link =
+            HeaderMap::from_iter(from("navigate").map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())));
+        assert!(is_of_another_page(&Method::GET, "/_functions/pay", &link, &own), "which would run a function");
         assert!(
             !refused(Method::GET, &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]),
             "the address bar"

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use millrace_app::executions::{Patience, Search, search_executions, sweep};
 use millrace_app::ports::{Clock, Delivery, MessageQueues, Ports, Queue};
-use millrace_app::schedules::{CatchUp, NewSchedule, Overlap, Schedule, Target, Timing, create_schedule, get_schedule};
+use millrace_app::schedules::{
+    CatchUp, NewSchedule, Overlap, Schedule, Target, Timing, create_schedule, delete_schedule, get_schedule, run_now,
+};
 use millrace_app::workers::{NoTasks, handle};
 use millrace_app::workflows::{
     Configuration, CreateWorkflow, InputSchema, Place, UpdateWorkflow, WorkflowType, create_workflow, update_workflow,
@@ -206,4 +208,46 @@ async fn a_turn_whose_input_does_not_fit_fails_and_says_why() {
     assert_eq!((found.counts.failed, started(&ports).await), (1, 0));
     let reason = found.runs[0].reason.as_deref().unwrap_or_default();
     assert!(reason.contains("/day is missing"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_made_again_starts_its_own_within_the_minute() {
+    let ports = world().await;
+    ports.pass(MINUTE);
+    work(&ports).await;
+    let before = schedule(&ports).await;
+    let first = before.runs[0].clone();
+    delete_schedule(&ports, OWNER, "often", None).await.unwrap();
+    let start_at = Some(ports.clock().now().plus_millis(1_000));
+    let again = |name: &str| NewSchedule {
+        name: name.into(),
+        description: None,
+        timing: Timing { start_at, ..before.timing.clone() },
+        target: before.target.clone(),
+        input: None,
+        overlap: Overlap::Allow,
+        catch_up: CatchUp::All,
+        paused: false,
+    };
+    for wrong in ["preview", ".", ".."] {
+        assert!(create_schedule(&ports, OWNER, again(wrong)).await.is_err(), "{wrong} can't stand in an address");
+    }
+    create_schedule(&ports, OWNER, again("often")).await.unwrap();
+    ports.pass(Duration::from_secs(2));
+    work(&ports).await;
+    let second = schedule(&ports).await.runs[0].clone();
+    assert_eq!(first.due_at.to_string().get(..16), second.due_at.to_string().get(..16), "the same minute");
+    assert_ne!(first.execution_arn, second.execution_arn);
+    assert_eq!(started(&ports).await, 2);
+}
+
+#[tokio::test]
+async fn a_manual_run_is_not_what_the_next_turn_waits_for() {
+    let ports = world().await;
+    ports.pass(MINUTE);
+    work(&ports).await;
+    let current = schedule(&ports).await.current;
+    let run = run_now(&ports, OWNER, "often").await.unwrap();
+    assert!(current.is_some() && run.execution_arn != current);
+    assert_eq!(schedule(&ports).await.current, current);
 }

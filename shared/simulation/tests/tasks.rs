@@ -174,6 +174,21 @@ async fn start(ports: &MemoryPorts, definition: Value) -> ExecutionId {
     id
 }
 
+#[tokio::test]
+async fn a_repeated_start_has_its_first_task_done_once() {
+    let ports = MemoryPorts::new(6);
+    let work = json!({ "Type": "Task", "Resource": "millrace:agent:dev", "End": true });
+    let definition = json!({ "StartAt": "W", "States": { "W": work } });
+    for _ in 0..3 {
+        start(&ports, definition.clone()).await;
+        ports.pass(Duration::from_secs(60));
+    }
+    assert_eq!(ports.bodies(Queue::Dev).len(), 1);
+    ports.pass(Duration::from_secs(15 * 60));
+    start(&ports, definition).await;
+    assert_eq!(ports.bodies(Queue::Dev).len(), 2, "its message may be lost");
+}
+
 /// Lets everything that is due happen for so long.
 async fn run_for(ports: &MemoryPorts, script: &Script, time: Duration) {
     let until = ports.clock().now().plus_millis(i64::try_from(time.as_millis()).unwrap());

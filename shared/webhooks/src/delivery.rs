@@ -189,6 +189,13 @@ mod tests {
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
     #[test]
+    fn long_ids_that_begin_alike_stay_different() {
+        let id = |end: &str| one(Scheme::GitHub, &[JSON, ("X-GitHub-Delivery", &("x".repeat(300) + end))], "{}").0;
+        assert_ne!(id("1"), id("2"));
+        assert_eq!((id("1"), id("1").len()), (id("1"), NAME_BYTES));
+    }
+
+    #[test]
     fn ids_and_kinds_stand_where_each_source_puts_them() {
         for (scheme, headers, body, id, kind) in [
             (

@@ -46,6 +46,20 @@ struct UnderWay {
     owners: HashMap<String, usize>,
 }
 
+impl UnderWay {
+    /// One more, where there is room.
+    fn enter(&mut self, id: &SubscriptionId, owner: &str) -> bool {
+        let of_it = self.subscriptions.get(id).copied().unwrap_or_default();
+        let of_owner = self.owners.get(owner).copied().unwrap_or_default();
+        if of_it >= AT_ONCE || of_owner >= AT_ONCE_OF_OWNER {
+            return false;
+        }
+        self.subscriptions.insert(id.clone(), of_it + 1);
+        self.owners.insert(owner.to_owned(), of_owner + 1);
+        true
+    }
+}
+
 /// A place among the deliveries of a subscription and of an owner that are under way.
 struct Place<'a> {
     under_way: &'a Mutex<UnderWay>,
@@ -131,14 +145,7 @@ impl<S: NotificationSender> Deliverer<S> {
     fn place(&self, subscription: &Subscription) -> Option<Place<'_>> {
         let Subscription { id, owner, .. } = subscription;
         let mut all = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_it = all.subscriptions.get(id).copied().unwrap_or_default();
-        let of_owner = all.owners.get(owner).copied().unwrap_or_default();
-        if of_it >= AT_ONCE || of_owner >= AT_ONCE_OF_OWNER {
-            return None;
-        }
-        all.subscriptions.insert(id.clone(), of_it + 1);
-        all.owners.insert(owner.clone(), of_owner + 1);
-        Some(Place { under_way: &self.under_way, id: id.clone(), owner: owner.clone() })
+        all.enter(id, owner).then(|| Place { under_way: &self.under_way, id: id.clone(), owner: owner.clone() })
     }
 
     async fn attempt<P: Ports>(
@@ -341,5 +348,23 @@ async fn note_failure<P: Ports>(
     match disabled.await {
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_all_places() {
+        let ids: Vec<SubscriptionId> = (0..4).map(|number| SubscriptionId::derived(&number.to_string())).collect();
+        let mut all = UnderWay::default();
+        let taken = ids.iter().flat_map(|id| [id; 6]).filter(|id| all.enter(id, "ann")).count();
+        assert_eq!(taken, AT_ONCE_OF_OWNER, "two subscriptions' worth");
+        let bob = SubscriptionId::derived("bob");
+        assert_eq!((0..6).filter(|_| all.enter(&bob, "bob")).count(), AT_ONCE);
+        leave(&mut all.subscriptions, &ids[0]);
+        leave(&mut all.owners, &"ann".to_owned());
+        assert!(!all.enter(&ids[1], "ann") && all.enter(&ids[3], "ann") && !all.enter(&ids[3], "ann"));
     }
 }

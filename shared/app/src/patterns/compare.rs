@@ -151,3 +151,23 @@ fn fits(pieces: &[Piece], text: &str) -> bool {
     }
     after_any || rest.is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_compared_to_their_last_digit() {
+        for (one, other, equal) in [
+            (json!(12_345_678_901_234_567_891_u64), json!(12_345_678_901_234_567_890_u64), false),
+            (json!(9_007_199_254_740_993_i64), json!(9_007_199_254_740_992_i64), false),
+            (json!(u64::MAX), json!(u64::MAX), true),
+            (json!(-1), json!(u64::MAX), false),
+            (json!(3), json!(3.0), true),
+        ] {
+            assert_eq!(same(&one, &other), equal, "{one} {other}");
+        }
+    }
+}
