@@ -53,6 +53,11 @@ fn it_makes_a_key_once_and_lets_nobody_in_without_one() {
     let bob = made["key"].as_str().unwrap();
     let (_, list) = server.call("POST", "/", &[target, ("x-api-key", bob)], Some(&json!({})));
     assert_eq!(serde_json::from_slice::<Value>(&list).unwrap()["stateMachines"], json!([]));
+    // What all owners do together is for operators.
+    for (key, status) in [(None, 401), (Some(bob), 403), (Some(key.as_str()), 200)] {
+        let headers: Vec<_> = key.map(|key| ("x-api-key", key)).into_iter().collect();
+        assert_eq!(server.call("GET", "/metrics", &headers, None).0, status);
+    }
 
     let mut stderr = server.stderr.take().unwrap();
     server.kill();
